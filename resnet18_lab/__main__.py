@@ -1,0 +1,22 @@
+"""``python -m resnet18_lab``: the command line; on a fresh machine it makes its environment first."""
+
+import sys
+from importlib.util import find_spec
+
+from resnet18_lab import setup_tasks
+
+
+def main() -> int:
+    """Exit status of the task or command named on the command line."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] in setup_tasks.TASKS:
+        return setup_tasks.run(arguments[0], arguments[1:])
+    if find_spec("typer") is None:  # the interpreter of the system: hand over to the project's own
+        return setup_tasks.run_in_environment(arguments)
+    from resnet18_lab.cli import main as command_line
+
+    return command_line()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""What ``make`` does, on the standard library alone: it runs before anything is installed.
+
+``setup`` makes ``.venv`` with pinned versions; the other tasks see to it first, and nothing is done twice.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / ".resnet18-lab-setup"
+REQUIREMENTS = ROOT / "requirements.txt"
+TORCH_INDEX = "https://download.pytorch.org/whl/cpu"  # the small CPU builds for Linux live only there
+TORCH_PACKAGES = ("torch", "torchvision")
+MINIMUM_PYTHON = (3, 11)
+
+
+class SetupError(Exception):
+    """The environment could not be made; the message says what to do."""
+
+
+def environment_python() -> Path:
+    """The interpreter of ``.venv``."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _wanted_stamp() -> str:
+    parts = [REQUIREMENTS.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode()]
+    return hashlib.sha256(b"\0".join([*parts, str(ROOT).encode()])).hexdigest()
+
+
+def is_up_to_date() -> bool:
+    """True when ``.venv`` was made from today's requirements for this folder."""
+    try:
+        return STAMP.read_text(encoding="ascii") == _wanted_stamp() and environment_python().exists()
+    except OSError:
+        return False
+
+
+def _pip(*arguments: str) -> None:
+    command = [str(environment_python()), "-m", "pip", "--disable-pip-version-check", *arguments]
+    finished = subprocess.run(command, cwd=ROOT, check=False)
+    if finished.returncode != 0:
+        raise SetupError(
+            f"`pip {' '.join(arguments[:2])} ...` failed (see above); mend that, then run the "
+            "same command again: finished steps are not repeated."
+        )
+
+
+def _pinned(package: str) -> str:
+    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{package}=="):
+            return line.strip()
+    raise SetupError(f"requirements.txt pins no {package}; make it again with tools/lock.py.")
+
+
+def refuse_gpu_packages(plan: dict[str, list[dict[str, dict[str, str]]]]) -> None:
+    """Raise SetupError when pip's plan would pull the CUDA packages: gigabytes of no use on a CPU."""
+    names = [item["metadata"]["name"] for item in plan["install"]]
+    gpu = [name for name in names if name.lower().startswith(("nvidia-", "cuda-", "triton"))]
+    if gpu:
+        raise SetupError(
+            f"pip would install GPU packages ({', '.join(gpu[:3])}, ...): the CPU build of torch was "
+            f"not found. Check that {TORCH_INDEX} can be reached (HTTPS_PROXY is honoured), or "
+            f"install a CPU build of torch into {VENV} by hand, then run this again."
+        )
+
+
+def _install_torch() -> None:
+    wanted = [_pinned(package) for package in TORCH_PACKAGES]
+    options = ["--extra-index-url", TORCH_INDEX, "--retries", "0"]
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Path(folder) / "plan.json"
+        _pip("install", "--quiet", "--dry-run", "--report", str(plan), *wanted, *options)
+        refuse_gpu_packages(json.loads(plan.read_text(encoding="utf-8")))
+    _pip("install", "--quiet", *wanted, *options)
+
+
+def setup() -> None:
+    """Make ``.venv`` with the pinned versions, unless it is up to date."""
+    if is_up_to_date():
+        return
+    if sys.version_info < MINIMUM_PYTHON:
+        raise SetupError(
+            f"Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed, this is "
+            f"{sys.version.split()[0]}; run e.g. `make setup PYTHON=python3.11`."
+        )
+    if not environment_python().exists():
+        _say("making .venv")
+        venv.create(VENV, with_pip=True, clear=VENV.exists())
+    _say("installing torch and torchvision (CPU builds)")
+    _install_torch()
+    _say("installing the pinned rest")
+    _pip("install", "--quiet", "--requirement", str(REQUIREMENTS))
+    _pip("install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
+    STAMP.write_text(_wanted_stamp(), encoding="ascii")
+    _say("ready")
+
+
+def _say(text: str) -> None:
+    print(f"setup: {text}", file=sys.stderr, flush=True)  # noqa: T201 - nothing else is installed yet
+
+
+def _in_environment(*arguments: str) -> int:
+    setup()
+    return subprocess.run([str(environment_python()), *arguments], cwd=ROOT, check=False).returncode
+
+
+def _setup_only(_: list[str]) -> int:
+    setup()
+    return 0
+
+
+def _test(arguments: list[str]) -> int:
+    return _in_environment(str(ROOT / "tools" / "run_tests.py"), *arguments)
+
+
+def _test_fast(arguments: list[str]) -> int:
+    return _in_environment(str(ROOT / "tools" / "run_tests.py"), "--fast", *arguments)
+
+
+def _lab(arguments: list[str]) -> int:
+    return _in_environment("-m", "jupyter", "lab", "--notebook-dir", str(ROOT / "notebooks"), *arguments)
+
+
+TASKS = {"setup": _setup_only, "test": _test, "test-fast": _test_fast, "lab": _lab}
+
+
+def run(task: str, arguments: list[str]) -> int:
+    """Exit status of a task; 2 and one line where the environment cannot be made, 130 after Ctrl-C."""
+    try:
+        return TASKS[task](arguments)
+    except (SetupError, OSError) as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        _say("interrupted; run the same command again to go on")
+        return 130
+
+
+def run_in_environment(arguments: list[str]) -> int:
+    """Exit status of the command line run by the project's own interpreter, which is made if missing."""
+    try:
+        return _in_environment("-m", "resnet18_lab", *arguments)
+    except (SetupError, OSError) as error:
+        _say(str(error))
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,41 @@
+"""Run the tests as `make test` does: weights named, network off, coverage gated where weights are real.
+
+With --fast: without the slow tests and without coverage.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from resnet18_lab import weights
+from resnet18_lab.errors import LabError
+
+ROOT = Path(__file__).resolve().parent.parent
+MINIMUM_COVERAGE = 90
+
+
+def main() -> int:
+    """Exit status of pytest."""
+    fast = "--fast" in sys.argv
+    rest = [argument for argument in sys.argv[1:] if argument != "--fast"]
+    environment = {**os.environ, "RESNET18_LAB_OFFLINE": "1", "MPLBACKEND": "agg"}
+    try:
+        found = weights.find("auto")
+        trained = found.path is not None
+    except LabError as error:
+        trained = False
+        print(f"no trained weights, tests that need them are skipped: {error}", flush=True)
+    if not trained:
+        environment["RESNET18_LAB_WEIGHTS"] = "untrained"
+    command = [sys.executable, "-m", "pytest"]
+    if fast:
+        command += ["-m", "not slow"]
+    else:
+        command += ["--cov", "--cov-report=term"]
+        command += [f"--cov-fail-under={MINIMUM_COVERAGE}"] if trained else []
+    return subprocess.run([*command, *rest], cwd=ROOT, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
