@@ -1,0 +1,162 @@
+"""Bytes to an upright RGB picture, safely: the one way in for every picture of this project."""
+
+import io
+import os
+import stat
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from resnet18_lab.errors import ImageError
+from resnet18_lab.image_errors import image_error
+from resnet18_lab.image_formats import ALLOWED, unsupported_format, webp_is_cut_off
+
+# Set once, here: changing filters around each call is not safe between threads.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+_SHORTEST_PICTURE = 24  # bytes; anything shorter is at most a signature
+
+Source = bytes | str | os.PathLike[str] | BinaryIO
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture may be before it is decoded: bytes of the file, pixels, and pixels a side."""
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 50_000_000
+    max_side: int = 12_000
+    max_ratio: float = 20.0
+    min_side: int = 8
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | None = None) -> Image.Image:
+    """An RGB picture, upright, alpha composited on white, from bytes, a path, or a binary file.
+
+    16-bit grey keeps its upper 8 bits; of an animation the first frame is taken and
+    ``info["animated"]`` is True. ``draft_for`` lets a JPEG of at least twice that size be decoded at a
+    fraction of it: quicker, other pixels. Raises ImageError and nothing else; limits are checked before
+    any pixel is decoded.
+    """
+    data = _read(source, limits)
+    if not data:
+        raise image_error("empty_file")
+    if name := unsupported_format(data):
+        raise image_error("svg" if name == "SVG" else "unsupported_format", format=name)
+    try:
+        with Image.open(io.BytesIO(data), formats=ALLOWED) as picture:
+            _check_size(picture.size, limits)
+            if draft_for is not None and min(picture.size) >= 2 * draft_for:
+                picture.draft(None, (draft_for, draft_for))
+            animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
+            picture.load()
+            upright = _to_rgb(_upright(picture))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise image_error("too_many_pixels", limit=limits.max_pixels // 1_000_000) from error
+    except MemoryError as error:
+        raise image_error("out_of_memory") from error
+    except (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError,
+            AttributeError, RuntimeError, struct.error, zlib.error) as error:  # fmt: skip
+        raise _broken(data, error) from error
+    upright.info = {"animated": True} if animated else {}
+    return upright
+
+
+def _read(source: Source, limits: Limits) -> bytes:
+    """At most one byte more than is allowed; only regular files are opened (a pipe would block)."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source[: limits.max_bytes + 1])
+    else:
+        try:
+            data = (
+                _read_path(Path(source), limits)
+                if isinstance(source, str | os.PathLike)
+                else _read_file(source, limits)
+            )
+        except FileNotFoundError as error:
+            raise image_error("file_not_found") from error
+        except PermissionError as error:
+            raise image_error("permission_denied") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name, a closed file
+            raise image_error("unreadable", reason=getattr(error, "strerror", None) or error) from error
+    if len(data) > limits.max_bytes:
+        raise image_error("file_too_large", limit=limits.max_bytes // 1_000_000)
+    return data
+
+
+def _read_path(path: Path, limits: Limits) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise image_error("not_a_file")
+    with path.open("rb") as file:
+        return _read_file(file, limits)
+
+
+def _read_file(file: BinaryIO, limits: Limits) -> bytes:
+    return file.read(limits.max_bytes + 1)
+
+
+def _check_size(size: tuple[int, int], limits: Limits) -> None:
+    """Refuse in this order: pixels, ratio, short side, long side."""
+    short, long = sorted(size)
+    if short * long > limits.max_pixels:
+        raise image_error("too_many_pixels", size=size, limit=limits.max_pixels // 1_000_000)
+    if short > 0 and long > limits.max_ratio * short:
+        raise image_error("extreme_aspect_ratio", size=size, limit=limits.max_ratio)
+    if short < limits.min_side:
+        raise image_error("image_too_small", size=size, limit=limits.min_side)
+    if long > limits.max_side:
+        raise image_error("side_too_long", size=size, limit=limits.max_side)
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:
+        return picture
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """RGB from any mode Pillow gives for the allowed formats."""
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return picture.copy()
+    if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        return Image.fromarray(_upper_byte(picture)).convert("RGB")
+    if picture.mode == "F":
+        return Image.fromarray(np.clip(np.asarray(picture), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _upper_byte(picture: Image.Image) -> NDArray[np.uint8]:
+    """16-bit grey as 8-bit: Pillow's own conversion clips everything over 255 to white."""
+    levels = np.asarray(picture).astype(np.int64)
+    return np.asarray(np.clip(levels >> 8, 0, 255), dtype=np.uint8)
+
+
+def _broken(data: bytes, error: Exception) -> ImageError:
+    """Why Pillow gave up: no picture at all, one that ends too early, or one that is damaged."""
+    if len(data) < _SHORTEST_PICTURE:
+        return image_error("not_an_image")
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return image_error("image_truncated" if webp_is_cut_off(data) else "image_corrupt")
+    if isinstance(error, UnidentifiedImageError):
+        return image_error("image_truncated" if data.startswith((b"GIF87a", b"GIF89a")) else "not_an_image")
+    words = str(error).lower()
+    truncated = isinstance(error, EOFError) or any(sign in words for sign in ("truncated", "not enough", "end of file"))
+    return image_error("image_truncated" if truncated else "image_corrupt")
