@@ -1,0 +1,155 @@
+"""The artifact folder: what ``build`` made from which weights, and whether it may be used.
+
+``artifacts/<weights>-<first 8 of their SHA-256>/`` holds the files and a ``manifest.json``. An entry
+whose recipe or tool versions differ from today's is stale: it is rebuilt, never used.
+"""
+
+import importlib.metadata
+import json
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from resnet18_lab import atomicfile, hashing, paths, weights
+from resnet18_lab.catalogue import catalogue
+from resnet18_lab.errors import ArtifactError, ParameterError, WeightsNotFoundError, unknown_name
+from resnet18_lab.weights import WeightsFile
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ArtifactKind:
+    """A format ``build`` can make: its file, the recipe that makes it, and the packages that shape it."""
+
+    name: str
+    filename: str
+    recipe: dict[str, Any]
+    made_with: tuple[str, ...]
+
+
+KINDS = {
+    "onnx-fp32": ArtifactKind(
+        name="onnx-fp32",
+        filename="resnet18-fp32.onnx",
+        recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "format": 1},
+        made_with=("torch", "onnx", "onnxscript"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A verified file of the artifact folder with its manifest entry."""
+
+    path: Path
+    sha256: str
+    weights_name: str
+    weights_sha256: str
+    entry: dict[str, Any]
+
+
+def kind_of(name: str) -> ArtifactKind:
+    """The kind of a format's name; ParameterError names the nearest one."""
+    if name in KINDS:
+        return KINDS[name]
+    raise ParameterError(unknown_name("format", name, KINDS))
+
+
+def folder_of(file: WeightsFile) -> Path:
+    """Folder of the artifacts made from these weights (it may not exist yet)."""
+    return paths.artifacts_dir() / f"{file.name}-{file.sha256[:8]}"
+
+
+def find_folder(weights_name: str = "auto") -> Path:
+    """Folder of the artifacts for a weights name; found by its own name when the weights are gone.
+
+    Raises WeightsNotFoundError when there are neither weights nor artifacts of them.
+    """
+    try:
+        return folder_of(weights.find(weights_name))
+    except WeightsNotFoundError:
+        if weights_name == "auto" and os.environ.get(weights.VARIABLE):
+            raise  # what was chosen is not there: nothing else is taken in its place
+        names = [entry.name for entry in catalogue()] if weights_name == "auto" else [weights_name]
+        for name in names:
+            plain = re.fullmatch("[a-z0-9-]+", name)
+            built = sorted(paths.artifacts_dir().glob(f"{name}-{'[0-9a-f]' * 8}/{MANIFEST}")) if plain else []
+            if len(built) == 1:
+                return built[0].parent
+        raise
+
+
+def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
+    """Version of each package that is installed here; a missing one is left out."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # a machine that only runs artifacts need not have what makes them
+    return found
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an artifact folder: ``{"weights": {...}, "files": {filename: entry}}``."""
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content["weights"], dict) and isinstance(content["files"], dict):
+            return dict(content)
+    except FileNotFoundError:
+        return {"weights": {}, "files": {}}
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise ArtifactError(f"{path} is damaged; delete that folder and run `resnet18-lab build`.")
+
+
+def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[str, Any]) -> None:
+    """Write the manifest entry of a file just built (the caller holds the folder's lock)."""
+    manifest = read_manifest(folder)
+    manifest["weights"] = {"name": file.name, "sha256": file.sha256}
+    path = folder / kind.filename
+    manifest["files"][kind.filename] = {
+        "sha256": hashing.sha256(path, remember=False),
+        "bytes": path.stat().st_size,
+        "recipe": kind.recipe,
+        "versions": installed_versions(kind.made_with),
+        **details,
+    }
+    atomicfile.write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def problem(folder: Path, kind: ArtifactKind) -> str | None:
+    """Why the artifact cannot be used (missing, stale, damaged), or None when it can."""
+    path = folder / kind.filename
+    entry = read_manifest(folder)["files"].get(kind.filename)
+    if not path.is_file() or entry is None:
+        return "is not built"
+    if entry.get("recipe") != kind.recipe:
+        return "is stale (made by another recipe)"
+    made = entry.get("versions", {})
+    here = installed_versions(kind.made_with)
+    changed = [f"{name} {made[name]} -> {here[name]}" for name in made if name in here and made[name] != here[name]]
+    if changed:
+        return f"is stale ({', '.join(changed)})"
+    if path.stat().st_size != entry.get("bytes") or hashing.sha256(path) != entry.get("sha256"):
+        return "is damaged (its SHA-256 is not the manifest's)"
+    return None
+
+
+def load(kind: ArtifactKind, weights_name: str = "auto") -> Artifact:
+    """The verified artifact of that kind; ArtifactError names the command that makes it."""
+    folder = find_folder(weights_name)
+    if reason := problem(folder, kind):
+        option = "" if weights_name == "auto" else f" --weights {shlex.quote(weights_name)}"
+        raise ArtifactError(
+            f"{folder / kind.filename} {reason}; run `resnet18-lab build{option}` (or `classify --build`) to make it."
+        )
+    manifest = read_manifest(folder)
+    entry = manifest["files"][kind.filename]
+    source = manifest["weights"]
+    return Artifact(folder / kind.filename, entry["sha256"], source["name"], source["sha256"], entry)

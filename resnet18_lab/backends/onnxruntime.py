@@ -1,0 +1,70 @@
+"""ONNX Runtime sessions on the CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import onnxruntime as ort
+
+from resnet18_lab import artifacts
+from resnet18_lab.artifacts import Artifact
+from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits
+from resnet18_lab.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from resnet18_lab.backends.registry import BackendSpec
+
+_ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 0 verbose .. 4 fatal
+
+
+def make_session(path: str, threads: int, *, spinning: bool = True) -> ort.InferenceSession:
+    """A session with ``threads`` intra-op threads and one inter-op thread.
+
+    ``spinning`` keeps idle pool threads busy-waiting: quicker alone, harmful where sessions share cores.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    if not spinning:
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+class OnnxRuntimeBackend(Closing):
+    """One session behind the protocol."""
+
+    def __init__(self, spec: BackendSpec, artifact: Artifact, threads: int, *, spinning: bool = True) -> None:
+        try:
+            self._session = make_session(str(artifact.path), threads, spinning=spinning)
+        except Exception as error:  # the pybind exceptions have no public common base
+            raise ArtifactError(
+                f"{artifact.path} cannot be loaded by ONNX Runtime "
+                f"({type(error).__name__}); run `resnet18-lab build --force`."
+            ) from error
+        self._input = self._session.get_inputs()[0].name
+        self.name = spec.name
+        self.precision = spec.precision
+        self.threads = int(self._session.get_session_options().intra_op_num_threads)
+        self.engine = Engine(
+            spec.name,
+            spec.precision,
+            self.threads,
+            artifact.weights_name,
+            artifact.path.name,
+            artifact.sha256,
+        )
+
+    def run(self, batch: Batch) -> Logits:
+        """Logits, float32 N×1000, of a float32 batch N×3×224×224."""
+        return cast(Logits, self._session.run(None, {self._input: batch})[0])
+
+    def close(self) -> None:
+        """Free the session."""
+        del self._session
+
+
+def open_backend(spec: BackendSpec, weights: str, threads: int) -> OnnxRuntimeBackend:
+    """The engine on its verified artifact; ArtifactError when that is missing, stale or damaged."""
+    assert spec.artifact is not None  # noqa: S101 - every entry of this module names one
+    return OnnxRuntimeBackend(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads)

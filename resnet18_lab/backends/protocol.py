@@ -1,0 +1,68 @@
+"""What every engine looks like from outside."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Batch = NDArray[np.float32]
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Which engine gives the answers and from which file: named in every output."""
+
+    backend: str
+    precision: str
+    threads: int
+    weights: str
+    artifact: str
+    sha256: str
+
+    def as_json(self) -> dict[str, str | int]:
+        """The fields as a dictionary for JSON."""
+        return dict(vars(self))
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread" + ("s" if self.threads != 1 else "")
+        return f"{self.backend}, {threads}, weights {self.weights}, {self.artifact} {self.sha256[:12]}"
+
+
+class Backend(Protocol):
+    """An engine that turns pictures into logits; a context manager."""
+
+    name: str
+    precision: str
+    threads: int
+    """Threads of one run, read back from the engine."""
+    engine: Engine
+
+    def run(self, batch: Batch) -> Logits:
+        """Logits, float32 N×1000, of a float32 batch N×3×224×224 (N ≥ 1)."""
+
+    def close(self) -> None:
+        """Let go of the model; the backend cannot run afterwards."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Closing:
+    """The context manager part that all engines share."""
+
+    def close(self) -> None:
+        """Let go of the model; the backend cannot run afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

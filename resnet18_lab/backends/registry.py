@@ -1,0 +1,103 @@
+"""The engines by name; a module is imported only when its engine is asked for."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from resnet18_lab import artifacts
+from resnet18_lab.backends.protocol import Backend
+from resnet18_lab.cores import usable_cores
+from resnet18_lab.errors import ArtifactError, BackendError, ParameterError, unknown_name
+
+MAX_THREADS = 256
+
+
+@dataclass(frozen=True)
+class BackendSpec:
+    """Where an engine lives and what it needs.
+
+    ``module`` holds ``open_backend(spec, weights, threads)``; ``artifact`` names the kind of file it
+    runs (None: the weights themselves); ``needs`` the packages, ``extra`` what installs them.
+    """
+
+    name: str
+    precision: str
+    module: str
+    artifact: str | None
+    needs: tuple[str, ...]
+    extra: str | None
+
+
+# Fastest first: the default is the first whose artifact exists.
+SPECS = (
+    BackendSpec(
+        name="onnxruntime-fp32",
+        precision="fp32",
+        module="resnet18_lab.backends.onnxruntime",
+        artifact="onnx-fp32",
+        needs=("onnxruntime",),
+        extra=None,
+    ),
+    BackendSpec(
+        name="eager",
+        precision="fp32",
+        module="resnet18_lab.torch_backends.eager",
+        artifact=None,
+        needs=("torch", "torchvision"),
+        extra="torch",
+    ),
+)
+
+
+def names() -> list[str]:
+    """Names of all known engines, fastest first."""
+    return [spec.name for spec in SPECS]
+
+
+def is_installed(spec: BackendSpec) -> bool:
+    """True when the packages the engine needs can be found (they are not imported)."""
+    return all(importlib.util.find_spec(package) is not None for package in spec.needs)
+
+
+def spec_of(name: str) -> BackendSpec:
+    """The entry of a name; BackendError lists what there is and how to install what is missing."""
+    for spec in SPECS:
+        if spec.name == name:
+            if is_installed(spec):
+                return spec
+            how = f"pip install 'resnet18-lab[{spec.extra}]'" if spec.extra else f"pip install {spec.needs[0]}"
+            raise BackendError(f"The back end {name} needs {' and '.join(spec.needs)}: {how}.")
+    raise BackendError(unknown_name("back end", name, ["auto", *names()]))
+
+
+def default_name(weights: str = "auto") -> str:
+    """Name of the fastest engine whose artifact exists; ArtifactError says how to make one."""
+    folder = artifacts.find_folder(weights)
+    reasons = []
+    for spec in SPECS:
+        if spec.artifact is None or not is_installed(spec):
+            continue
+        kind = artifacts.KINDS[spec.artifact]
+        if (reason := artifacts.problem(folder, kind)) is None:
+            return spec.name
+        reasons.append(f"{kind.filename} {reason}")
+    raise ArtifactError(
+        f"No artifact to run in {folder}: {'; '.join(reasons)}. Make them with `resnet18-lab build`, let "
+        "`classify --build` do it, or take the slow engine that needs none: `--backend eager`."
+    )
+
+
+def open_backend(name: str = "auto", *, weights: str = "auto", threads: int | None = None) -> Backend:
+    """An engine ready to run; ``auto`` is the fastest whose artifact exists.
+
+    ``threads`` means the threads of one run for every engine; None takes all usable cores. Raises
+    BackendError, ArtifactError, WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
+    """
+    count = usable_cores() if threads is None else threads
+    if not 1 <= count <= MAX_THREADS:
+        raise ParameterError(f"threads={count} is not allowed; give 1 to {MAX_THREADS}.")
+    spec = spec_of(default_name(weights) if name == "auto" else name)
+    opener = cast(Callable[[BackendSpec, str, int], Backend], importlib.import_module(spec.module).open_backend)
+    return opener(spec, weights, count)

@@ -1,0 +1,107 @@
+"""What the tests share: places, trained weights where there are any, and one home with built artifacts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from resnet18_lab import paths, weights
+from resnet18_lab.build import build
+from resnet18_lab.errors import LabError
+from resnet18_lab.weights import WeightsFile
+
+ROOT = Path(__file__).resolve().parent.parent
+CLASSROOM = ROOT.parent / "shared"
+
+
+def weights_or_skip(name: str) -> WeightsFile:
+    """The trained weights of that name, or a skip that says what is missing."""
+    try:
+        return weights.find(name)
+    except LabError as error:
+        pytest.skip(f"needs the trained weights {name!r}: {error}")
+
+
+def trained_or_skip() -> WeightsFile:
+    """Any trained weights, the compact ones first: the figures asserted on are about those."""
+    for name in ("compact", "compact-large", "official"):
+        try:
+            return weights.find(name)
+        except LabError:
+            continue
+    pytest.skip("needs trained weights (compact, compact-large or official): see weights/README.md")
+
+
+@pytest.fixture(scope="session")
+def labelled_images() -> Path:
+    """The folder of labelled photographs (a sub-folder per wnid)."""
+    chosen = os.environ.get("RESNET18_LAB_IMAGES")
+    folder = Path(chosen) if chosen else CLASSROOM / "images" / "imagenet-sample"
+    if not folder.is_dir():
+        pytest.skip(f"needs labelled photographs: {folder} is missing (RESNET18_LAB_IMAGES points elsewhere)")
+    nested = folder / "imagenet-sample"
+    return nested if nested.is_dir() else folder
+
+
+@pytest.fixture(scope="session")
+def untrained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with artifacts of the untrained network: enough for shapes, plumbing and failures."""
+    return _built_home(tmp_path_factory, weights.find("untrained"))
+
+
+@pytest.fixture(scope="session")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with artifacts of trained weights."""
+    return _built_home(tmp_path_factory, trained_or_skip())
+
+
+def _built_home(factory: pytest.TempPathFactory, file: WeightsFile) -> Path:
+    home = factory.mktemp(f"home-{file.name}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESNET18_LAB_HOME", str(home))
+        build(file)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test writes into the clone: artifacts, reports and remembered hashes go to a folder of the run's."""
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+    monkeypatch.setenv("RESNET18_LAB_OFFLINE", "1")
+
+
+def run_cli(
+    *arguments: str | Path, home: Path | None = None, env: dict[str, str] | None = None, **options: object
+) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own, as a user runs it."""
+    environment = {**os.environ, **(env or {})}
+    if home is not None:
+        environment["RESNET18_LAB_HOME"] = str(home)
+    settings: dict = {
+        "capture_output": True,
+        "text": True,
+        "timeout": 300,
+        "encoding": "utf-8",
+        **options,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "resnet18_lab", *map(str, arguments)], env=environment, check=False, **settings
+    )
+
+
+def samples_dir() -> Path:
+    """The project's own photographs."""
+    return paths.samples_dir()
+
+
+@pytest.fixture(scope="session")
+def trained_or_untrained_home(request: pytest.FixtureRequest) -> Path:
+    """The trained home where there are trained weights, else the untrained one."""
+    try:
+        weights.find("auto")
+    except LabError:
+        return request.getfixturevalue("untrained_home")
+    named_untrained = os.environ.get("RESNET18_LAB_WEIGHTS") == "untrained"
+    return request.getfixturevalue("untrained_home" if named_untrained else "trained_home")
