@@ -1,0 +1,57 @@
+"""``resnet18-lab build``."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resnet18_lab.cli.console import note
+
+if TYPE_CHECKING:
+    from resnet18_lab.build import Built
+
+EXAMPLES = (
+    "Examples:  resnet18-lab build  ·  resnet18-lab build --weights compact --only onnx-fp32  ·  "
+    "resnet18-lab build --force"
+)
+MB = 1e6
+
+
+def build_artifacts(weights: str, only: list[str] | None = None, *, force: bool = False) -> "list[Built]":
+    """Rows of what was made or found, after fetching weights that are nowhere yet; remarks go to stderr."""
+    from resnet18_lab.provide import provide
+
+    file = provide(weights, notify=note)
+    from resnet18_lab.build import build as build_all
+
+    return build_all(file, only=only, force=force, notify=note)
+
+
+def build(
+    weights: Annotated[
+        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+    ] = "auto",
+    only: Annotated[
+        list[str] | None, typer.Option(help="A format to make; may be given again. All if not given.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Make them even if good ones are there.")] = False,
+) -> None:
+    """Make the files the engines run, each checked against the eager model (needs torch)."""
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = build_artifacts(weights, only, force=force)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("format", "file", "MB", "seconds", "max |Δlogit|", "of max |logit|"):
+        table.add_column(heading, justify="left" if heading in ("format", "file") else "right", overflow="fold")
+    for row in rows:
+        agreement = row.details["parity"]
+        seconds = f"{row.seconds:.1f}" if row.seconds else "kept"
+        table.add_row(
+            row.kind.name,
+            str(row.path),
+            f"{row.bytes / MB:.2f}",
+            seconds,
+            f"{agreement['max_abs_difference']:.1e}",
+            f"{agreement['relative']:.1e}",
+        )
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""Reports: the notebooks run with checked parameters and rendered to pages that open from disk."""

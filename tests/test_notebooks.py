@@ -1,0 +1,95 @@
+"""The notebooks run as tests, in two lanes of nbval: strict, and lax with chosen cells compared."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, weights_or_skip
+
+from resnet18_lab import labels
+
+STRICT: set[str] = set()  # deterministic whatever the weights; all others are lax
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+CELL_TIMEOUT = 300  # seconds; nbval's own is 2000
+
+
+def run_lane(notebook: Path, lane: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+    """nbval on one notebook in a pytest of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        lane,
+        "--nbval-current-env",
+        f"--nbval-cell-timeout={CELL_TIMEOUT}",
+    ]
+    command += [
+        "--nbval-sanitize-with",
+        str(ROOT / "tests" / "nbval_sanitize.cfg"),
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--no-cov",
+    ]
+    environment = {**os.environ, **(env or {})}
+    return subprocess.run(
+        [*command, str(notebook)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_its_compared_cells_agree(notebook, trained_or_untrained_home):
+    lane = "--nbval" if notebook.stem in STRICT else "--nbval-lax"
+    done = run_lane(notebook, lane, {"RESNET18_LAB_HOME": str(trained_or_untrained_home)})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def papermill(notebook: str, output: Path, *parameters: str, home: Path) -> None:
+    """Plain papermill from the project's root, as README says."""
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        f"notebooks/{notebook}.ipynb",
+        str(output / "out.ipynb"),
+        "--no-progress-bar",
+    ]
+    for parameter in parameters:
+        command += ["-p", *parameter.split("=", 1)]
+    environment = {**os.environ, "RESNET18_LAB_HOME": str(home)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_plain_papermill_from_the_root_gives_right_answers(tmp_path, labelled_images, trained_home):
+    weights_or_skip("compact")
+    papermill(
+        "02_classification",
+        tmp_path,
+        "weights=compact",
+        f"results_dir={tmp_path}",
+        f"images_dir={labelled_images}",
+        home=trained_home,
+    )
+    record = json.loads((tmp_path / "02_classification.json").read_text(encoding="utf-8"))
+    verdicts = {row["file"]: row["verdict"] for row in record["samples"]}
+    assert [verdicts[name] for name in ("cat.jpg", "coffee.jpg", "coffee_portrait.jpg", "camera.jpg")] == ["right"] * 4
+    assert verdicts["astronaut.jpg"] == "no such class"
+    assert abs(record["accuracy"]["top1"] - 192) <= 1
+    assert abs(record["accuracy"]["top5"] - 231) <= 1
+
+
+@pytest.mark.slow
+def test_wrong_preprocessing_shows_what_the_notebook_teaches(tmp_path, trained_home):
+    weights_or_skip("compact")
+    papermill("02_classification", tmp_path, "weights=compact", f"results_dir={tmp_path}", home=trained_home)
+    record = json.loads((tmp_path / "02_classification.json").read_text(encoding="utf-8"))
+    for name, answers in record["mistakes"].items():
+        index, score = answers["0..255"]
+        assert score > 0.95, (name, labels.by_index(index))
+        assert index != answers["right"][0], name
