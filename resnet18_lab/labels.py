@@ -63,3 +63,11 @@ def search(text: str) -> list[Label]:
         for label in all_labels()
         if wanted in (str(label.index), label.wnid) or wanted in label.en.casefold() or wanted in label.zh.casefold()
     ]
+
+
+def nearest(text: str) -> list[str]:
+    """At most three names that look like ``text``, nearest first."""
+    import difflib
+
+    names = {name.casefold(): name for label in all_labels() for name in (label.en, label.zh) if name}
+    return [names[name] for name in difflib.get_close_matches(text.strip().casefold(), names, n=3)]

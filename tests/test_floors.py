@@ -15,7 +15,7 @@ FLOORS = {
         "hashing", "cores", "samples", "environment", "provide"],
     1: ["backends", "classify"],
     2: ["model", "export", "build", "parity", "introspection", "torch_backends", "_torchvision"],
-    3: ["evaluate", "mistakes", "plots", "notebook_display"],
+    3: ["doctor", "evaluate", "mistakes", "plots", "notebook_display"],
     4: ["cli", "report", "__main__", "setup_tasks"],
 }  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

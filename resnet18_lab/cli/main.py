@@ -1,15 +1,15 @@
 """The command ``resnet18-lab``: its parts put together, and every error turned into one line."""
 
 import errno
+import io
 import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from resnet18_lab import __version__
-from resnet18_lab.cli import artifacts, pictures, reports, weights
+from resnet18_lab.cli import artifacts, checkup, names, pictures, reports, weights
 from resnet18_lab.cli.console import complain
 from resnet18_lab.errors import LabError
 
@@ -46,24 +46,29 @@ def _options(
 
 app.command(name="classify", epilog=pictures.EXAMPLES)(pictures.classify)
 app.command(name="build", epilog=artifacts.EXAMPLES)(artifacts.build)
+app.command(name="doctor", epilog=checkup.EXAMPLES)(checkup.doctor)
+app.command(name="labels", epilog=names.EXAMPLES)(names.labels)
 app.command(name="report", epilog=reports.EXAMPLES)(reports.report)
 app.add_typer(weights.app, name="weights")
 
 
 def main() -> int:
     """Exit status: 0 all well, 1 some inputs failed, 2 an error of use or place, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # odd file names, and terminals that know no Chinese
     try:
         status = app(standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as done:
         return done.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit's flush complains again
         return BROKEN_PIPE
-    except (click.ClickException, LabError, OSError) as error:
+    except (typer.TyperException, LabError, OSError) as error:
         complain(_one_line(error))
         return USAGE_ERROR
     if status == INTERRUPTED:  # Typer turns Ctrl-C into this status
@@ -71,10 +76,11 @@ def main() -> int:
     return status if isinstance(status, int) else 0
 
 
-def _one_line(error: click.ClickException | LabError | OSError) -> str:
-    if isinstance(error, click.ClickException):
-        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "resnet18-lab"
-        return f"{error.format_message()} See `{command} --help`."
+def _one_line(error: typer.TyperException | LabError | OSError) -> str:
+    if isinstance(error, typer.TyperException):  # a wrong command, argument or option
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "resnet18-lab"
+        return f"{getattr(error, 'format_message', error.__str__)()} See `{command} --help`."
     if isinstance(error, LabError):
         return str(error)
     return _system_error(error)
@@ -84,4 +90,8 @@ def _system_error(error: OSError) -> str:
     place = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"no space left on the disk{place}; free some and run the same command again"
-    return f"{error.strerror or error}{place}"
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return f"a file is where a folder is meant{place}; remove it or choose another folder"
+    if isinstance(error, IsADirectoryError):
+        return f"a folder is where a file is meant{place}; give a file"
+    return f"{error.strerror or error}{place}; mend that, or choose another place (--output, RESNET18_LAB_HOME)"

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from resnet18_lab.cli.console import note
+from resnet18_lab.cli.names import Language
 
 EXAMPLES = (
     "Examples:  resnet18-lab classify cat.jpg  ·  resnet18-lab classify data/samples --top-k 5  ·  "
@@ -43,6 +44,9 @@ def classify(
     output_format: Annotated[
         OutputFormat, typer.Option("--format", "-f", help="What stdout gets.")
     ] = OutputFormat.table,
+    lang: Annotated[
+        Language | None, typer.Option(help="Names and messages; if not given, en in the table and both elsewhere.")
+    ] = None,
     backend: Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Threads of one run; all usable cores if not given.")] = None,
     weights: Annotated[
@@ -63,6 +67,7 @@ def classify(
 
         build_artifacts(weights)
     files = list(pictures_in(paths))
+    _hint_at_backslashes(files)
     if not files:
         note(f"no pictures in {', '.join(map(str, paths))} (looked for {' '.join(sorted(PICTURE_SUFFIXES))})")
         return 1
@@ -72,7 +77,20 @@ def classify(
             note("UNTRAINED weights: the answers below mean nothing; they show shapes and speed only")
         batch = BATCH_SIZE if len(files) > 1 else 1
         results = classify_files(files, engine, k=top_k, batch_size=batch)
-        failed = rendering.WRITERS[output_format.value](results)
+        failed = rendering.WRITERS[output_format.value](results, _languages(lang, output_format))
     if failed:
         note(f"{failed} of {len(files)} pictures could not be read")
     return 1 if failed else 0
+
+
+def _languages(chosen: Language | None, output_format: OutputFormat) -> tuple[str, ...]:
+    default = Language.en if output_format is OutputFormat.table else Language.both
+    return (chosen or default).keys
+
+
+def _hint_at_backslashes(files: list[Path]) -> None:
+    """A path copied from Windows is one long name elsewhere: say which file it may mean."""
+    for file in files:
+        turned = Path(str(file).replace("\\", "/"))
+        if "\\" in str(file) and not file.exists() and turned.exists():
+            note(f"{file} does not exist; did you mean {turned}?")

@@ -6,15 +6,14 @@ import sys
 from collections.abc import Callable, Iterable
 
 from resnet18_lab.classify import Result
+from resnet18_lab.errors import ImageError
+
+Languages = tuple[str, ...]
 
 _BAR_WIDTH = 20
-_WIDE = 110  # columns from which a full bar leaves room for names
+_WIDE, _NARROW = 110, 70  # columns: from the first on a long bar, under the second none
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-CSV_COLUMNS = [
-    "file", "rank", "index", "wnid", "en", "zh", "score", "warnings", "error", "message",
-    "backend", "weights", "artifact_sha256",
-]  # fmt: skip
 
 
 def bar(score: float, width: int = _BAR_WIDTH) -> str:
@@ -35,80 +34,81 @@ def spreadsheet_safe(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA_STARTS) else text
 
 
-def write_table(results: Iterable[Result]) -> int:
+def write_table(results: Iterable[Result], languages: Languages) -> int:
     """Print a table with bars; answers of one picture stand together."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
+    roomy = console.width >= _NARROW
     width = _BAR_WIDTH if console.width >= _WIDE else _BAR_WIDTH // 3
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("file", "#", "class", "score", "", "id"):
+    for heading in ("file", "#", "class", "score", *(("", "id") if roomy else ())):
         table.add_column(heading, justify="right" if heading in ("#", "score") else "left", overflow="fold")
     failed = 0
     for result in results:
         name = Text(printable(result.file))
         if result.error is not None:
             failed += 1
-            table.add_row(
-                name,
-                "",
-                Text(result.error.message, style="red"),
-                "",
-                "",
-                Text(result.error.code, style="red"),
-            )
+            message = Text(f"{_message(result.error, languages)} [{result.error.code}]", style="red")
+            table.add_row(name, "", message)
             continue
         for prediction in result.predictions:
             first = prediction.rank == 1
-            names = prediction.en + (f"  [{', '.join(result.warnings)}]" if first and result.warnings else "")
-            table.add_row(
-                name if first else "",
-                str(prediction.rank),
-                Text(names, style="bold" if first else ""),
-                f"{prediction.score:.3f}",
-                Text(bar(prediction.score, width), style="green" if first else "dim"),
-                f"{prediction.index} {prediction.wnid}",
-            )
+            names = " ".join(getattr(prediction, language) for language in languages)
+            names += f"  [{', '.join(result.warnings)}]" if first and result.warnings else ""
+            bars = Text(bar(prediction.score, width), style="green" if first else "dim")
+            row = [name if first else "", str(prediction.rank), Text(names, style="bold" if first else ""),
+                   f"{prediction.score:.3f}", bars, f"{prediction.index} {prediction.wnid}"]  # fmt: skip
+            table.add_row(*(row if roomy else row[:4]))
     console.print(table)
     return failed
 
 
-def write_json(results: Iterable[Result]) -> int:
+def _message(error: ImageError, languages: Languages) -> str:
+    texts = {"en": error.message, "zh": error.message_zh}
+    return " ".join(texts[language] for language in languages)
+
+
+def write_json(results: Iterable[Result], languages: Languages) -> int:
     """Write one JSON array, an object a picture, each line as soon as it is known."""
     failed = 0
+    dropped = {"en", "zh"} - set(languages)
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     sys.stdout.write("[")
     for position, result in enumerate(results):
         failed += result.error is not None
-        # ASCII only: file names that are no valid UTF-8 survive as escapes in any terminal's encoding
-        sys.stdout.write((",\n " if position else "\n ") + json.dumps(result.as_json()))
+        answer = result.as_json()
+        for prediction in answer.get("predictions", []):
+            for language in dropped:
+                del prediction[language]
+        sys.stdout.write((",\n " if position else "\n ") + json.dumps(answer, ensure_ascii=plain))
     sys.stdout.write("\n]\n")
     return failed
 
 
-def write_csv(results: Iterable[Result]) -> int:
+def write_csv(results: Iterable[Result], languages: Languages) -> int:
     """Write CSV: a row an answer, or one row with the error's code for a picture that failed."""
-    writer = csv.DictWriter(sys.stdout, CSV_COLUMNS, lineterminator="\n", restval="")
+    columns = ["file", "rank", "index", "wnid", *languages, "score", "warnings", "error", "message",
+               "backend", "weights", "artifact_sha256"]  # fmt: skip
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n", restval="", extrasaction="ignore")
     writer.writeheader()
     failed = 0
     for result in results:
-        file = spreadsheet_safe(printable(result.file))
+        row = {"file": spreadsheet_safe(printable(result.file)), "warnings": ";".join(result.warnings)}
         if result.error is not None:
             failed += 1
-            writer.writerow({"file": file, "error": result.error.code, "message": result.error.message})
+            writer.writerow({**row, "error": result.error.code, "message": _message(result.error, languages)})
             continue
-        engine = result.engine
-        origin = (
-            {"backend": engine.backend, "weights": engine.weights, "artifact_sha256": engine.sha256} if engine else {}
-        )
+        if (engine := result.engine) is not None:
+            row |= {"backend": engine.backend, "weights": engine.weights, "artifact_sha256": engine.sha256}
         for prediction in result.predictions:
-            row = {**vars(prediction), "score": f"{prediction.score:.6f}"}
-            writer.writerow({"file": file, **row, "warnings": ";".join(result.warnings), **origin})
+            writer.writerow({**row, **vars(prediction), "score": f"{prediction.score:.6f}"})
     return failed
 
 
-WRITERS: dict[str, Callable[[Iterable[Result]], int]] = {
+WRITERS: dict[str, Callable[[Iterable[Result], Languages], int]] = {
     "table": write_table,
     "json": write_json,
     "csv": write_csv,

@@ -60,6 +60,7 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], *, cell_
             kernel_name="python3",
             execution_timeout=cell_timeout,
             progress_bar={"leave": False} if progress else False,
+            extra_arguments=["--log-level=ERROR"],  # or each kernel warns of its own loopback socket
         )
     except PapermillExecutionError as error:
         failure = Failure(class_of(error.ename), error.cell_index + 1, error.source, f"{error.ename}: {error.evalue}")
