@@ -72,9 +72,9 @@ def execute(notebook: Path, executed: Path, parameters: dict[str, Any], *, cell_
 
 
 def _last_started_cell(executed: Path) -> tuple[int | None, str]:
-    """Position (from 1) and source of the cell that was running when the notebook was saved last."""
-    cells = nbformat.read(executed, as_version=4).cells
-    for position, cell in enumerate(cells, start=1):
-        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("status") != "completed":
-            return position, str(cell.source)
-    return None, ""
+    """Position (from 1) and source of the last code cell that was started; papermill calls it completed."""
+    started: tuple[int | None, str] = (None, "")
+    for position, cell in enumerate(nbformat.read(executed, as_version=4).cells, start=1):
+        if cell.cell_type == "code" and cell.metadata.get("papermill", {}).get("start_time"):
+            started = position, str(cell.source)
+    return started
