@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LAB := $(PYTHON) -m resnet18_lab
 
-.PHONY: setup report test test-fast lab lock samples clean
+.PHONY: setup report test test-fast lab lock samples docs fuzz clean
 
 setup:      ## .venv with pinned versions
 	@$(LAB) setup
@@ -18,5 +18,9 @@ lock:       ## write requirements.txt and environment.yml anew
 	@$(LAB) setup && .venv/bin/python tools/lock.py
 samples:    ## make data/samples anew (see tools/make_samples.py for what it needs)
 	@$(LAB) setup && .venv/bin/python tools/make_samples.py
+docs:       ## API reference from the docstrings, in site/
+	@$(LAB) setup && .venv/bin/python tools/make_docs.py
+fuzz:       ## 20,000 damaged pictures through decode
+	@$(LAB) setup && RESNET18_LAB_FUZZ_CASES=20000 .venv/bin/python -m pytest -q tests/test_images.py -k random
 clean:      ## remove what can be made again (weights stay)
 	rm -rf artifacts reports .state .pytest_cache .mypy_cache .ruff_cache
