@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import matplotlib as mpl
+import matplotlib.font_manager
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from resnet18_lab.classify import Prediction, Result
 from resnet18_lab.notebook_display import PHOTOGRAPH, use_in_notebook
+from resnet18_lab.paths import package_data
 from resnet18_lab.samples import Sample
 
 COLOURS = {"right": "#1b7f3b", "wrong": "#b3261e", "no such class": "#8a6d00"}
@@ -17,7 +19,15 @@ _ACCENT = "#0b6e99"
 _REST = "#9fb3c1"
 Picture = NDArray[np.uint8] | NDArray[np.float32]
 
-mpl.rcParams.update({"font.size": 12.0, "axes.titlesize": 12.0})
+mpl.font_manager.fontManager.addfont(package_data("resnet18_lab_sans_sc.otf"))
+CHINESE_FONT = "Resnet18 Lab Sans SC"
+mpl.rcParams.update(
+    {
+        "font.size": 12.0,
+        "axes.titlesize": 12.0,
+        "font.family": ["DejaVu Sans", CHINESE_FONT],
+    }  # the second where the first lacks a glyph
+)
 use_in_notebook()
 
 
@@ -49,7 +59,7 @@ def top_k(crop: Picture, predictions: Sequence[Prediction], weights: str) -> Fig
     figure = _figure(9, 0.35 * len(predictions) + 2.0, weights)
     left, right = figure.subplots(1, 2, width_ratios=[1, 2])
     _show(left, crop, "what the model saw")
-    names = [f"{prediction.en} ({prediction.index})" for prediction in predictions]
+    names = [f"{prediction.en} {prediction.zh} ({prediction.index})" for prediction in predictions]
     scores = [prediction.score for prediction in predictions]
     bars = right.barh(names, scores, color=[_ACCENT] + [_REST] * (len(names) - 1))
     right.bar_label(bars, [f"{score:.1%}" for score in scores], padding=3)
