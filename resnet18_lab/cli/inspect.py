@@ -19,6 +19,9 @@ EXAMPLES = (
     "resnet18-lab inspect --json > network.json"
 )
 
+_DISPENSABLE = ("activations", "output", "of MACs", "parameters", "MACs")
+"""Columns a narrow terminal does without, the first first."""
+
 
 def _inspection(weights: str, repeats: int) -> "Inspection":
     try:
@@ -29,10 +32,26 @@ def _inspection(weights: str, repeats: int) -> "Inspection":
     return inspect_network(weights, repeats)
 
 
-def _print_table(table: "pd.DataFrame") -> None:
+def _fitting(table: "pd.DataFrame", width: int) -> "pd.DataFrame":
+    """The table without the columns that matter least, as many of them as the terminal is too narrow for."""
+    for column in _DISPENSABLE:
+        cells = table.reset_index().astype(str)
+        needed = sum(max(len(str(name)), *cells[name].map(len)) + 2 for name in cells)
+        if needed - 2 <= width:
+            break
+        table = table.drop(columns=column)
+    return table
+
+
+def _print_table(whole: "pd.DataFrame") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    console = Console()
+    table = _fitting(whole, console.width)
+    if len(table.columns) < len(whole.columns):
+        left_out = [column for column in whole.columns if column not in table.columns]
+        note(f"narrow terminal, left out: {', '.join(left_out)} (--json has everything)")
     printed = Table(box=None, pad_edge=False, header_style="bold")
     printed.add_column("stage", overflow="fold")
     for heading in table.columns:
@@ -40,14 +59,14 @@ def _print_table(table: "pd.DataFrame") -> None:
     for stage, *cells in table.itertuples():
         last = stage == table.index[-1]
         printed.add_row(str(stage), *map(str, cells), style="bold" if last else "")
-    Console().print(printed)
+    console.print(printed)
 
 
 def inspect(
     weights: Annotated[
         str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
     ] = "auto",
-    repeats: Annotated[int, typer.Option(help="Rounds the time is measured in.")] = 5,
+    repeats: Annotated[int, typer.Option(help="Timed rounds of 8 passes each.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with exact numbers on stdout.")] = False,
 ) -> None:
     """Show what the network is made of: shapes, parameters, MACs, memory and time of each stage (needs torch)."""
