@@ -159,6 +159,9 @@ def _check_disk() -> Iterator[Finding]:
 
 
 def _check_weights() -> Iterator[Finding]:
+    if os.environ.get(weights.VARIABLE) == weights.UNTRAINED:
+        yield Finding("weights", WARNING, f"{weights.VARIABLE} asks for untrained ones", "unset it for trained ones")
+        return
     rows = weights.status()
     for row in rows:
         if row.verified:
