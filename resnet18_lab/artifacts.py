@@ -15,6 +15,7 @@ from typing import Any
 
 from resnet18_lab import atomicfile, hashing, paths, weights
 from resnet18_lab.catalogue import catalogue
+from resnet18_lab.environment import cpu_model
 from resnet18_lab.errors import ArtifactError, ParameterError, WeightsNotFoundError, unknown_name
 from resnet18_lab.weights import WeightsFile
 
@@ -23,12 +24,16 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class ArtifactKind:
-    """A format ``build`` can make: its file, the recipe that makes it, and the packages that shape it."""
+    """A format ``build`` can make: its file, the recipe that makes it, and the packages that shape it.
+
+    A ``native`` file holds machine code for one CPU type and is stale on another.
+    """
 
     name: str
     filename: str
     recipe: dict[str, Any]
     made_with: tuple[str, ...]
+    native: bool = False
 
 
 KINDS = {
@@ -37,6 +42,25 @@ KINDS = {
         filename="resnet18-fp32.onnx",
         recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "format": 1},
         made_with=("torch", "onnx", "onnxscript"),
+    ),
+    "torchscript-traced": ArtifactKind(
+        name="torchscript-traced",
+        filename="resnet18-traced.pt",
+        recipe={"method": "trace", "format": 1},
+        made_with=("torch",),
+    ),
+    "torchscript": ArtifactKind(
+        name="torchscript",
+        filename="resnet18-torchscript.pt",
+        recipe={"method": "trace and freeze", "format": 1},
+        made_with=("torch",),
+    ),
+    "torch-export": ArtifactKind(
+        name="torch-export",
+        filename="resnet18-torch-export.pt2",
+        recipe={"method": "torch.export, AOTInductor with freezing", "batch": "dynamic", "format": 1},
+        made_with=("torch",),
+        native=True,
     ),
 }
 
@@ -118,6 +142,7 @@ def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[st
         "bytes": path.stat().st_size,
         "recipe": kind.recipe,
         "versions": installed_versions(kind.made_with),
+        **({"cpu": cpu_model()} if kind.native else {}),
         **details,
     }
     atomicfile.write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
@@ -131,6 +156,8 @@ def problem(folder: Path, kind: ArtifactKind) -> str | None:
         return "is not built"
     if entry.get("recipe") != kind.recipe:
         return "is stale (made by another recipe)"
+    if kind.native and entry.get("cpu") != cpu_model():
+        return f"is stale (made for another CPU, {entry.get('cpu')})"
     made = entry.get("versions", {})
     here = installed_versions(kind.made_with)
     changed = [f"{name} {made[name]} -> {here[name]}" for name in made if name in here and made[name] != here[name]]

@@ -14,7 +14,8 @@ def replacing(target: Path) -> Iterator[Path]:
     The target is untouched, and the temporary file gone, when the block raises (Ctrl-C included).
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".tmp", dir=target.parent)
+    ending = f".tmp{target.suffix}"  # some writers and readers insist on an ending
+    handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=ending, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:

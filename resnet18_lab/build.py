@@ -3,12 +3,14 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock
 
-from resnet18_lab import artifacts, export, model, parity
+from resnet18_lab import artifacts, compiled, export, model, parity, torchscript
 from resnet18_lab.artifacts import ArtifactKind
 from resnet18_lab.atomicfile import replacing
 from resnet18_lab.backends.onnxruntime import make_session
@@ -32,6 +34,17 @@ class Built:
     details: dict[str, Any]
 
 
+def _check(run: Callable[[Batch], Logits], loaded: LoadedModel, what: str, batches: tuple[int, ...]) -> dict[str, Any]:
+    """Parity with eager for the manifest; BuildError when a float32 engine is further off than rounding."""
+    agreement = parity.measure(run, loaded.module, batches)
+    if agreement.relative > parity.FP32_TOLERANCE:
+        raise BuildError(
+            f"The {what} file does not agree with eager: max |Δlogit| is {agreement.relative:.1e} of max |logit|, "
+            f"allowed is {parity.FP32_TOLERANCE:.0e}."
+        )
+    return agreement.as_json()
+
+
 def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
     counts = export.export_onnx(loaded.module, target)
     session = make_session(str(target), usable_cores())
@@ -40,16 +53,36 @@ def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
         logits: Logits = session.run(None, {export.INPUT_NAME: batch})[0]
         return logits
 
-    agreement = parity.measure(run, loaded.module)
-    if agreement.relative > parity.FP32_TOLERANCE:
-        raise BuildError(
-            f"The ONNX file does not agree with eager: max |Δlogit| is {agreement.relative:.1e} of "
-            f"max |logit|, allowed is {parity.FP32_TOLERANCE:.0e}."
-        )
-    return {"operators": counts, "parity": agreement.as_json()}
+    return {"operators": counts, "parity": _check(run, loaded, "ONNX", parity.BATCHES)}
 
 
-MAKERS: dict[str, Maker] = {"onnx-fp32": _make_onnx_fp32}
+def _make_torchscript(loaded: LoadedModel, target: Path, *, freeze: bool) -> dict[str, Any]:
+    torchscript.trace(loaded.module, target, freeze=freeze)
+    program = torchscript.load(target)
+    return {"parity": _check(_calling(program), loaded, "TorchScript", parity.BATCHES)}
+
+
+def _make_torch_export(loaded: LoadedModel, target: Path) -> dict[str, Any]:
+    compiled.compile_package(loaded.module, target)
+    return {"parity": _check(_calling(compiled.load(target)), loaded, "torch.export", COMPILED_BATCHES)}
+
+
+def _calling(program: Callable[..., Any]) -> Callable[[Batch], Logits]:
+    def run(batch: Batch) -> Logits:
+        with torch.inference_mode():
+            logits: Logits = program(torch.from_numpy(batch)).numpy()
+        return logits
+
+    return run
+
+
+COMPILED_BATCHES = (1, 7)
+MAKERS: dict[str, Maker] = {
+    "onnx-fp32": _make_onnx_fp32,
+    "torchscript-traced": partial(_make_torchscript, freeze=False),
+    "torchscript": partial(_make_torchscript, freeze=True),
+    "torch-export": _make_torch_export,
+}
 
 
 def build(
@@ -64,12 +97,21 @@ def build(
     ``notify`` is told what is being made. Two builds at once do not clash: the second waits, then finds
     the files. Raises WeightsNotFoundError, BuildError, or ParameterError for an unknown format.
     """
-    kinds = [artifacts.kind_of(name) for name in (only or artifacts.KINDS)]
+    kinds = [artifacts.kind_of(name) for name in (only or _possible(notify))]
     loaded = model.load(weights)
     folder = artifacts.folder_of(loaded.weights)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         return [_ensure(kind, loaded, folder, force, notify) for kind in kinds]
+
+
+def _possible(notify: Callable[[str], None]) -> list[str]:
+    """Names of the formats this machine can make; what is left out is said."""
+    names = list(artifacts.KINDS)
+    if compiled.find_compiler() is None:
+        names.remove("torch-export")
+        notify("torch-export is left out: it needs a C++ compiler (Debian: apt install g++)")
+    return names
 
 
 def _ensure(kind: ArtifactKind, loaded: LoadedModel, folder: Path, force: bool, notify: Callable[[str], None]) -> Built:

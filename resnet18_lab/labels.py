@@ -54,15 +54,16 @@ def by_wnid(wnid: str) -> Label:
 
 
 def search(text: str) -> list[Label]:
-    """Labels whose index or wnid is ``text`` or whose name, in either language, contains it; by index."""
+    """Labels whose index or wnid is ``text`` or whose name, in either language, contains it; whole matches first."""
     wanted = text.strip().casefold()
     if not wanted:
         return []
-    return [
+    found = [
         label
         for label in all_labels()
         if wanted in (str(label.index), label.wnid) or wanted in label.en.casefold() or wanted in label.zh.casefold()
     ]
+    return sorted(found, key=lambda label: wanted not in (label.en.casefold(), label.zh.casefold(), str(label.index)))
 
 
 def nearest(text: str) -> list[str]:

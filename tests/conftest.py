@@ -61,7 +61,7 @@ def _built_home(factory: pytest.TempPathFactory, file: WeightsFile) -> Path:
     home = factory.mktemp(f"home-{file.name}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RESNET18_LAB_HOME", str(home))
-        build(file)
+        build(file, only=["onnx-fp32"])
     return home
 
 

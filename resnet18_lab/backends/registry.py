@@ -40,6 +40,17 @@ SPECS = (
         needs=("onnxruntime",),
         extra=None,
     ),
+    *(
+        BackendSpec(
+            name=name,
+            precision="fp32",
+            module="resnet18_lab.torch_backends.files",
+            artifact=name,
+            needs=("torch", "torchvision"),
+            extra="torch",
+        )
+        for name in ("torch-export", "torchscript", "torchscript-traced")
+    ),
     BackendSpec(
         name="eager",
         precision="fp32",
@@ -70,6 +81,12 @@ def spec_of(name: str) -> BackendSpec:
             how = f"pip install 'resnet18-lab[{spec.extra}]'" if spec.extra else f"pip install {spec.needs[0]}"
             raise BackendError(f"The back end {name} needs {' and '.join(spec.needs)}: {how}.")
     raise BackendError(unknown_name("back end", name, ["auto", *names()]))
+
+
+def formats_for(name: str) -> list[str]:
+    """Formats that ``build`` must make for an engine; for ``auto`` those of the engines that need no torch."""
+    specs = [spec for spec in SPECS if spec.extra != "torch"] if name == "auto" else [spec_of(name)]
+    return [spec.artifact for spec in specs if spec.artifact]
 
 
 def default_name(weights: str = "auto") -> str:

@@ -48,10 +48,11 @@ def build(
         seconds = f"{row.seconds:.1f}" if row.seconds else "kept"
         table.add_row(
             row.kind.name,
-            str(row.path),
+            row.path.name,
             f"{row.bytes / MB:.2f}",
             seconds,
             f"{agreement['max_abs_difference']:.1e}",
             f"{agreement['relative']:.1e}",
         )
     Console().print(table)
+    note(f"in {rows[0].path.parent}")

@@ -58,14 +58,14 @@ def classify(
 
     Exit status 1 when a picture could not be read: it is reported, and the rest go on.
     """
-    from resnet18_lab.backends.registry import open_backend
+    from resnet18_lab.backends.registry import formats_for, open_backend
     from resnet18_lab.classify import classify_files
     from resnet18_lab.cli import rendering
 
     if build:
         from resnet18_lab.cli.artifacts import build_artifacts
 
-        build_artifacts(weights)
+        build_artifacts(weights, formats_for(backend))
     files = list(pictures_in(paths))
     _hint_at_backslashes(files)
     if not files:

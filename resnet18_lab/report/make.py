@@ -20,6 +20,10 @@ CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
 
 
+NEEDED = ("onnx-fp32",)
+"""Artifacts the notebooks run; other formats are built by `build` or by the notebook that teaches them."""
+
+
 @dataclass(frozen=True)
 class Report:
     """Where the index lies and how each notebook went."""
@@ -95,7 +99,7 @@ def make_report(
     file = choose_weights(weights, notify)
     from resnet18_lab.build import build
 
-    build(file, notify=notify)
+    build(file, only=list(NEEDED), notify=notify)
     output = output.resolve()
     runs, cards = [], []
     with _sole_writer(output):
