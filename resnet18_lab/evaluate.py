@@ -1,78 +1,164 @@
-"""Accuracy on a labelled folder."""
+"""Accuracy on labelled pictures: one engine's counts, and several engines on the same pictures."""
 
+import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from resnet18_lab import images, labels, preprocess
-from resnet18_lab.backends.protocol import Backend
+from resnet18_lab import images, labels, metrics, preprocess
+from resnet18_lab.backends.protocol import Backend, Engine, Logits
+from resnet18_lab.classify import softmax
 from resnet18_lab.errors import ImageError, ParameterError
 
 _BATCH = 8
+_MOST_CONFUSED = 10
+Picture = tuple[Path, tuple[int, ...]]
+"""A file and the class indexes that count as right for it."""
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """How many of ``pictures`` have their class first (``top1``) or among the first five (``top5``)."""
+class Evaluation:
+    """One engine on a folder; ``paired`` compares it with the first engine of the run."""
 
-    pictures: int
-    top1: int
-    top5: int
-    unreadable: int
+    engine: Engine
+    top1: metrics.Share
+    top5: metrics.Share
+    calibration_error: float
+    confused: list[tuple[int, int, int]]
+    """(true class, answered class, how often), most frequent first; for pictures of one right class."""
+    paired: metrics.Paired | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as a dictionary for JSON."""
+        return {**asdict(self), "engine": self.engine.as_json()}
 
 
-def labelled_pictures(folder: Path) -> list[tuple[Path, int]]:
-    """Files of ``folder/<wnid>/`` with the class index of their wnid, sorted by wnid and name."""
+def labelled_pictures(folder: Path) -> list[Picture]:
+    """Pictures of ``folder/<wnid>/``, or those that ``folder/labels.csv`` names, sorted.
+
+    The table has the columns ``file`` and ``acceptable`` (indexes split by semicolons; rows with
+    ``none`` are left out, for no answer to them is right). Raises ParameterError when there is neither.
+    """
     if not folder.is_dir():
         raise ParameterError(f"{folder} is no folder; give one with a sub-folder per wnid (n02123045/...).")
+    found = _from_table(folder) if (folder / "labels.csv").is_file() else _from_sub_folders(folder)
+    if not found:
+        raise ParameterError(
+            f"{folder} holds neither pictures in sub-folders named by wnid (n02123045/...) nor a labels.csv."
+        )
+    return found
+
+
+def _from_sub_folders(folder: Path) -> list[Picture]:
     wnids = {label.wnid: label.index for label in labels.all_labels()}
-    found = [
-        (file, wnids[sub.name])
+    return [
+        (file, (wnids[sub.name],))
         for sub in sorted(folder.iterdir())
         if sub.is_dir() and sub.name in wnids
         for file in sorted(sub.iterdir())
         if file.is_file()
     ]
-    if not found:
-        raise ParameterError(f"{folder} holds no pictures in sub-folders named by wnid (n02123045/...).")
-    return found
 
 
-def accuracy(
-    backend: Backend,
-    pictures: list[tuple[Path, int]],
-    *,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Accuracy:
-    """Top-1 and top-5 counts; a file that cannot be read is counted apart and is no answer.
+def _from_table(folder: Path) -> list[Picture]:
+    path = folder / "labels.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as table:
+            rows = [(row["file"], row["acceptable"]) for row in csv.DictReader(table)]
+        return sorted(
+            (folder / Path(name).name, tuple(labels.by_index(int(index)).index for index in acceptable.split(";")))
+            for name, acceptable in rows
+            if acceptable != "none"
+        )
+    except (KeyError, ValueError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path} needs the columns file and acceptable (class indexes or none).") from error
 
-    ``progress`` is told how many pictures are done.
-    """
-    top1 = top5 = answered = done = 0
-    for crops, truth, seen in _batches(pictures):
-        done += seen
+
+def logits_of(
+    backend: Backend, pictures: list[Picture], *, progress: Callable[[int], None] = lambda _: None
+) -> tuple[Logits, list[int]]:
+    """Logits, float32 M×1000, of the pictures that could be read, and their positions in the list."""
+    rows, positions, done = [], [], 0
+    for crops, read, seen in _batches(pictures):
         if crops:
-            logits = backend.run(preprocess.normalise(np.stack(crops)))
-            best = np.argsort(-logits, axis=1, kind="stable")[:, :5]
-            hits = best == np.asarray(truth)[:, None]
-            top1 += int(hits[:, 0].sum())
-            top5 += int(hits.any(axis=1).sum())
-            answered += len(truth)
+            rows.append(backend.run(preprocess.normalise(np.stack(crops))))
+            positions += [done + place for place in read]
+        done += seen
         progress(done)
-    return Accuracy(answered, top1, top5, len(pictures) - answered)
+    return (np.concatenate(rows) if rows else np.empty((0, labels.CLASS_COUNT), np.float32)), positions
 
 
-def _batches(pictures: list[tuple[Path, int]]) -> Iterator[tuple[list[preprocess.Crop], list[int], int]]:
+def _batches(pictures: list[Picture]) -> Iterator[tuple[list[preprocess.Crop], list[int], int]]:
     remaining = iter(pictures)
     while chunk := list(islice(remaining, _BATCH)):
-        crops, truth = [], []
-        for path, index in chunk:
+        crops, read = [], []
+        for place, (path, _) in enumerate(chunk):
             try:
                 crops.append(preprocess.crop(images.decode(path)))
             except ImageError:
-                continue
-            truth.append(index)
-        yield crops, truth, len(chunk)
+                continue  # counted by the caller: it is no answer, right or wrong
+            read.append(place)
+        yield crops, read, len(chunk)
+
+
+def evaluate(engine: Engine, logits: Logits, right: NDArray[np.bool_], reference: Logits | None = None) -> Evaluation:
+    """Figures of one engine's logits N×1000; ``right`` (N×1000) marks the acceptable classes."""
+    best = metrics.ranked(logits, 5)
+    hits = np.take_along_axis(right, best, axis=1)
+    confidence = softmax(logits).max(axis=1)
+    return Evaluation(
+        engine=engine,
+        top1=metrics.wilson(int(hits[:, 0].sum()), len(right)),
+        top5=metrics.wilson(int(hits.any(axis=1).sum()), len(right)),
+        calibration_error=metrics.calibration_error(confidence, hits[:, 0]),
+        confused=_confused(best[:, 0], right),
+        paired=None if reference is None else metrics.paired(reference, logits, right),
+    )
+
+
+def right_classes(pictures: list[Picture], positions: list[int]) -> NDArray[np.bool_]:
+    """Boolean M×1000 that marks the acceptable classes of the pictures at those positions."""
+    right = np.zeros((len(positions), labels.CLASS_COUNT), dtype=bool)
+    for row, position in enumerate(positions):
+        right[row, list(pictures[position][1])] = True
+    return right
+
+
+def _confused(best: NDArray[np.int64], right: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    pairs: Counter[tuple[int, int]] = Counter()
+    for answered, acceptable in zip(best, right, strict=True):
+        true = np.flatnonzero(acceptable)
+        if len(true) == 1 and true[0] != answered:
+            pairs[int(true[0]), int(answered)] += 1
+    ordered = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+    return [(true, answered, count) for (true, answered), count in ordered[:_MOST_CONFUSED]]
+
+
+def on_pictures(
+    backends: list[Backend],
+    pictures: list[Picture],
+    *,
+    progress: Callable[[str, int], None] = lambda _name, _done: None,
+) -> tuple[list[Evaluation], int]:
+    """An evaluation for each engine, compared with the first, and how many pictures could not be read.
+
+    ``progress`` is told the engine's name and how many pictures it has seen. Raises ParameterError when
+    no picture can be read.
+    """
+    evaluations: list[Evaluation] = []
+    reference: Logits | None = None
+    positions: list[int] = []
+    for backend in backends:
+        logits, positions = logits_of(backend, pictures, progress=partial(progress, backend.name))
+        if not positions:
+            raise ParameterError(f"None of the {len(pictures)} pictures can be read.")
+        evaluations.append(evaluate(backend.engine, logits, right_classes(pictures, positions), reference))
+        reference = logits if reference is None else reference
+    return evaluations, len(pictures) - len(positions)
