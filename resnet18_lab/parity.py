@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from resnet18_lab import images, preprocess, samples
 from resnet18_lab.backends.protocol import Batch, Logits
 from resnet18_lab.errors import BuildError
+from resnet18_lab.parity_pictures import BATCHES, real_pictures
 
-BATCHES = (1, 2, 7)
 FP32_TOLERANCE = 1e-4
 """Largest allowed max |Δlogit| as a share of max |logit| for an engine that computes in float32."""
 
@@ -34,19 +33,6 @@ class Parity:
     def as_json(self) -> dict[str, Any]:
         """The fields and the ratio, for the manifest."""
         return {**vars(self), "batches": list(self.batches), "relative": self.relative}
-
-
-def real_pictures() -> tuple[Batch, str]:
-    """At least seven preprocessed pictures, float32 N×3×224×224, and what they are.
-
-    The project's own photographs; where it is installed without them, seeded noise, and said so.
-    """
-    found = samples.load()
-    if found:
-        crops = np.stack([preprocess.crop(images.decode(sample.path)) for sample in found])
-        return preprocess.normalise(crops), "data/samples"
-    noise = np.random.default_rng(0).integers(0, 256, size=(max(BATCHES), 224, 224, 3), dtype=np.uint8)
-    return preprocess.normalise(noise), "seeded noise (installed without data/samples)"
 
 
 def measure(run: Callable[[Batch], Logits], module: nn.Module, batches: tuple[int, ...] = BATCHES) -> Parity:

@@ -13,9 +13,9 @@ PACKAGE = Path(paths.__file__).parent
 FLOORS = {
     0: ["images", "image_formats", "image_errors", "preprocess", "labels", "weights", "catalogue", "transfer", "fetch", "artifacts", "paths", "errors", "atomicfile",
         "hashing", "cores", "samples", "environment", "provide"],
-    1: ["metrics", "backends", "classify"],
+    1: ["metrics", "parity_pictures", "tuned", "backends", "classify"],
     2: ["model", "torchscript", "compiled", "export", "build", "parity", "introspection", "torch_backends", "_torchvision"],
-    3: ["doctor", "evaluate", "mistakes", "plots", "notebook_display"],
+    3: ["architecture", "architecture_plots", "stage_times", "receptive_field", "skip_study", "folding", "benchmark", "doctor", "evaluate", "mistakes", "plots", "notebook_display"],
     4: ["cli", "report", "__main__", "setup_tasks"],
 }  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
