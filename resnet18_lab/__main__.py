@@ -3,15 +3,20 @@
 import sys
 from importlib.util import find_spec
 
-from resnet18_lab import setup_tasks
+TASKS = ("setup", "test", "test-fast", "lab")
+"""What ``setup_tasks`` does; imported for these alone, because the other commands must start quickly."""
 
 
 def main() -> int:
     """Exit status of the task or command named on the command line."""
     arguments = sys.argv[1:]
-    if arguments and arguments[0] in setup_tasks.TASKS:
+    if arguments and arguments[0] in TASKS:
+        from resnet18_lab import setup_tasks
+
         return setup_tasks.run(arguments[0], arguments[1:])
     if find_spec("typer") is None:  # the interpreter of the system: hand over to the project's own
+        from resnet18_lab import setup_tasks
+
         return setup_tasks.run_in_environment(arguments)
     from resnet18_lab.cli import main as command_line
 

@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,7 @@ def find_folder(weights_name: str = "auto") -> Path:
         raise
 
 
+@lru_cache(maxsize=32)
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Version of each package that is installed here; a missing one is left out."""
     found = {}

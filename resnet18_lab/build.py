@@ -18,6 +18,7 @@ from resnet18_lab.backends.protocol import Batch, Logits
 from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import BuildError, LabError
 from resnet18_lab.model import LoadedModel
+from resnet18_lab.parity_pictures import BATCHES
 from resnet18_lab.weights import WeightsFile
 
 Maker = Callable[[LoadedModel, Path], dict[str, Any]]
@@ -53,13 +54,13 @@ def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
         logits: Logits = session.run(None, {export.INPUT_NAME: batch})[0]
         return logits
 
-    return {"operators": counts, "parity": _check(run, loaded, "ONNX", parity.BATCHES)}
+    return {"operators": counts, "parity": _check(run, loaded, "ONNX", BATCHES)}
 
 
 def _make_torchscript(loaded: LoadedModel, target: Path, *, freeze: bool) -> dict[str, Any]:
     torchscript.trace(loaded.module, target, freeze=freeze)
     program = torchscript.load(target)
-    return {"parity": _check(_calling(program), loaded, "TorchScript", parity.BATCHES)}
+    return {"parity": _check(_calling(program), loaded, "TorchScript", BATCHES)}
 
 
 def _make_torch_export(loaded: LoadedModel, target: Path) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 import importlib.metadata
 import os
 import platform
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +66,9 @@ def package_versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """The clone's commit, with ``+changes`` when files differ from it; None without git or a clone."""
+    import shutil
+    import subprocess  # here, because commands that start in a fraction of a second import this module
+
     if not is_checkout() or shutil.which("git") is None:
         return None
 

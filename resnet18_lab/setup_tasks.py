@@ -98,7 +98,9 @@ def setup() -> None:
     _install_torch()
     _say("installing the pinned rest")
     _pip("install", "--quiet", "--requirement", str(REQUIREMENTS))
-    _pip("install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
+    # compat: a plain path entry; the import hook of the other mode costs every start some milliseconds
+    compat = ("--config-settings", "editable_mode=compat")
+    _pip("install", "--quiet", "--no-deps", "--no-build-isolation", *compat, "--editable", ".")
     STAMP.write_text(_wanted_stamp(), encoding="ascii")
     _say("ready")
 

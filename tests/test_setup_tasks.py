@@ -75,6 +75,12 @@ def test_an_interpreter_without_packages_can_start_it():
     subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
+def test_the_command_line_knows_every_task():
+    from resnet18_lab.__main__ import TASKS
+
+    assert set(TASKS) == set(setup_tasks.TASKS)
+
+
 def test_make_help_names_exist_as_tasks():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for task in setup_tasks.TASKS:

@@ -64,7 +64,7 @@ class OnnxRuntimeBackend(Closing):
         del self._session
 
 
-def open_backend(spec: BackendSpec, weights: str, threads: int) -> OnnxRuntimeBackend:
+def open_backend(spec: BackendSpec, weights: str, threads: int, spinning: bool = True) -> OnnxRuntimeBackend:
     """The engine on its verified artifact; ArtifactError when that is missing, stale or damaged."""
     assert spec.artifact is not None  # noqa: S101 - every entry of this module names one
-    return OnnxRuntimeBackend(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads)
+    return OnnxRuntimeBackend(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads, spinning=spinning)

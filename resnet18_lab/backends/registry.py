@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from resnet18_lab import artifacts
+from resnet18_lab import artifacts, tuned
 from resnet18_lab.backends.protocol import Backend
 from resnet18_lab.cores import usable_cores
-from resnet18_lab.errors import ArtifactError, BackendError, ParameterError, unknown_name
+from resnet18_lab.errors import ArtifactError, BackendError, ParameterError, WeightsError, unknown_name
 
 MAX_THREADS = 256
+Opener = Callable[["BackendSpec", str, int, bool], Backend]
 
 
 @dataclass(frozen=True)
 class BackendSpec:
     """Where an engine lives and what it needs.
 
-    ``module`` holds ``open_backend(spec, weights, threads)``; ``artifact`` names the kind of file it
+    ``module`` holds ``open_backend(spec, weights, threads, spinning)``; ``artifact`` names the kind of file it
     runs (None: the weights themselves); ``needs`` the packages, ``extra`` what installs them.
     """
 
@@ -106,15 +107,28 @@ def default_name(weights: str = "auto") -> str:
     )
 
 
-def open_backend(name: str = "auto", *, weights: str = "auto", threads: int | None = None) -> Backend:
+def open_backend(
+    name: str = "auto", *, weights: str = "auto", threads: int | None = None, spinning: bool = True
+) -> Backend:
     """An engine ready to run; ``auto`` is the fastest whose artifact exists.
 
-    ``threads`` means the threads of one run for every engine; None takes all usable cores. Raises
-    BackendError, ArtifactError, WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
+    ``threads`` means the threads of one run for every engine; None takes what a benchmark found best on
+    this machine, else all usable cores. ``spinning`` False stops idle threads of ONNX Runtime from
+    busy-waiting, for engines that share the cores. Raises BackendError, ArtifactError,
+    WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
     """
-    count = usable_cores() if threads is None else threads
+    spec = spec_of(default_name(weights) if name == "auto" else name)
+    count = default_threads(spec.name, weights) if threads is None else threads
     if not 1 <= count <= MAX_THREADS:
         raise ParameterError(f"threads={count} is not allowed; give 1 to {MAX_THREADS}.")
-    spec = spec_of(default_name(weights) if name == "auto" else name)
-    opener = cast(Callable[[BackendSpec, str, int], Backend], importlib.import_module(spec.module).open_backend)
-    return opener(spec, weights, count)
+    opener = cast(Opener, importlib.import_module(spec.module).open_backend)
+    return opener(spec, weights, count, spinning)
+
+
+def default_threads(name: str, weights: str = "auto") -> int:
+    """Threads for an engine when none are asked for: tuned on this machine, else all usable cores."""
+    try:
+        tuned_count = tuned.threads_for(name, artifacts.find_folder(weights))
+    except WeightsError:
+        tuned_count = None  # the engine's own error says more
+    return tuned_count or usable_cores()

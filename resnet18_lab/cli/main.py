@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from resnet18_lab import __version__
-from resnet18_lab.cli import accuracy, artifacts, checkup, inspect, names, pictures, reports, weights
+from resnet18_lab.cli import accuracy, artifacts, bench, checkup, inspect, names, pictures, reports, weights
 from resnet18_lab.cli.console import complain
 from resnet18_lab.errors import LabError
 
@@ -46,6 +46,7 @@ def _options(
 
 app.command(name="classify", epilog=pictures.EXAMPLES)(pictures.classify)
 app.command(name="build", epilog=artifacts.EXAMPLES)(artifacts.build)
+app.command(name="bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command(name="evaluate", epilog=accuracy.EXAMPLES)(accuracy.evaluate)
 app.command(name="doctor", epilog=checkup.EXAMPLES)(checkup.doctor)
 app.command(name="inspect", epilog=inspect.EXAMPLES)(inspect.inspect)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from resnet18_lab.backends.registry import BackendSpec
 
 
-def open_backend(spec: BackendSpec, weights: str, threads: int) -> TorchBackend:
+def open_backend(spec: BackendSpec, weights: str, threads: int, _spinning: bool = True) -> TorchBackend:
     """The engine on the weights themselves."""
     loaded = model.load(weights)
     file = loaded.weights

@@ -21,7 +21,7 @@ _LOADERS: dict[str, Callable[[Path], Callable[..., Any]]] = {
 }
 
 
-def open_backend(spec: BackendSpec, weights: str, threads: int) -> TorchBackend:
+def open_backend(spec: BackendSpec, weights: str, threads: int, _spinning: bool = True) -> TorchBackend:
     """The engine on its verified artifact; ArtifactError when that is missing, stale or damaged."""
     name = spec.artifact or ""
     artifact = artifacts.load(artifacts.KINDS[name], weights)

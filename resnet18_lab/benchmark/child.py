@@ -1,0 +1,85 @@
+"""The process that measures: a task as JSON on stdin, its result as JSON on stdout, nothing else there."""
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+_ENTERED = time.time()  # before the imports below are paid for
+
+
+def _result(task: dict[str, Any]) -> dict[str, Any]:
+    from resnet18_lab.benchmark.configuration import Configuration, Effort
+
+    configuration = Configuration(**task["configuration"])
+    effort = Effort(**task["effort"])
+    if configuration.backend == "peak":
+        from resnet18_lab.benchmark.peak import measure_peak
+
+        return measure_peak(configuration.threads)
+    if configuration.suite == "cold-start":
+        return _cold_start(task, configuration.backend, configuration.threads)
+    from resnet18_lab.benchmark import loops, stages
+
+    def open_one() -> Any:  # noqa: ANN401 - a Backend; named so only for type checkers that load everything
+        from resnet18_lab.backends.registry import open_backend
+
+        return open_backend(
+            configuration.backend,
+            weights=task["weights"],
+            threads=configuration.threads,
+            spinning=configuration.spinning,
+        )
+
+    if configuration.suite == "stages":
+        return stages.measure_stages(open_one, effort)
+    if configuration.suite == "sizes":
+        return stages.measure_size(open_one, configuration.variant, effort)
+    from importlib import import_module
+
+    from resnet18_lab.backends.registry import spec_of
+
+    import_module(spec_of(configuration.backend).module)  # the baseline is the engine imported and nothing loaded
+    return loops.run_engine(open_one, configuration, effort)
+
+
+def _cold_start(task: dict[str, Any], backend: str, threads: int) -> dict[str, Any]:
+    """Seconds from the start of the process (the parent's clock) to the first answer, and its parts."""
+    from importlib import import_module
+
+    from resnet18_lab.backends.registry import open_backend, spec_of
+    from resnet18_lab.benchmark import proc
+    from resnet18_lab.classify import classify_files
+
+    import_module(spec_of(backend).module)
+    imported = time.time()
+    with open_backend(backend, weights=task["weights"], threads=threads) as engine:
+        loaded = time.time()
+        (answer,) = classify_files([task["picture"]], engine)
+        answered = time.time()
+        peak = proc.peak_rss()
+    return {
+        "samples": [answered - task["spawned"]],
+        "parts": {
+            "start": _ENTERED - task["spawned"],
+            "import": imported - _ENTERED,
+            "load": loaded - imported,
+            "first call": answered - loaded,
+        },
+        "peak": peak,
+        "answer": answer.predictions[0].index,
+    }
+
+
+def main() -> None:
+    """Do the task; what libraries print goes to stderr."""
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    result = _result(json.load(sys.stdin))
+    json.dump(result, answer)
+    answer.close()
+
+
+if __name__ == "__main__":
+    main()

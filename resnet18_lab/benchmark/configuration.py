@@ -1,0 +1,140 @@
+"""What is measured: configurations, the profiles' numbers, and the suites that list them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from resnet18_lab.backends.registry import SPECS, is_installed
+from resnet18_lab.errors import BackendError, ParameterError, unknown_name
+
+SUITES = ("latency", "throughput", "memory", "cold-start", "stages", "sizes")
+SIZES = ("224×224", "400×300", "480×480", "800×600", "4000×3000")
+"""Width × height of the JPEG files of the suite ``sizes``; the last has 12 megapixels."""
+PREPARATIONS = ("ours", "ours with draft", "torchvision")
+COMMANDS = ("bare script", "classify")
+"""The whole processes of ``cold-start``: a script that only imports ONNX Runtime and runs once, and ours."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long one process measures: warm-up, then until both minima, or one of the maxima, is reached."""
+
+    starts: int
+    warmup_calls: int
+    warmup_seconds: float
+    min_seconds: float
+    min_samples: int
+    max_samples: int
+    max_seconds: float
+
+
+EFFORTS = {
+    "fast": Effort(2, 10, 0.3, 0.4, 10, 100, 2.0),
+    "full": Effort(5, 10, 0.3, 2.0, 30, 100, 10.0),
+}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One row of a table: what runs, with how many threads, on how many pictures at once.
+
+    ``workers`` threads of the process each run an engine of their own; ``twin`` marks the A/A row, which
+    repeats another configuration to show the table's own noise.
+    """
+
+    suite: str
+    backend: str
+    threads: int = 1
+    batch: int = 1
+    workers: int = 1
+    variant: str = ""
+    twin: bool = False
+    spinning: bool = True
+
+    def key(self) -> str:
+        """A name that tells it from all others."""
+        parts = [self.suite, self.backend, f"t{self.threads}", f"b{self.batch}", f"w{self.workers}"]
+        return " ".join([*parts, *([self.variant] if self.variant else []), *(["A/A"] if self.twin else [])])
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as a dictionary."""
+        return asdict(self)
+
+
+def checked_backends(names: Iterable[str] | None) -> list[str]:
+    """Names to measure; all installed ones if none are given. BackendError for one that does not exist.
+
+    One that exists but is not installed is kept: it becomes a row with its reason.
+    """
+    known = [spec.name for spec in SPECS]
+    if names is None:
+        return [spec.name for spec in SPECS if is_installed(spec)]
+    for name in (chosen := list(names)):
+        if name not in known:
+            raise BackendError(unknown_name("back end", name, known))
+    return chosen
+
+
+def plan(suites: Iterable[str], backends: list[str], threads: list[int], batches: list[int]) -> list[Configuration]:
+    """All configurations of the suites, in the order of the tables; ParameterError for an unknown suite."""
+    found: list[Configuration] = []
+    for suite in suites:
+        if suite not in _LISTS:
+            raise ParameterError(unknown_name("suite", suite, SUITES))
+        found += _LISTS[suite](backends, sorted(set(threads)), sorted(set(batches)))
+    return found
+
+
+def _latency(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
+    rows = [Configuration("latency", name, count) for name in backends for count in threads]
+    return [*rows, replace(rows[0], twin=True)] if rows else []
+
+
+def _throughput(backends: list[str], threads: list[int], batches: list[int]) -> list[Configuration]:
+    rows = [
+        Configuration("throughput", name, count, batch) for name in backends for count in threads for batch in batches
+    ]
+    several = [count for count in threads if count > 1]
+    rows += [
+        Configuration("throughput", name, 1, batch, workers=count, spinning=False)
+        for name in backends
+        for count in several
+        for batch in batches
+    ]
+    return rows
+
+
+def _memory(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
+    return [Configuration("memory", name, threads[0]) for name in backends]
+
+
+def _cold_start(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
+    rows = [Configuration("cold-start", name, threads[0]) for name in backends]
+    artifact = next((name for name in backends if name.startswith("onnxruntime")), None)
+    whole = (
+        [Configuration("cold-start", artifact, threads[0], variant=command) for command in COMMANDS] if artifact else []
+    )
+    return [*rows, *whole]
+
+
+def _stages(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
+    return [Configuration("stages", backends[0], threads[0])] if backends else []
+
+
+def _sizes(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
+    pairs = [(size, preparation) for size in SIZES for preparation in PREPARATIONS]
+    return [
+        Configuration("sizes", name, threads[0], variant=f"{size} {how}")
+        for name in backends[:1]
+        for size, how in pairs
+    ]
+
+
+_LISTS: dict[str, Callable[[list[str], list[int], list[int]], list[Configuration]]] = {
+    "latency": _latency,
+    "throughput": _throughput,
+    "memory": _memory,
+    "cold-start": _cold_start,
+    "stages": _stages,
+    "sizes": _sizes,
+}

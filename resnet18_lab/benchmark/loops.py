@@ -1,0 +1,90 @@
+"""Measuring loops: what runs inside one fresh process."""
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.backends.protocol import Backend
+from resnet18_lab.benchmark import proc
+from resnet18_lab.benchmark.configuration import Configuration, Effort
+from resnet18_lab.parity_pictures import real_pictures
+
+_NS = 1e-9
+
+
+def pictures(count: int) -> NDArray[np.float32]:
+    """Float32 count×3×224×224 of real pictures, repeated as often as needed: zeros would be too easy."""
+    found, _ = real_pictures()
+    return np.ascontiguousarray(np.resize(found, (count, *found.shape[1:])))
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Seconds one call takes."""
+    started = time.perf_counter_ns()
+    action()
+    return (time.perf_counter_ns() - started) * _NS
+
+
+def sample(action: Callable[[], object], effort: Effort) -> dict[str, Any]:
+    """Seconds of the first call and of each call after the warm-up, and CPU time over wall time.
+
+    Warm-up: both minima of the effort. Then until both minima are reached, or one of the maxima.
+    """
+    first = timed(action)
+    started = time.perf_counter()
+    calls = 0
+    while calls < effort.warmup_calls or time.perf_counter() - started < effort.warmup_seconds:
+        action()
+        calls += 1
+    samples: list[float] = []
+    cpu, started = time.process_time(), time.perf_counter()
+    while True:
+        elapsed = time.perf_counter() - started
+        enough = elapsed >= effort.min_seconds and len(samples) >= effort.min_samples
+        if enough or len(samples) >= effort.max_samples or elapsed >= effort.max_seconds:
+            break
+        samples.append(timed(action))
+    wall = time.perf_counter() - started
+    return {"first": first, "samples": samples, "cpu_per_wall": (time.process_time() - cpu) / wall}
+
+
+def run_engine(open_one: Callable[[], Backend], configuration: Configuration, effort: Effort) -> dict[str, Any]:
+    """Load, first call, samples and memory of one engine; with ``workers`` the samples of all of them."""
+    baseline = {"import_peak": proc.peak_rss(), "import_pss": proc.pss()}
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        engines = [stack.enter_context(open_one()) for _ in range(configuration.workers)]
+        load = time.perf_counter() - started
+        batch = pictures(configuration.batch)
+        measured = (
+            sample(lambda: engines[0].run(batch), effort) if len(engines) == 1 else _together(engines, batch, effort)
+        )
+        engine = engines[0].engine.as_json()
+        memory = {"peak": proc.peak_rss(), "pss": proc.pss()}
+    return {"load": load, **measured, **baseline, **memory, "engine": engine, "threads_read_back": engines[0].threads}
+
+
+def _together(engines: list[Backend], batch: NDArray[np.float32], effort: Effort) -> dict[str, Any]:
+    """Samples of engines that run side by side, each in a thread of its own, started together."""
+    barrier = threading.Barrier(len(engines))
+    results: list[dict[str, Any]] = []
+
+    def work(engine: Backend) -> None:
+        barrier.wait()
+        results.append(sample(lambda: engine.run(batch), effort))
+
+    threads = [threading.Thread(target=work, args=(engine,)) for engine in engines]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {
+        "first": max(result["first"] for result in results),
+        "samples": [value for result in results for value in result["samples"]],
+        "cpu_per_wall": max(result["cpu_per_wall"] for result in results),
+    }

@@ -1,0 +1,81 @@
+"""The record of a run: configurations, environment and every raw sample, as JSON."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from resnet18_lab import atomicfile
+from resnet18_lab.benchmark.configuration import Configuration, Effort
+from resnet18_lab.environment import snapshot
+from resnet18_lab.errors import ParameterError
+
+FORMAT = 1
+
+
+@dataclass
+class Row:
+    """One configuration with a result for each process start that worked, and why others did not."""
+
+    configuration: Configuration
+    results: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    noise: list[dict[str, float] | None] = field(default_factory=list)
+    """For each start the share of the cores' time stolen and used by others; None where not available."""
+
+    @property
+    def starts(self) -> list[list[float]]:
+        """Samples in seconds, a list for each process start."""
+        return [result["samples"] for result in self.results]
+
+    @property
+    def oversubscribed(self) -> bool:
+        """True when it asks for more threads than there are cores to run them."""
+        from resnet18_lab.cores import usable_cores
+
+        return self.configuration.threads * self.configuration.workers > usable_cores()
+
+
+@dataclass
+class Record:
+    """Everything a table is made from."""
+
+    profile: str
+    effort: Effort
+    weights: dict[str, str]
+    environment: dict[str, Any]
+    started: str
+    rows: list[Row]
+    seconds: float = 0.0
+    interrupted: bool = False
+    parent_cpu_share: float = 0.0
+    """CPU time of the waiting parent as a share of the whole time."""
+
+    def of(self, suite: str) -> list[Row]:
+        """The rows of a suite."""
+        return [row for row in self.rows if row.configuration.suite == suite]
+
+    def save(self, path: Path) -> None:
+        """Write the record as JSON."""
+        content = {"format": FORMAT, **asdict(self)}
+        atomicfile.write_text(path, json.dumps(content, indent=1) + "\n")
+
+
+def new(profile: str, effort: Effort, weights: dict[str, str], rows: list[Row]) -> Record:
+    """An empty record with today's environment."""
+    return Record(profile, effort, weights, snapshot(), time.strftime("%Y-%m-%dT%H:%M:%S%z"), rows)
+
+
+def load(path: Path) -> Record:
+    """A record from its file; ParameterError when it is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") != FORMAT:
+            raise KeyError("format")
+        rows = [Row(**{**row, "configuration": Configuration(**row["configuration"])}) for row in content.pop("rows")]
+        return Record(**{**content, "effort": Effort(**content["effort"]), "rows": rows})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ParameterError(
+            f"{path} is no record of `resnet18-lab bench` ({type(error).__name__}: {error})."
+        ) from error

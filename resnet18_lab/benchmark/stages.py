@@ -1,0 +1,110 @@
+"""Where the time of one picture goes, by stage and by size of the picture."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from resnet18_lab import images, preprocess, samples
+from resnet18_lab.backends.protocol import Backend
+from resnet18_lab.benchmark import proc
+from resnet18_lab.benchmark.configuration import Effort
+from resnet18_lab.benchmark.loops import sample, timed
+from resnet18_lab.classify import top_k
+
+STAGES = ("read", "decode", "resize", "normalise", "run", "top-k")
+_JPEG_QUALITY = 90
+_DRAFT = 256
+
+
+def measure_stages(open_one: Callable[[], Backend], effort: Effort) -> dict[str, Any]:
+    """Seconds of each stage, picture by picture, over the project's photographs again and again."""
+    paths = [sample.path for sample in samples.load()]
+    rows: list[dict[str, float]] = []
+    with open_one() as engine:
+        for path in paths:
+            _stage_times(path, engine)  # warm-up: caches, lazy imports, the engine's first calls
+        started = time.perf_counter()
+        while len(rows) < effort.max_samples and time.perf_counter() - started < effort.max_seconds:
+            rows.append(_stage_times(paths[len(rows) % len(paths)], engine))
+        named = engine.engine.as_json()
+    return {
+        "samples": [sum(row.values()) for row in rows],
+        "parts": {stage: [row[stage] for row in rows] for stage in STAGES},
+        "peak": proc.peak_rss(),
+        "engine": named,
+    }
+
+
+def _stage_times(path: Path, engine: Backend) -> dict[str, float]:
+    marks = [time.perf_counter()]
+    data = path.read_bytes()
+    marks.append(time.perf_counter())
+    picture = images.decode(data)
+    marks.append(time.perf_counter())
+    crop = preprocess.crop(picture)
+    marks.append(time.perf_counter())
+    batch = preprocess.normalise(crop)
+    marks.append(time.perf_counter())
+    logits = engine.run(batch)
+    marks.append(time.perf_counter())
+    top_k(logits)
+    marks.append(time.perf_counter())
+    return {stage: after - before for stage, before, after in zip(STAGES, marks, marks[1:], strict=False)}
+
+
+def make_picture(size: str, folder: Path) -> Path:
+    """A JPEG of ``width×height`` made of one of the project's photographs."""
+    width, height = map(int, size.split("×"))
+    source = next(sample.path for sample in samples.load() if sample.path.name == "china.jpg")
+    path = folder / f"{width}x{height}.jpg"
+    with Image.open(source) as picture:
+        picture.resize((width, height), Image.Resampling.BICUBIC).save(path, "JPEG", quality=_JPEG_QUALITY)
+    return path
+
+
+def measure_size(open_one: Callable[[], Backend], variant: str, effort: Effort) -> dict[str, Any]:
+    """Seconds to prepare a picture of one size in one way, first and steady answer, and peak memory."""
+    size, how = variant.split(" ", 1)
+    folder = Path(tempfile.mkdtemp(prefix="resnet18-lab-"))
+    try:
+        path = make_picture(size, folder)
+        prepare = _preparation(how, path)
+        with open_one() as engine:
+            first = timed(lambda: engine.run(prepare()))
+            prepared = sample(prepare, effort)
+            steady = sample(lambda: engine.run(prepare()), effort)
+            named = engine.engine.as_json()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return {
+        "samples": prepared["samples"],
+        "first": first,
+        "answer_samples": steady["samples"],
+        "peak": proc.peak_rss(),
+        "engine": named,
+    }
+
+
+def _preparation(how: str, path: Path) -> Callable[[], Any]:
+    if how != "torchvision":
+        draft = _DRAFT if how == "ours with draft" else None
+        return lambda: preprocess.preprocess(images.decode(path, draft_for=draft))
+    return torchvision_preparation(path)
+
+
+def torchvision_preparation(path: Path) -> Callable[[], Any]:
+    """The way of the tutorials: open, convert, ``ResNet18_Weights.IMAGENET1K_V1.transforms()``."""
+    from resnet18_lab._torchvision import torchvision
+
+    transforms = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+
+    def prepare() -> Any:  # noqa: ANN401 - a float32 array
+        with Image.open(path) as picture:
+            return transforms(picture.convert("RGB"))[None].numpy()
+
+    return prepare

@@ -1,0 +1,144 @@
+"""``resnet18-lab bench``."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resnet18_lab.cli.console import note
+from resnet18_lab.errors import ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from resnet18_lab.benchmark.record import Record
+
+EXAMPLES = (
+    "Examples:  resnet18-lab bench  ·  resnet18-lab bench --suite latency --threads 1,2,4 --backend eager  ·  "
+    "resnet18-lab bench --profile full --output today.json --compare yesterday.json --fail-on-regression 10"
+)
+_INTERRUPTED = 130
+
+
+def numbers(text: str | None, what: str) -> list[int] | None:
+    """Whole numbers from text such as ``1,2,4``; ParameterError for anything else."""
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ParameterError(f"{what} takes whole numbers split by commas, such as 1,2,4; {text!r} is not.") from None
+
+
+def bench(
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="latency, throughput, memory, cold-start, stages, sizes; may be given again. All if not given."
+        ),
+    ] = None,
+    profile: Annotated[str, typer.Option(help="fast (3 minutes) or full (45).")] = "fast",
+    backend: Annotated[
+        list[str] | None, typer.Option(help="An engine; may be given again. All installed ones if not given.")
+    ] = None,
+    threads: Annotated[
+        str | None, typer.Option(help="Such as 1,2,4; if not given 1, all usable cores, and twice as many.")
+    ] = None,
+    batch: Annotated[str | None, typer.Option(help="Such as 1,4,8, for throughput.")] = None,
+    weights: Annotated[
+        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+    ] = "auto",
+    output: Annotated[Path | None, typer.Option(help="The record as JSON; reports/bench.json if not given.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV.")] = None,
+    compare: Annotated[Path | None, typer.Option(help="An older record: say what changed beyond the noise.")] = None,
+    fail_on_regression: Annotated[
+        float | None, typer.Option(metavar="PERCENT", help="Exit 1 when something got slower by more.")
+    ] = None,
+    tune: Annotated[bool, typer.Option("--tune/--no-tune", help="Remember the best threads for this machine.")] = True,
+) -> int:
+    """Measure speed and memory; every figure stands in the record with its raw samples.
+
+    Nothing else should run meanwhile: the table says where it did.
+    """
+    from resnet18_lab.benchmark import record as records
+    from resnet18_lab.benchmark.configuration import SUITES
+    from resnet18_lab.benchmark.runner import run
+    from resnet18_lab.paths import reports_dir
+
+    old = records.load(compare) if compare else None
+    measured = run(
+        suite or list(SUITES), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
+        batches=numbers(batch, "--batch"), weights=weights, notify=note,
+    )  # fmt: skip
+    target = output or reports_dir() / "bench.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    measured.save(target)
+    _show(measured, csv)
+    note(f"record: {target} ({measured.seconds:.0f} s, waiting took {measured.parent_cpu_share:.1%} of a core)")
+    if tune:
+        _tune(measured, weights)
+    slower = _compared(old, measured, fail_on_regression) if old else False
+    if measured.interrupted:
+        note("interrupted: what was measured until then is kept in the record")
+        return _INTERRUPTED
+    return 1 if slower else 0
+
+
+def _show(measured: "Record", csv: Path | None) -> None:
+    from resnet18_lab.benchmark.tables import TABLES
+    from resnet18_lab.benchmark.targets import targets
+
+    for suite, make in TABLES.items():
+        if not measured.of(suite):
+            continue
+        table = make(measured)
+        typer.echo(
+            f"\n{suite} ({measured.profile} profile, weights {measured.weights['name']}, {measured.environment['cpu']})"
+        )
+        _print(table)
+        if csv:
+            csv.mkdir(parents=True, exist_ok=True)
+            table.to_csv(csv / f"{suite}.csv", index=False)
+    for target in targets(measured):
+        verdict = "met" if target.met else "NOT met"
+        typer.echo(f"{target.what}: {target.ratio:.2f} × (at most {target.at_most} ×: {verdict})")
+
+
+def _print(frame: "pd.DataFrame") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in frame.columns:
+        table.add_column(
+            str(heading), justify="left" if heading in frame.columns[[0, -1]] else "right", overflow="fold"
+        )
+    for row in frame.astype(str).itertuples(index=False):
+        table.add_row(*row)
+    # a pipe has no width of its own: long lines are better there than folded ones
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _tune(measured: "Record", weights: str) -> None:
+    from resnet18_lab.artifacts import find_folder
+    from resnet18_lab.benchmark.tuning import best_threads, write_tuned
+
+    folder = find_folder(weights)
+    if folder.is_dir() and (path := write_tuned(measured, folder)):
+        best = ", ".join(f"{name} {count}" for name, count in best_threads(measured).items())
+        note(f"best threads ({best}) remembered in {path}; --no-tune leaves it alone")
+
+
+def _compared(old: "Record", new: "Record", percent: float | None) -> bool:
+    from resnet18_lab.benchmark.compare import compare, regressions
+
+    if old.environment.get("cpu") != new.environment.get("cpu"):
+        note(f"the older record is of another CPU ({old.environment.get('cpu')}): the ratios compare machines")
+    changes = compare(old, new)
+    for change in changes:
+        if change.verdict != "within the noise":
+            typer.echo(f"{change.verdict}: {change.key}, {change.ratio:.2f} × the time")
+    same = sum(change.verdict == "within the noise" for change in changes)
+    typer.echo(f"{len(changes)} configurations compared, {same} within the noise")
+    return percent is not None and bool(regressions(changes, percent))
