@@ -89,9 +89,11 @@ def test_no_weights_are_a_warning_that_names_the_command(tmp_path, monkeypatch):
 def test_stale_artifacts_are_a_warning(untrained_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
     monkeypatch.setenv("RESNET18_LAB_WEIGHTS", "untrained")
-    assert {row.state for row in doctor._check_artifacts()} == {OK}
+    assert found("artifact onnx-fp32", list(doctor._check_artifacts())).state == OK
     monkeypatch.setattr("resnet18_lab.artifacts.installed_versions", lambda packages: dict.fromkeys(packages, "0"))
-    assert {row.state for row in doctor._check_artifacts()} == {WARNING}
+    stale = found("artifact onnx-fp32", list(doctor._check_artifacts()))
+    assert stale.state == WARNING
+    assert "is stale" in stale.detail
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
 
     configuration = Configuration(**task["configuration"])
     effort = Effort(**task["effort"])
+    if configuration.affinity and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, configuration.affinity)
     if configuration.backend == "peak":
         from resnet18_lab.benchmark.peak import measure_peak
 
@@ -41,6 +43,8 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
     from resnet18_lab.backends.registry import spec_of
 
     import_module(spec_of(configuration.backend).module)  # the baseline is the engine imported and nothing loaded
+    if (torch := sys.modules.get("torch")) is not None:  # ONNX Runtime's is 1 in every session
+        torch.set_num_interop_threads(configuration.interop_threads)
     return loops.run_engine(open_one, configuration, effort)
 
 

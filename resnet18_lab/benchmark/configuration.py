@@ -39,7 +39,8 @@ class Configuration:
     """One row of a table: what runs, with how many threads, on how many pictures at once.
 
     ``workers`` threads of the process each run an engine of their own; ``twin`` marks the A/A row, which
-    repeats another configuration to show the table's own noise.
+    repeats another configuration to show the table's own noise. ``affinity`` pins the process to those
+    cores (empty: not pinned).
     """
 
     suite: str
@@ -50,10 +51,14 @@ class Configuration:
     variant: str = ""
     twin: bool = False
     spinning: bool = True
+    affinity: tuple[int, ...] = ()
+    interop_threads: int = 1
 
     def key(self) -> str:
         """A name that tells it from all others."""
         parts = [self.suite, self.backend, f"t{self.threads}", f"b{self.batch}", f"w{self.workers}"]
+        parts += ["no spinning"] if not self.spinning else []
+        parts += [f"cores {','.join(map(str, self.affinity))}"] if self.affinity else []
         return " ".join([*parts, *([self.variant] if self.variant else []), *(["A/A"] if self.twin else [])])
 
     def as_json(self) -> dict[str, Any]:

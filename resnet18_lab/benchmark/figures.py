@@ -5,8 +5,12 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from resnet18_lab.benchmark.configuration import Configuration
 from resnet18_lab.benchmark.record import Record
 from resnet18_lab.benchmark.tables import intervals
+from resnet18_lab.notebook_display import use_in_notebook
+
+use_in_notebook()
 
 GFLOP_PER_PICTURE = 3.628
 """2 × 1.814 GMACs, published for ResNet-18 at 224×224."""
@@ -50,6 +54,15 @@ def latency_by_threads(record: Record) -> Figure | None:
     return figure
 
 
+_WAYS = ("one session, N threads", "N sessions, one thread", "sessions that fight for the cores")
+
+
+def _way(configuration: Configuration) -> str:
+    if configuration.workers == 1:
+        return _WAYS[0]
+    return _WAYS[1] if configuration.threads == 1 else _WAYS[2]
+
+
 def throughput(record: Record) -> Figure | None:
     """Pictures a second by threads in use: one session with N threads, N sessions with one, and the ideal."""
     found = intervals(record, "throughput")
@@ -57,22 +70,23 @@ def throughput(record: Record) -> Figure | None:
     if not rows:
         return None
     backend = rows[0].configuration.backend
-    best: dict[str, dict[int, float]] = {"one session, N threads": {}, "N sessions, one thread": {}}
+    best: dict[str, dict[int, float]] = {name: {} for name in _WAYS}
     for row in rows:
         configuration = row.configuration
-        if configuration.backend == backend:
-            kind = "N sessions, one thread" if configuration.workers > 1 else "one session, N threads"
+        if configuration.backend == backend and not configuration.affinity:
             used = configuration.threads * configuration.workers
             rate = configuration.batch * configuration.workers / found[configuration.key()].value
-            best[kind][used] = max(rate, best[kind].get(used, 0.0))
+            way = best[_way(configuration)]
+            way[used] = max(rate, way.get(used, 0.0))
     figure, axes = _axes(f"Pictures a second, {backend}, best batch", "threads in use", "img/s")
-    single = best["one session, N threads"].get(1)
+    single = best[_WAYS[0]].get(1)
     if single:
-        best["N sessions, one thread"].setdefault(1, single)
+        best[_WAYS[1]].setdefault(1, single)
         top = max(row.configuration.threads * row.configuration.workers for row in rows)
         axes.plot([1, top], [single, single * top], color="#9aa5b1", linestyle="--", label="ideal: N times one thread")
     for colour, (kind, points) in zip(_COLOURS, best.items(), strict=False):
         axes.plot(sorted(points), [points[count] for count in sorted(points)], marker="o", color=colour, label=kind)
+    axes.set_xticks(sorted({count for points in best.values() for count in points}))
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
     return figure
@@ -154,6 +168,6 @@ def roofline(record: Record) -> Figure | None:
                 textcoords="offset points",
                 fontsize=8,
             )
-    axes.set(xscale="log", yscale="log", xlim=(1, 1000))
-    axes.legend(frameon=False, loc="lower right")
+    axes.set(xscale="log", yscale="log", xlim=(1, 1000), ylim=(1, 1000))
+    axes.legend(frameon=False, loc="upper left")
     return figure

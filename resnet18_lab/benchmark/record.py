@@ -73,9 +73,13 @@ def load(path: Path) -> Record:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
             raise KeyError("format")
-        rows = [Row(**{**row, "configuration": Configuration(**row["configuration"])}) for row in content.pop("rows")]
+        rows = [Row(**{**row, "configuration": _configuration(row["configuration"])}) for row in content.pop("rows")]
         return Record(**{**content, "effort": Effort(**content["effort"]), "rows": rows})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ParameterError(
             f"{path} is no record of `resnet18-lab bench` ({type(error).__name__}: {error})."
         ) from error
+
+
+def _configuration(fields: dict[str, Any]) -> Configuration:
+    return Configuration(**{**fields, "affinity": tuple(fields["affinity"])})  # JSON knows no tuples

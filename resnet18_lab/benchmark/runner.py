@@ -64,9 +64,21 @@ def run(
     configurations = plan(suites, checked_backends(backends), counts, batches or [1, 4, 8])
     if "latency" in suites:
         configurations += [Configuration("peak", "peak", count) for count in counts if count <= usable_cores()]
+    return run_configurations(configurations, profile, chosen, weights=weights, notify=notify)
+
+
+def run_configurations(
+    configurations: list[Configuration],
+    profile: str,
+    effort: Effort,
+    *,
+    weights: str = "auto",
+    notify: Notify = lambda _: None,
+) -> Record:
+    """The record of these configurations, measured like any suite's."""
     file = weights_files.find(weights)
     facts = {"name": file.name, "sha256": file.sha256, "asked": weights}
-    kept = record.new(profile, chosen, facts, [Row(configuration) for configuration in configurations])
+    kept = record.new(profile, effort, facts, [Row(configuration) for configuration in configurations])
     _measure(kept, notify)
     return kept
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from resnet18_lab.benchmark import statistics
+from resnet18_lab.benchmark.configuration import Configuration
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.statistics import Interval, decimals
 
@@ -86,6 +87,7 @@ def throughput(record: Record) -> pd.DataFrame:
             "engine": configuration.backend,
             "sessions × threads": f"{configuration.workers} × {configuration.threads}",
             "batch": configuration.batch,
+            "settings": _settings(configuration),
         }
         if row.results:
             seconds = found[configuration.key()].value
@@ -96,6 +98,12 @@ def throughput(record: Record) -> pd.DataFrame:
             }
         rows.append({**line, "note": warnings_of(row)})
     return pd.DataFrame(rows).fillna("")
+
+
+def _settings(configuration: Configuration) -> str:
+    found = [] if configuration.spinning else ["no spinning"]
+    found += [f"on core {','.join(map(str, configuration.affinity))}"] if configuration.affinity else []
+    return ", ".join(found)
 
 
 def memory(record: Record) -> pd.DataFrame:

@@ -1,0 +1,174 @@
+"""Real runs: what reaches the engines, what the parent costs, and what happens when something breaks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from conftest import run_cli
+
+from resnet18_lab.benchmark import runner
+from resnet18_lab.benchmark.configuration import Effort
+from resnet18_lab.benchmark.tables import TABLES
+
+pytestmark = pytest.mark.slow
+SHORT = Effort(1, 2, 0.0, 0.2, 5, 20, 1.0)
+
+
+@pytest.fixture(autouse=True)
+def _home(untrained_home, monkeypatch):
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
+
+
+def run(*suites, **options):
+    return runner.run(
+        list(suites), **{"weights": "untrained", "effort": SHORT, "threads": [1], "batches": [1], **options}
+    )
+
+
+def test_threads_reach_every_engine_and_the_parent_only_waits():
+    kept = run(
+        "latency", backends=["onnxruntime-fp32", "eager"], threads=[1, 2], effort=Effort(1, 3, 0.2, 1.0, 10, 100, 3.0)
+    )
+    rows = [row for row in kept.of("latency") if not row.configuration.twin]
+    assert len(rows) == 4
+    for row in rows:
+        (result,) = row.results
+        assert result["threads_read_back"] == row.configuration.threads
+        assert result["cpu_per_wall"] <= row.configuration.threads + 0.2
+    assert kept.parent_cpu_share < 0.02
+
+
+def test_children_start_with_a_clean_environment_and_memory_of_their_own(monkeypatch):
+    monkeypatch.setenv("A_SECRET", "x")
+    monkeypatch.setenv("OMP_NUM_THREADS", "99")
+    environment = runner.clean_environment(3)
+    assert "A_SECRET" not in environment
+    assert environment["OMP_NUM_THREADS"] == "3"
+    ballast = bytearray(600_000_000)  # a child that inherited this peak would show it
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    (row,) = run("memory", backends=["onnxruntime-fp32"]).of("memory")
+    if row.results[0]["import_peak"] is None:
+        pytest.skip("needs /proc to read the peak memory")
+    assert row.results[0]["import_peak"] < 300_000_000 < len(ballast)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [("import os\nos.abort()", "killed by signal 6"), ("raise ImportError('half an installation')", "half an installation"),
+     ("import time\ntime.sleep(600)", "timeout")],
+)  # fmt: skip
+def test_a_broken_engine_is_a_row_with_its_reason_and_the_rest_goes_on(source, reason, tmp_path, monkeypatch):
+    (tmp_path / "onnxruntime.py").write_text(source, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(runner, "_DEADLINE", 25.0)
+    kept = run("memory", backends=["onnxruntime-fp32", "eager"])
+    broken, eager = kept.of("memory")
+    assert reason in broken.failures[0]
+    assert broken.results == []
+    assert eager.results
+    assert reason in TABLES["memory"](kept)["note"][0]
+
+
+def test_an_engine_without_its_artifact_is_a_row_that_names_the_command():
+    (row,) = run("memory", backends=["torchscript"]).of("memory")
+    assert "resnet18-lab build" in row.failures[0]
+
+
+def test_every_suite_gives_a_table():
+    kept = run("throughput", "cold-start", "stages", "sizes", backends=["onnxruntime-fp32"], threads=[1, 2])
+    for suite in ("throughput", "cold-start", "stages", "sizes"):
+        rows = kept.of(suite)
+        assert rows
+        assert all(row.results for row in rows), [row.failures for row in rows]
+        assert len(TABLES[suite](kept)) >= len(rows)
+    parts = next(row for row in kept.of("cold-start") if not row.configuration.variant).results[0]
+    assert sum(parts["parts"].values()) == pytest.approx(parts["samples"][0], rel=0.01)
+
+
+def test_the_peak_is_measured_with_the_latency():
+    kept = run("latency", backends=["onnxruntime-fp32"])
+    (peak,) = kept.of("peak")
+    assert peak.results[0]["gflops"] > 1
+    assert peak.results[0]["gbytes_per_second"] > 0.1
+
+
+def test_the_command_writes_record_tables_and_tuned_threads(tmp_path, untrained_home):
+    arguments = [
+        "bench",
+        "--suite",
+        "latency",
+        "--backend",
+        "onnxruntime-fp32",
+        "--threads",
+        "1",
+        "--weights",
+        "untrained",
+    ]
+    done = run_cli(*arguments, "--output", tmp_path / "r.json", "--csv", tmp_path / "csv", home=untrained_home)
+    assert done.returncode == 0, done.stderr
+    assert "onnxruntime-fp32 (A/A)" in done.stdout
+    assert "remembered in" in done.stderr
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["interrupted"] is False
+    assert (tmp_path / "csv" / "latency.csv").is_file()
+    (tuned_file,) = untrained_home.glob("artifacts/*/tuned.json")
+    tuned_file.unlink()
+    compared = run_cli(
+        *arguments, "--no-tune", "--output", tmp_path / "s.json", "--compare", tmp_path / "r.json", home=untrained_home
+    )
+    assert "configurations compared" in compared.stdout
+    assert not list(untrained_home.glob("artifacts/*/tuned.json"))
+
+
+def test_ctrl_c_leaves_no_child_and_keeps_what_was_measured(tmp_path, untrained_home):
+    command = [
+        sys.executable,
+        "-m",
+        "resnet18_lab",
+        "bench",
+        "--suite",
+        "memory",
+        "--suite",
+        "throughput",
+        "--profile",
+        "full",
+    ]
+    command += [
+        "--weights",
+        "untrained",
+        "--backend",
+        "onnxruntime-fp32",
+        "--no-tune",
+        "--output",
+        str(tmp_path / "r.json"),
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    for line in process.stderr:
+        if line.startswith("[3/"):  # two starts are done
+            break
+    time.sleep(0.5)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert children
+    assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    kept = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert kept["interrupted"] is True
+    assert sum(len(row["results"]) for row in kept["rows"]) >= 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--suite", "latencie"], "Did you mean latency"), (["--profile", "slow"], "fast, full"), (["--threads", "one"], "whole numbers"),
+     (["--threads", "0"], "1 or more"), (["--backend", "eagr"], "Did you mean eager"), (["--compare", "missing.json"], "no record")],
+)  # fmt: skip
+def test_wrong_options_are_one_line(arguments, words, untrained_home):
+    done = run_cli("bench", "--weights", "untrained", *arguments, home=untrained_home)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
