@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LAB := $(PYTHON) -m resnet18_lab
 
-.PHONY: setup report test test-fast lab lock samples docs fuzz clean
+.PHONY: setup report test test-fast lab lock samples bench docs fuzz clean
 
 setup:      ## .venv with pinned versions
 	@$(LAB) setup
@@ -18,6 +18,8 @@ lock:       ## write requirements.txt and environment.yml anew
 	@$(LAB) setup && .venv/bin/python tools/lock.py
 samples:    ## make data/samples anew (see tools/make_samples.py for what it needs)
 	@$(LAB) setup && .venv/bin/python tools/make_samples.py
+bench:      ## the full benchmark, up to 45 minutes; nothing else should run
+	@$(LAB) setup && .venv/bin/resnet18-lab bench --profile full $(ARGS)
 docs:       ## API reference from the docstrings, in site/
 	@$(LAB) setup && .venv/bin/python tools/make_docs.py
 fuzz:       ## 20,000 damaged pictures through decode

@@ -168,6 +168,6 @@ def roofline(record: Record) -> Figure | None:
                 textcoords="offset points",
                 fontsize=8,
             )
-    axes.set(xscale="log", yscale="log", xlim=(1, 1000), ylim=(1, 1000))
+    axes.set(xscale="log", yscale="log", xlim=(1, 1000), ylim=(10, 1000))
     axes.legend(frameon=False, loc="upper left")
     return figure
