@@ -218,3 +218,15 @@ def test_samples_of_a_record_are_plain_json(tmp_path):
     assert {"cpu", "cpu_flags", "affinity", "cgroup_quota", "memory_bytes", "git_commit", "packages"} <= set(
         content["environment"]
     )
+
+
+def test_without_names_a_profile_measures_what_is_built_and_keeps_its_time(untrained_home, monkeypatch):
+    from resnet18_lab.benchmark.configuration import share_of, usable_backends
+
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
+    engines = usable_backends("untrained")
+    assert engines == ["onnxruntime-fp32", "eager"]
+    every = ["a", "b", "c"]
+    assert share_of(every, "latency", "full") == every
+    assert share_of(every, "latency", "fast") == share_of(every, "throughput", "full") == ["a", "c"]
+    assert share_of(every, "throughput", "fast") == ["a"]

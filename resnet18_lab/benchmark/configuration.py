@@ -4,12 +4,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from resnet18_lab import artifacts
 from resnet18_lab.backends.registry import SPECS, is_installed
+from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import BackendError, ParameterError, unknown_name
 
 SUITES = ("latency", "throughput", "memory", "cold-start", "stages", "sizes")
 SIZES = ("224×224", "400×300", "480×480", "800×600", "4000×3000")
 """Width × height of the JPEG files of the suite ``sizes``; the last has 12 megapixels."""
+DRAFT_FROM = 512
+"""Short side from which JPEG draft is used at all: twice the 256 pixels it must leave."""
 PREPARATIONS = ("ours", "ours with draft", "torchvision")
 COMMANDS = ("bare script", "classify")
 """The whole processes of ``cold-start``: a script that only imports ONNX Runtime and runs once, and ours."""
@@ -29,7 +33,7 @@ class Effort:
 
 
 EFFORTS = {
-    "fast": Effort(2, 10, 0.3, 0.4, 10, 100, 2.0),
+    "fast": Effort(2, 10, 0.3, 0.3, 10, 100, 1.0),
     "full": Effort(5, 10, 0.3, 2.0, 30, 100, 10.0),
 }
 
@@ -66,18 +70,39 @@ class Configuration:
         return asdict(self)
 
 
-def checked_backends(names: Iterable[str] | None) -> list[str]:
-    """Names to measure; all installed ones if none are given. BackendError for one that does not exist.
+def checked_backends(names: Iterable[str]) -> list[str]:
+    """The names as a list; BackendError for one that does not exist.
 
-    One that exists but is not installed is kept: it becomes a row with its reason.
+    One that exists but is not installed, or lacks its artifact, is kept: it becomes a row with its reason.
     """
     known = [spec.name for spec in SPECS]
-    if names is None:
-        return [spec.name for spec in SPECS if is_installed(spec)]
     for name in (chosen := list(names)):
         if name not in known:
             raise BackendError(unknown_name("back end", name, known))
     return chosen
+
+
+def usable_backends(weights: str = "auto") -> list[str]:
+    """Engines that are installed and have what they run, fastest first."""
+    folder = artifacts.find_folder(weights)
+    return [
+        spec.name
+        for spec in SPECS
+        if is_installed(spec)
+        and (spec.artifact is None or artifacts.problem(folder, artifacts.KINDS[spec.artifact]) is None)
+    ]
+
+
+def share_of(engines: list[str], suite: str, profile: str) -> list[str]:
+    """The engines a suite measures when none are named, so that the profile keeps its time.
+
+    The fast profile takes the fastest and the slowest (what tutorials run), and for throughput the
+    fastest alone; the full profile takes all, and for throughput those two.
+    """
+    ends = list(dict.fromkeys([engines[0], engines[-1]])) if engines else []
+    if suite == "throughput":
+        return ends if profile == "full" else ends[:1]
+    return engines if profile == "full" else ends
 
 
 def plan(suites: Iterable[str], backends: list[str], threads: list[int], batches: list[int]) -> list[Configuration]:
@@ -96,17 +121,18 @@ def _latency(backends: list[str], threads: list[int], _: list[int]) -> list[Conf
 
 
 def _throughput(backends: list[str], threads: list[int], batches: list[int]) -> list[Configuration]:
-    rows = [
-        Configuration("throughput", name, count, batch) for name in backends for count in threads for batch in batches
-    ]
-    several = [count for count in threads if count > 1]
-    rows += [
-        Configuration("throughput", name, 1, batch, workers=count, spinning=False)
-        for name in backends
-        for count in several
-        for batch in batches
-    ]
-    return rows
+    """One session of N threads against N sessions of one, for the counts that have a core for each thread."""
+    within = [count for count in threads if count <= usable_cores()] or threads[:1]
+    found = []
+    for name in backends:
+        for batch in batches:
+            found += [Configuration("throughput", name, count, batch) for count in within]
+            found += [
+                Configuration("throughput", name, 1, batch, workers=count, spinning=False)
+                for count in within
+                if count > 1
+            ]
+    return found
 
 
 def _memory(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
@@ -127,11 +153,12 @@ def _stages(backends: list[str], threads: list[int], _: list[int]) -> list[Confi
 
 
 def _sizes(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
-    pairs = [(size, preparation) for size in SIZES for preparation in PREPARATIONS]
     return [
         Configuration("sizes", name, threads[0], variant=f"{size} {how}")
         for name in backends[:1]
-        for size, how in pairs
+        for size in SIZES
+        for how in PREPARATIONS
+        if how != "ours with draft" or min(map(int, size.split("×"))) >= DRAFT_FROM
     ]
 
 

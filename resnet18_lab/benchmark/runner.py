@@ -14,7 +14,15 @@ from typing import Any
 from resnet18_lab import artifacts, samples
 from resnet18_lab import weights as weights_files
 from resnet18_lab.benchmark import coldstart, record
-from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, Effort, checked_backends, plan
+from resnet18_lab.benchmark.configuration import (
+    EFFORTS,
+    Configuration,
+    Effort,
+    checked_backends,
+    plan,
+    share_of,
+    usable_backends,
+)
 from resnet18_lab.benchmark.proc import MachineTime, machine_time
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.cores import usable_cores
@@ -61,7 +69,15 @@ def run(
     counts = threads or sorted({1, usable_cores(), 2 * usable_cores()})
     if any(count < 1 for count in [*counts, *(batches or [])]):
         raise ParameterError("Threads and batches must be 1 or more.")
-    configurations = plan(suites, checked_backends(backends), counts, batches or [1, 4, 8])
+    if backends is not None:
+        configurations = plan(suites, checked_backends(backends), counts, batches or [1, 4, 8])
+    else:
+        engines = usable_backends(weights)
+        configurations = [
+            configuration
+            for suite in suites
+            for configuration in plan([suite], share_of(engines, suite, profile), counts, batches or [1, 4, 8])
+        ]
     if "latency" in suites:
         configurations += [Configuration("peak", "peak", count) for count in counts if count <= usable_cores()]
     return run_configurations(configurations, profile, chosen, weights=weights, notify=notify)

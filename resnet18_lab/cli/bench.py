@@ -40,7 +40,10 @@ def bench(
     ] = None,
     profile: Annotated[str, typer.Option(help="fast (3 minutes) or full (45).")] = "fast",
     backend: Annotated[
-        list[str] | None, typer.Option(help="An engine; may be given again. All installed ones if not given.")
+        list[str] | None,
+        typer.Option(
+            help="An engine; may be given again. If not given: full all that are built, fast the fastest and slowest."
+        ),
     ] = None,
     threads: Annotated[
         str | None, typer.Option(help="Such as 1,2,4; if not given 1, all usable cores, and twice as many.")
