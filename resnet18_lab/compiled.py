@@ -28,9 +28,7 @@ def find_compiler() -> str | None:
 def compile_package(module: nn.Module, target: Path) -> None:
     """Write the package to a path that ends in .pt2; ``freezing`` folds batch norms and lays out the weights."""
     if find_compiler() is None:
-        raise BuildError(
-            "torch.export packages need a C++ compiler to build; install g++ (Debian: apt install g++)."
-        )
+        raise BuildError("torch.export packages need a C++ compiler to build; install g++ (Debian: apt install g++).")
     from torch._inductor import aoti_compile_and_package
 
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)

@@ -26,7 +26,17 @@ def classify(untrained_home):
 
 def test_version_and_help_with_examples():
     assert run_cli("--version").stdout.strip() == f"resnet18-lab {__version__}"
-    for command in ([], ["classify"], ["build"], ["report"], ["inspect"], ["evaluate"], ["doctor"], ["labels"], ["weights"]):
+    for command in (
+        [],
+        ["classify"],
+        ["build"],
+        ["report"],
+        ["inspect"],
+        ["evaluate"],
+        ["doctor"],
+        ["labels"],
+        ["weights"],
+    ):
         done = run_cli(*command, "--help", env={"COLUMNS": "200"})
         assert done.returncode == 0
         assert "Examples:" in done.stdout
