@@ -65,7 +65,7 @@ def test_children_start_with_a_clean_environment_and_memory_of_their_own(monkeyp
 def test_a_broken_engine_is_a_row_with_its_reason_and_the_rest_goes_on(source, reason, tmp_path, monkeypatch):
     (tmp_path / "onnxruntime.py").write_text(source, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(runner, "_DEADLINE", 25.0)
+    monkeypatch.setattr(runner, "_DEADLINE", 60.0)
     kept = run("memory", backends=["onnxruntime-fp32", "eager"])
     broken, eager = kept.of("memory")
     assert reason in broken.failures[0]
