@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 _ENTERED = time.time()  # before the imports below are paid for
@@ -37,7 +38,7 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
     if configuration.suite == "stages":
         return stages.measure_stages(open_one, effort)
     if configuration.suite == "sizes":
-        return stages.measure_size(open_one, configuration.variant, effort)
+        return stages.measure_size(open_one, Path(task["picture"]), configuration.variant.split(" ", 1)[1], effort)
     from importlib import import_module
 
     from resnet18_lab.backends.registry import spec_of

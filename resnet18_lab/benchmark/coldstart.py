@@ -20,11 +20,11 @@ print(int(session.run(None, {session.get_inputs()[0].name: batch})[0].argmax()))
 """
 
 
-def command_of(variant: str, artifact: str, picture: str, weights: str, threads: int) -> list[str]:
+def command_of(variant: str, backend: str, artifact: str, picture: str, weights: str, threads: int) -> list[str]:
     """The command line of one of the processes of ``configuration.COMMANDS``."""
     if variant == "bare script":
         return [sys.executable, "-c", BARE_SCRIPT, artifact, picture, str(threads)]
-    options = ["--format", "json", "--weights", weights, "--threads", str(threads), "--backend", "auto"]
+    options = ["--format", "json", "--weights", weights, "--threads", str(threads), "--backend", backend]
     return [sys.executable, "-m", "resnet18_lab", "classify", picture, *options]
 
 

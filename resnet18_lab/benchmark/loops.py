@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
@@ -72,17 +73,13 @@ def run_engine(open_one: Callable[[], Backend], configuration: Configuration, ef
 def _together(engines: list[Backend], batch: NDArray[np.float32], effort: Effort) -> dict[str, Any]:
     """Samples of engines that run side by side, each in a thread of its own, started together."""
     barrier = threading.Barrier(len(engines))
-    results: list[dict[str, Any]] = []
 
-    def work(engine: Backend) -> None:
+    def work(engine: Backend) -> dict[str, Any]:
         barrier.wait()
-        results.append(sample(lambda: engine.run(batch), effort))
+        return sample(lambda: engine.run(batch), effort)
 
-    threads = [threading.Thread(target=work, args=(engine,)) for engine in engines]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(engines)) as pool:
+        results = list(pool.map(work, engines))  # raises what a worker raised: one less would flatter the rest
     return {
         "first": max(result["first"] for result in results),
         "samples": [value for result in results for value in result["samples"]],

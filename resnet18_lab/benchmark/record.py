@@ -6,12 +6,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resnet18_lab import atomicfile
+from resnet18_lab import atomicfile, cores
 from resnet18_lab.benchmark.configuration import Configuration, Effort
 from resnet18_lab.environment import snapshot
 from resnet18_lab.errors import ParameterError
 
 FORMAT = 1
+
+
+def _cores_here() -> int:
+    return cores.usable_cores()
 
 
 @dataclass
@@ -23,6 +27,8 @@ class Row:
     failures: list[str] = field(default_factory=list)
     noise: list[dict[str, float] | None] = field(default_factory=list)
     """For each start the share of the cores' time stolen and used by others; None where not available."""
+    cores: int = field(default_factory=_cores_here)
+    """Cores usable where it was measured, which need not be where the record is read."""
 
     @property
     def starts(self) -> list[list[float]]:
@@ -32,9 +38,7 @@ class Row:
     @property
     def oversubscribed(self) -> bool:
         """True when it asks for more threads than there are cores to run them."""
-        from resnet18_lab.cores import usable_cores
-
-        return self.configuration.threads * self.configuration.workers > usable_cores()
+        return self.configuration.threads * self.configuration.workers > self.cores
 
 
 @dataclass

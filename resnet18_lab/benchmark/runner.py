@@ -7,13 +7,15 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from resnet18_lab import artifacts, samples
 from resnet18_lab import weights as weights_files
-from resnet18_lab.benchmark import coldstart, record
+from resnet18_lab.benchmark import coldstart, record, stages
 from resnet18_lab.benchmark.configuration import (
     EFFORTS,
     Configuration,
@@ -26,7 +28,7 @@ from resnet18_lab.benchmark.configuration import (
 from resnet18_lab.benchmark.proc import MachineTime, machine_time
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.cores import usable_cores
-from resnet18_lab.errors import ParameterError, unknown_name
+from resnet18_lab.errors import LabError, ParameterError, unknown_name
 
 SEED = 0
 _DEADLINE = 120.0
@@ -95,11 +97,12 @@ def run_configurations(
     file = weights_files.find(weights)
     facts = {"name": file.name, "sha256": file.sha256, "asked": weights}
     kept = record.new(profile, effort, facts, [Row(configuration) for configuration in configurations])
-    _measure(kept, notify)
+    with tempfile.TemporaryDirectory(prefix="resnet18-lab-") as folder:
+        _measure(kept, notify, Path(folder))
     return kept
 
 
-def _measure(kept: Record, notify: Notify) -> None:
+def _measure(kept: Record, notify: Notify, folder: Path) -> None:
     order = [row for _ in range(kept.effort.starts) for row in kept.rows]
     rounds = [order[i : i + len(kept.rows)] for i in range(0, len(order), len(kept.rows))]
     shuffle = random.Random(SEED)  # noqa: S311 - an order, not a secret
@@ -114,7 +117,7 @@ def _measure(kept: Record, notify: Notify) -> None:
             notify(
                 f"[{done + 1}/{len(order)}] {row.configuration.key()}" + (f", about {left:.0f} s left" if done else "")
             )
-            _one_start(row, kept)
+            _one_start(row, kept, folder)
             done += 1
     except KeyboardInterrupt:
         kept.interrupted = True
@@ -122,15 +125,15 @@ def _measure(kept: Record, notify: Notify) -> None:
     kept.parent_cpu_share = (time.process_time() - cpu) / max(kept.seconds, 1e-9)
 
 
-def _one_start(row: Row, kept: Record) -> None:
+def _one_start(row: Row, kept: Record, folder: Path) -> None:
     if row.failures and not row.results:
         return  # a missing or crashing engine is tried once
     before, children, clock = machine_time(), _children_seconds(), time.perf_counter()
     try:
-        result = _spawn(row.configuration, kept)
+        result = _spawn(row.configuration, kept, folder)
     except subprocess.TimeoutExpired:
         row.failures.append(f"timeout: no answer within {_DEADLINE:.0f} s")
-    except (RuntimeError, OSError, ValueError) as error:
+    except (LabError, RuntimeError, OSError, ValueError) as error:
         row.failures.append(str(error))
     else:
         row.results.append(result)
@@ -154,9 +157,17 @@ def _noise(
     return {"steal": (after.steal - before.steal) / total, "others": max(0.0, (after.busy - before.busy) / total - own)}
 
 
-def _spawn(configuration: Configuration, kept: Record) -> dict[str, Any]:
+def _picture_for(configuration: Configuration, folder: Path) -> str:
+    if configuration.suite == "sizes":
+        size = configuration.variant.split(" ", 1)[0]
+        made = folder / stages.filename_of(size)
+        return str(made if made.is_file() else stages.make_picture(size, folder))
+    return str(next((sample.path for sample in samples.load()), ""))
+
+
+def _spawn(configuration: Configuration, kept: Record, folder: Path) -> dict[str, Any]:
     """The result of one process; RuntimeError with the last line it said when it failed."""
-    picture = str(next((sample.path for sample in samples.load()), ""))
+    picture = _picture_for(configuration, folder)
     task: dict[str, Any] = {
         "configuration": configuration.as_json(),
         "effort": vars(kept.effort),
@@ -167,7 +178,12 @@ def _spawn(configuration: Configuration, kept: Record) -> dict[str, Any]:
     if configuration.suite == "cold-start" and configuration.variant:
         artifact = artifacts.load(artifacts.KINDS[_artifact_of(configuration.backend)], kept.weights["asked"])
         inner = coldstart.command_of(
-            configuration.variant, str(artifact.path), picture, kept.weights["asked"], configuration.threads
+            configuration.variant,
+            configuration.backend,
+            str(artifact.path),
+            picture,
+            kept.weights["asked"],
+            configuration.threads,
         )
         command = [sys.executable, "-I", coldstart.__file__, *inner]
     task["spawned"] = time.time()

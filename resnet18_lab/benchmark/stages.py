@@ -1,7 +1,5 @@
 """Where the time of one picture goes, by stage and by size of the picture."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,30 +55,32 @@ def _stage_times(path: Path, engine: Backend) -> dict[str, float]:
     return {stage: after - before for stage, before, after in zip(STAGES, marks, marks[1:], strict=False)}
 
 
+def filename_of(size: str) -> str:
+    """Name of the JPEG of that ``width×height``."""
+    return f"{size.replace('×', 'x')}.jpg"
+
+
 def make_picture(size: str, folder: Path) -> Path:
     """A JPEG of ``width×height`` made of one of the project's photographs."""
     width, height = map(int, size.split("×"))
     source = next(sample.path for sample in samples.load() if sample.path.name == "china.jpg")
-    path = folder / f"{width}x{height}.jpg"
+    path = folder / filename_of(size)
     with Image.open(source) as picture:
         picture.resize((width, height), Image.Resampling.BICUBIC).save(path, "JPEG", quality=_JPEG_QUALITY)
     return path
 
 
-def measure_size(open_one: Callable[[], Backend], variant: str, effort: Effort) -> dict[str, Any]:
-    """Seconds to prepare a picture of one size in one way, first and steady answer, and peak memory."""
-    size, how = variant.split(" ", 1)
-    folder = Path(tempfile.mkdtemp(prefix="resnet18-lab-"))
-    try:
-        path = make_picture(size, folder)
-        prepare = _preparation(how, path)
-        with open_one() as engine:
-            first = timed(lambda: engine.run(prepare()))
-            prepared = sample(prepare, effort)
-            steady = sample(lambda: engine.run(prepare()), effort)
-            named = engine.engine.as_json()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def measure_size(open_one: Callable[[], Backend], path: Path, how: str, effort: Effort) -> dict[str, Any]:
+    """Seconds to prepare a picture in one way, first and steady answer, and peak memory.
+
+    The picture is made by the parent: making one of 12 megapixels here would be part of the peak.
+    """
+    prepare = _preparation(how, path)
+    with open_one() as engine:
+        first = timed(lambda: engine.run(prepare()))
+        prepared = sample(prepare, effort)
+        steady = sample(lambda: engine.run(prepare()), effort)
+        named = engine.engine.as_json()
     return {
         "samples": prepared["samples"],
         "first": first,

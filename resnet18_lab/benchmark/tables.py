@@ -20,8 +20,12 @@ _MB = 1e6
 def intervals(record: Record, suite: str) -> dict[str, Interval]:
     """Seconds of one call with their 95 % interval, by the configuration's key; failed ones are left out."""
     rows = [row for row in record.of(suite) if row.results]
-    pooled = statistics.pooled_spread(row.starts for row in rows)
-    return {row.configuration.key(): statistics.interval(row.starts, pooled) for row in rows}
+    # threads that outnumber the cores scatter many times wider: each kind lends its spread to its own only
+    pooled = {
+        over: statistics.pooled_spread(row.starts for row in rows if row.oversubscribed is over)
+        for over in (False, True)
+    }
+    return {row.configuration.key(): statistics.interval(row.starts, pooled[row.oversubscribed]) for row in rows}
 
 
 def warnings_of(row: Row) -> str:
@@ -36,6 +40,7 @@ def warnings_of(row: Row) -> str:
     noise = [entry for entry in row.noise if entry]
     found += ["steal"] if any(entry["steal"] > _STEAL for entry in noise) else []
     found += ["load from others"] if any(entry["others"] > _OTHERS for entry in noise) else []
+    found += [f"steal and load {NOT_AVAILABLE}"] if row.noise and not noise else []
     return ", ".join([*found, *row.failures])
 
 
@@ -143,11 +148,19 @@ def stages(record: Record) -> pd.DataFrame:
     """Milliseconds of each stage of one picture's way, and its share."""
     rows = []
     for row in record.of("stages"):
-        names = list(row.results[0]["parts"]) if row.results else []
+        if not row.results:
+            rows.append({"stage": row.configuration.backend, "ms": "", "share": "", "note": warnings_of(row)})
+            continue
+        names = list(row.results[0]["parts"])
         medians = {name: median([value for result in row.results for value in result["parts"][name]]) for name in names}
         for name, seconds in medians.items():
             rows.append(
-                {"stage": name, "ms": f"{seconds * 1e3:.2f}", "share": f"{seconds / sum(medians.values()):.1%}"}
+                {
+                    "stage": name,
+                    "ms": f"{seconds * 1e3:.2f}",
+                    "share": f"{seconds / sum(medians.values()):.1%}",
+                    "note": warnings_of(row),
+                }
             )
     return pd.DataFrame(rows)
 

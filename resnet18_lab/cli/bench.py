@@ -1,13 +1,14 @@
 """``resnet18-lab bench``."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resnet18_lab.cli.console import note
-from resnet18_lab.errors import ParameterError
+from resnet18_lab.errors import LabError, ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,6 +70,9 @@ def bench(
     from resnet18_lab.benchmark.runner import run
     from resnet18_lab.paths import reports_dir
 
+    _check_packages()
+    if fail_on_regression is not None and compare is None:
+        raise ParameterError("--fail-on-regression needs an older record to compare with: --compare OLD.json.")
     old = records.load(compare) if compare else None
     measured = run(
         suite or list(SUITES), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
@@ -86,6 +90,12 @@ def bench(
         note("interrupted: what was measured until then is kept in the record")
         return _INTERRUPTED
     return 1 if slower else 0
+
+
+def _check_packages() -> None:
+    """LabError now rather than a traceback after minutes of measuring."""
+    if find_spec("pandas") is None:
+        raise LabError("`bench` needs pandas for its tables; install it with `pip install 'resnet18-lab[notebooks]'`.")
 
 
 def _show(measured: "Record", csv: Path | None) -> None:
