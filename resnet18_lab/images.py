@@ -1,5 +1,6 @@
 """Bytes to an upright RGB picture, safely: the one way in for every picture of this project."""
 
+import contextlib
 import io
 import os
 import stat
@@ -61,7 +62,8 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | 
                 picture.draft(None, (draft_for, draft_for))
             animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
             picture.load()
-            upright = _to_rgb(_upright(picture))
+            _turn_upright(picture)
+            upright = _to_rgb(picture)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -84,7 +86,7 @@ def _read(source: Source, limits: Limits) -> bytes:
             data = (
                 _read_path(Path(source), limits)
                 if isinstance(source, str | os.PathLike)
-                else _read_file(source, limits)
+                else source.read(limits.max_bytes + 1)
             )
         except FileNotFoundError as error:
             raise image_error("file_not_found") from error
@@ -98,14 +100,12 @@ def _read(source: Source, limits: Limits) -> bytes:
 
 
 def _read_path(path: Path, limits: Limits) -> bytes:
-    if not stat.S_ISREG(path.stat().st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise image_error("not_a_file")
     with path.open("rb") as file:
-        return _read_file(file, limits)
-
-
-def _read_file(file: BinaryIO, limits: Limits) -> bytes:
-    return file.read(limits.max_bytes + 1)
+        # not simply `max_bytes + 1`: read() sets aside all it is asked for, 0.25 ms for a buffer of 20 MB
+        return file.read(min(status.st_size, limits.max_bytes) + 1)
 
 
 def _check_size(size: tuple[int, int], limits: Limits) -> None:
@@ -121,17 +121,16 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         raise image_error("side_too_long", size=size, limit=limits.max_side)
 
 
-def _upright(picture: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:
-        return picture
+def _turn_upright(picture: Image.Image) -> None:
+    """In place: a copy of 12 megapixels would cost as much time as their decoding does."""
+    with contextlib.suppress(Exception):  # damaged EXIF data says nothing about the pixels
+        ImageOps.exif_transpose(picture, in_place=True)
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
     """RGB from any mode Pillow gives for the allowed formats."""
     if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture.copy()
+        return picture
     if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
         return Image.fromarray(_upper_byte(picture)).convert("RGB")
     if picture.mode == "F":

@@ -1,19 +1,19 @@
 """Threads that a benchmark found best on this machine, for the commands that are not told a number."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from resnet18_lab import atomicfile
+from resnet18_lab.cores import usable_cores
 from resnet18_lab.environment import cpu_model
 
 FILENAME = "tuned.json"
 
 
 def machine() -> dict[str, Any]:
-    """What must be the same for a tuned number to hold: CPU model and number of cores."""
-    return {"cpu": cpu_model(), "cores": os.cpu_count()}
+    """What must be the same for a tuned number to hold: CPU model, and cores usable by affinity and quota."""
+    return {"cpu": cpu_model(), "cores": usable_cores()}
 
 
 def threads_for(backend: str, folder: Path) -> int | None:

@@ -5,7 +5,7 @@ import pytest
 from conftest import run_cli
 
 from resnet18_lab.benchmark import coldstart, loops, record, runner, tables, tuning
-from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, Effort
+from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, Effort, kept_by
 from resnet18_lab.benchmark.record import Row
 
 SHORT = Effort(1, 1, 0.0, 0.05, 3, 5, 0.5)
@@ -91,3 +91,20 @@ def test_a_missing_pandas_is_said_before_measuring(untrained_home, tmp_path):
     done = run_cli("bench", "--weights", "untrained", home=untrained_home, env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 2
     assert "resnet18-lab[notebooks]" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_record_is_kept_after_every_round():
+    kept = []
+    effort = Effort(2, 1, 0.0, 0.0, 1, 1, 0.1)
+    runner.run(
+        ["memory"], backends=["eager"], threads=[1], weights="untrained", effort=effort,
+        keep=lambda record: kept.append(len(record.rows[0].results)),
+    )  # fmt: skip
+    assert kept == [1, 2]
+
+
+def test_the_fast_profile_keeps_the_sizes_its_targets_need():
+    rows = [Configuration("sizes", "eager", variant=f"{size} torchvision") for size in ("224×224", "400×300")]
+    assert [kept_by("fast", row) for row in rows] == [False, True]
+    assert all(kept_by("full", row) for row in rows)

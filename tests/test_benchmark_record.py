@@ -1,7 +1,6 @@
 """Tables, comparison, tuning and targets, from records with known samples."""
 
 import json
-import os
 
 import pytest
 
@@ -125,7 +124,7 @@ def test_tuned_threads_are_used_on_the_same_machine_only(tmp_path, monkeypatch):
     monkeypatch.setattr(tuned, "cpu_model", lambda: "another CPU")
     assert tuned.threads_for("eager", tmp_path) is None
     monkeypatch.undo()
-    monkeypatch.setattr(os, "cpu_count", lambda: 999)
+    monkeypatch.setattr(tuned, "usable_cores", lambda: 999)
     assert tuned.threads_for("eager", tmp_path) is None
 
 

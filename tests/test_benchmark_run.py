@@ -11,7 +11,7 @@ import psutil
 import pytest
 from conftest import run_cli
 
-from resnet18_lab.benchmark import runner
+from resnet18_lab.benchmark import runner, spawn
 from resnet18_lab.benchmark.configuration import Effort
 from resnet18_lab.benchmark.tables import TABLES
 
@@ -46,7 +46,7 @@ def test_threads_reach_every_engine_and_the_parent_only_waits():
 def test_children_start_with_a_clean_environment_and_memory_of_their_own(monkeypatch):
     monkeypatch.setenv("A_SECRET", "x")
     monkeypatch.setenv("OMP_NUM_THREADS", "99")
-    environment = runner.clean_environment(3)
+    environment = spawn.clean_environment(3)
     assert "A_SECRET" not in environment
     assert environment["OMP_NUM_THREADS"] == "3"
     ballast = bytearray(600_000_000)  # a child that inherited this peak would show it
@@ -65,7 +65,7 @@ def test_children_start_with_a_clean_environment_and_memory_of_their_own(monkeyp
 def test_a_broken_engine_is_a_row_with_its_reason_and_the_rest_goes_on(source, reason, tmp_path, monkeypatch):
     (tmp_path / "onnxruntime.py").write_text(source, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(runner, "_DEADLINE", 60.0)
+    monkeypatch.setattr(spawn, "DEADLINE", 60.0)
     kept = run("memory", backends=["onnxruntime-fp32", "eager"])
     broken, eager = kept.of("memory")
     assert reason in broken.failures[0]

@@ -104,7 +104,7 @@ def test_names_with_newlines_and_bad_bytes_stay_on_one_line(classify, tmp_path):
 def test_torch_is_not_imported(untrained_home):
     code = (
         "import sys; from resnet18_lab.cli import main; sys.argv[1:] = ['classify', sys.argv[1], '--weights', 'untrained'];"
-        "assert main() == 0; bad = {'torch', 'torchvision', 'pandas', 'matplotlib'} & set(sys.modules); assert not bad, bad"
+        "assert main() == 0; bad = {'torch', 'torchvision', 'pandas', 'matplotlib', 'pydantic'} & set(sys.modules); assert not bad, bad"
     )
     environment = {**os.environ, "RESNET18_LAB_HOME": str(untrained_home)}
     subprocess.run(

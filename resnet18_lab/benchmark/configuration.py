@@ -15,6 +15,10 @@ SIZES = ("224×224", "400×300", "480×480", "800×600", "4000×3000")
 DRAFT_FROM = 512
 """Short side from which JPEG draft is used at all: twice the 256 pixels it must leave."""
 PREPARATIONS = ("ours", "ours with draft", "torchvision")
+FAST_TORCHVISION = ("400×300", "4000×3000")
+"""The sizes whose ratio to torchvision's transforms the fast profile tells; each costs imports of torch."""
+BATCHES = {"fast": [1, 4], "full": [1, 4, 8, 16]}
+"""Pictures at once in ``throughput`` when none are named."""
 COMMANDS = ("bare script", "classify")
 """The whole processes of ``cold-start``: a script that only imports ONNX Runtime and runs once, and ours."""
 
@@ -103,6 +107,12 @@ def share_of(engines: list[str], suite: str, profile: str) -> list[str]:
     if suite == "throughput":
         return ends if profile == "full" else ends[:1]
     return engines if profile == "full" else ends
+
+
+def kept_by(profile: str, configuration: Configuration) -> bool:
+    """False for rows that only the full profile has time for."""
+    size, _, how = configuration.variant.partition(" ")
+    return profile == "full" or how != "torchvision" or size in FAST_TORCHVISION
 
 
 def plan(suites: Iterable[str], backends: list[str], threads: list[int], batches: list[int]) -> list[Configuration]:

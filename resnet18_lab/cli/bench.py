@@ -1,5 +1,6 @@
 """``resnet18-lab bench``."""
 
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,12 +75,13 @@ def bench(
     if fail_on_regression is not None and compare is None:
         raise ParameterError("--fail-on-regression needs an older record to compare with: --compare OLD.json.")
     old = records.load(compare) if compare else None
-    measured = run(
-        suite or list(SUITES), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
-        batches=numbers(batch, "--batch"), weights=weights, notify=note,
-    )  # fmt: skip
     target = output or reports_dir() / "bench.json"
     target.parent.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: what was measured is kept
+    measured = run(
+        suite or list(SUITES), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
+        batches=numbers(batch, "--batch"), weights=weights, notify=note, keep=lambda record: record.save(target),
+    )  # fmt: skip
     measured.save(target)
     _show(measured, csv)
     note(f"record: {target} ({measured.seconds:.0f} s, waiting took {measured.parent_cpu_share:.1%} of a core)")
