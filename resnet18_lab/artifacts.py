@@ -44,6 +44,12 @@ KINDS = {
         recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "format": 1},
         made_with=("torch", "onnx", "onnxscript"),
     ),
+    "onnx-int8-static": ArtifactKind(
+        name="onnx-int8-static",
+        filename="resnet18-int8-static.onnx",
+        recipe={"activations": "uint8, per tensor", "weights": "int8, per channel", "logits": "float32", "format": 1},
+        made_with=("torch", "onnx", "onnxscript"),
+    ),
     "torchscript-traced": ArtifactKind(
         name="torchscript-traced",
         filename="resnet18-traced.pt",

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from resnet18_lab import artifacts, compiled, export, model, parity, torchscript
+from resnet18_lab import artifacts, calibration, compiled, export, model, parity, quantize, torchscript
 from resnet18_lab.artifacts import ArtifactKind
 from resnet18_lab.atomicfile import replacing
 from resnet18_lab.backends.onnxruntime import make_session
 from resnet18_lab.backends.protocol import Batch, Logits
+from resnet18_lab.calibration import Calibration
 from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import BuildError, LabError
 from resnet18_lab.model import LoadedModel
@@ -78,8 +79,10 @@ def _calling(program: Callable[..., Any]) -> Callable[[Batch], Logits]:
 
 
 COMPILED_BATCHES = (1, 7)
+INT8 = "onnx-int8-static"
 MAKERS: dict[str, Maker] = {
     "onnx-fp32": _make_onnx_fp32,
+    INT8: quantize.build_int8,
     "torchscript-traced": partial(_make_torchscript, freeze=False),
     "torchscript": partial(_make_torchscript, freeze=True),
     "torch-export": _make_torch_export,
@@ -91,19 +94,22 @@ def build(
     *,
     only: list[str] | None = None,
     force: bool = False,
+    calibrate: Path | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> list[Built]:
     """Rows for every format, each made from the weights unless a good one is there already.
 
-    ``notify`` is told what is being made. Two builds at once do not clash: the second waits, then finds
-    the files. Raises WeightsNotFoundError, BuildError, or ParameterError for an unknown format.
+    ``calibrate`` is a folder of photographs for INT8 (the project's own if not given; a file calibrated on
+    others is then kept). ``notify`` is told what is being made. Two builds at once do not clash: the second
+    waits, then finds the files. Raises WeightsNotFoundError, BuildError, or ParameterError for an unknown format.
     """
     kinds = [artifacts.kind_of(name) for name in (only or _possible(notify))]
+    pictures = calibration.from_folder(calibrate) if calibrate else None
     loaded = model.load(weights)
     folder = artifacts.folder_of(loaded.weights)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        return [_ensure(kind, loaded, folder, force, notify) for kind in kinds]
+        return [_ensure(kind, loaded, folder, force, pictures, notify) for kind in kinds]
 
 
 def _possible(notify: Callable[[str], None]) -> list[str]:
@@ -115,10 +121,17 @@ def _possible(notify: Callable[[str], None]) -> list[str]:
     return names
 
 
-def _ensure(kind: ArtifactKind, loaded: LoadedModel, folder: Path, force: bool, notify: Callable[[str], None]) -> Built:
+def _ensure(
+    kind: ArtifactKind,
+    loaded: LoadedModel,
+    folder: Path,
+    force: bool,
+    pictures: Calibration | None,
+    notify: Callable[[str], None],
+) -> Built:
     path = folder / kind.filename
     try:
-        good = not force and artifacts.problem(folder, kind) is None
+        good = not force and artifacts.problem(folder, kind) is None and _calibrated_on(pictures, folder, kind)
     except LabError:  # a damaged manifest vouches for nothing: start it anew
         (folder / artifacts.MANIFEST).unlink()
         good = False
@@ -126,7 +139,16 @@ def _ensure(kind: ArtifactKind, loaded: LoadedModel, folder: Path, force: bool, 
     if not good:
         notify(f"building {path}")
         with replacing(path) as temporary:
-            details = MAKERS[kind.name](loaded, temporary)
+            make = partial(quantize.build_int8, pictures=pictures) if kind.name == INT8 else MAKERS[kind.name]
+            details = make(loaded, temporary)
         artifacts.record(folder, loaded.weights, kind, details)
     entry = artifacts.read_manifest(folder)["files"][kind.filename]
     return Built(kind, path, entry["bytes"], 0.0 if good else time.perf_counter() - started, entry)
+
+
+def _calibrated_on(pictures: Calibration | None, folder: Path, kind: ArtifactKind) -> bool:
+    """False for an INT8 file made with other pictures than those asked for."""
+    if pictures is None or kind.name != INT8:
+        return True
+    entry = artifacts.read_manifest(folder)["files"][kind.filename]
+    return bool(entry["calibration"]["list_sha256"] == pictures.list_sha256)

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab import images, labels, metrics, preprocess
+from resnet18_lab import artifacts, hashing, images, labels, metrics, preprocess
 from resnet18_lab.backends.protocol import Backend, Engine, Logits
 from resnet18_lab.classify import softmax
 from resnet18_lab.errors import ImageError, ParameterError
 
 _BATCH = 8
+_INT8 = artifacts.KINDS["onnx-int8-static"]
 _MOST_CONFUSED = 10
 Picture = tuple[Path, tuple[int, ...]]
 """A file and the class indexes that count as right for it."""
@@ -79,6 +80,13 @@ def _from_table(folder: Path) -> list[Picture]:
         )
     except (KeyError, ValueError, UnicodeDecodeError) as error:
         raise ParameterError(f"{path} needs the columns file and acceptable (class indexes or none).") from error
+
+
+def calibrated_on(pictures: list[Picture], weights: str = "auto") -> list[Path]:
+    """Those of the pictures that the INT8 file was calibrated on, whatever their name: they flatter it."""
+    entry = artifacts.read_manifest(artifacts.find_folder(weights))["files"].get(_INT8.filename, {})
+    seen = set(entry.get("calibration", {}).get("pictures_sha256", []))
+    return [path for path, _ in pictures if seen and hashing.sha256(path, remember=False) in seen]
 
 
 def logits_of(

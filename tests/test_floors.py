@@ -14,7 +14,7 @@ FLOORS = {
     0: ["images", "image_formats", "image_errors", "preprocess", "labels", "weights", "catalogue", "transfer", "fetch", "artifacts", "paths", "errors", "atomicfile",
         "hashing", "cores", "samples", "environment", "provide"],
     1: ["metrics", "parity_pictures", "tuned", "backends", "classify"],
-    2: ["model", "torchscript", "compiled", "export", "build", "parity", "introspection", "torch_backends", "_torchvision"],
+    2: ["model", "torchscript", "compiled", "calibration", "rounding", "reconstruction", "quantize", "export", "build", "parity", "introspection", "torch_backends", "_torchvision"],
     3: ["architecture", "architecture_plots", "stage_times", "receptive_field", "skip_study", "folding", "benchmark", "doctor", "evaluate", "mistakes", "plots", "notebook_display"],
     4: ["cli", "report", "__main__", "setup_tasks"],
 }  # fmt: skip

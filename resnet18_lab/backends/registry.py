@@ -34,6 +34,14 @@ class BackendSpec:
 # Fastest first: the default is the first whose artifact exists.
 SPECS = (
     BackendSpec(
+        name="onnxruntime-int8",
+        precision="int8",
+        module="resnet18_lab.backends.onnxruntime",
+        artifact="onnx-int8-static",
+        needs=("onnxruntime",),
+        extra=None,
+    ),
+    BackendSpec(
         name="onnxruntime-fp32",
         precision="fp32",
         module="resnet18_lab.backends.onnxruntime",

@@ -1,5 +1,7 @@
 """``resnet18-lab build``."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,19 +13,21 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "Examples:  resnet18-lab build  ·  resnet18-lab build --weights compact --only onnx-fp32  ·  "
-    "resnet18-lab build --force"
+    "resnet18-lab build --only onnx-int8-static --calibrate photos"
 )
 MB = 1e6
 
 
-def build_artifacts(weights: str, only: list[str] | None = None, *, force: bool = False) -> "list[Built]":
+def build_artifacts(
+    weights: str, only: list[str] | None = None, *, force: bool = False, calibrate: Path | None = None
+) -> "list[Built]":
     """Rows of what was made or found, after fetching weights that are nowhere yet; remarks go to stderr."""
     from resnet18_lab.provide import provide
 
     file = provide(weights, notify=note)
     from resnet18_lab.build import build as build_all
 
-    return build_all(file, only=only, force=force, notify=note)
+    return build_all(file, only=only, force=force, calibrate=calibrate, notify=note)
 
 
 def build(
@@ -34,12 +38,15 @@ def build(
         list[str] | None, typer.Option(help="A format to make; may be given again. All if not given.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make them even if good ones are there.")] = False,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="Folder of photographs for INT8; the project's own if not given.")
+    ] = None,
 ) -> None:
     """Make the files the engines run, each checked against the eager model (needs torch)."""
     from rich.console import Console
     from rich.table import Table
 
-    rows = build_artifacts(weights, only, force=force)
+    rows = build_artifacts(weights, only, force=force, calibrate=calibrate)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("format", "file", "MB", "seconds", "max |Δlogit|", "of max |logit|"):
         table.add_column(heading, justify="left" if heading in ("format", "file") else "right", overflow="fold")
@@ -54,5 +61,5 @@ def build(
             f"{agreement['max_abs_difference']:.1e}",
             f"{agreement['relative']:.1e}",
         )
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)  # a pipe has no width of its own
     note(f"in {rows[0].path.parent}")
