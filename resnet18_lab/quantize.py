@@ -121,17 +121,19 @@ def with_integers(proto: onnx.ModelProto, integers: Integers) -> onnx.ModelProto
     """A copy of a float graph in quantize-dequantize form.
 
     Weights and biases become integers behind a DequantizeLinear; every tensor with a range takes a trip
-    through its codes. A ReLU goes: its codes start at zero, so clipping does its work.
+    through its codes. A ReLU goes where its output has a range: those codes start at zero, so clipping does
+    its work. What has no integers stays float, which shows what one layer alone costs.
     """
     graph = proto.graph
     parts = _Parts()
     for name, constant in integers.constants.items():
         parts.constant(name, constant.codes, constant.scales)
     first = graph.input[0].name
-    parts.round_trip(first, first, integers.ranges[first])
+    if first in integers.ranges:
+        parts.round_trip(first, first, integers.ranges[first])
     after_relu = {node.input[0]: node.output[0] for node in graph.node if node.op_type == "Relu"}
     for node in graph.node:
-        if node.op_type == "Relu":
+        if node.op_type == "Relu" and node.output[0] in integers.ranges:
             parts.renamed[node.output[0]] = parts.renamed[node.input[0]]
             continue
         parts.copy(node)

@@ -28,7 +28,7 @@ from resnet18_lab.rounding import Layer, Range, Rounder
 class Method:
     """How a graph is quantized; the default is what the study of all methods chose.
 
-    ``ranges`` of activations: ``minmax``; ``closest`` (least mean square error); ``closest after the
+    ``ranges`` of activations: ``minmax``; ``percentile``; ``closest`` (least mean square error); ``closest after the
     sum``: for the branches of an addition the error is taken after it and its ReLU. ``compensate``:
     strength of the ridge that holds weights back while they are refitted to the INT8 inputs, None for no
     refitting; a layer seen at fewer than ``positions_per_input`` times its inputs is left alone: it would
@@ -36,7 +36,7 @@ class Method:
     """
 
     rounder: Rounder = rounding.gptq
-    ranges: Literal["minmax", "closest", "closest after the sum"] = "closest after the sum"
+    ranges: Literal["minmax", "percentile", "closest", "closest after the sum"] = "closest after the sum"
     correct_bias: bool = True
     compensate: float | None = 0.03
     positions_per_input: int = 10
@@ -203,6 +203,8 @@ class _Walk:
             return
         if self.method.ranges == "minmax":
             self._fix(after or name, rounding.minmax_range(made))
+        elif self.method.ranges == "percentile":
+            self._fix(after or name, rounding.percentile_range(rounding.sample_of(made)[0]))
         else:
             self._fix(after or name, rounding.closest_range(rounding.sample_of(made)[0]))
 

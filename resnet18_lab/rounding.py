@@ -11,6 +11,8 @@ ACTIVATION_LEVELS = 255
 """Largest code of an activation (uint8)."""
 DAMPING = 0.01
 """Share of its mean that is added to the Gram matrix's diagonal (Frantar et al., ICLR 2023, take 1 %)."""
+OUTERMOST = 1e-4
+"""Share of the values that a percentile range leaves out at each end."""
 _BLOCK = 128
 _LARGEST_BIAS_CODE = 2.0**30  # of an int32: the other half is left to the sum of products
 _SHARES = torch.linspace(1.0, 0.1, 31).tolist()
@@ -50,6 +52,12 @@ def range_between(low: float, high: float) -> Range:
 def minmax_range(values: Tensor) -> Range:
     """The range of everything that was seen."""
     return range_between(float(values.min()), float(values.max()))
+
+
+def percentile_range(values: Tensor) -> Range:
+    """The range of all but the outermost 0.01 % at each end."""
+    low, high = torch.quantile(values, torch.tensor([OUTERMOST, 1.0 - OUTERMOST])).tolist()
+    return range_between(low, high)
 
 
 def closest_range(values: Tensor, after: Callable[[Tensor], Tensor] = lambda values: values) -> Range:

@@ -7,6 +7,7 @@ from conftest import run_cli
 from resnet18_lab.benchmark import coldstart, loops, record, runner, tables, tuning
 from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, Effort, kept_by
 from resnet18_lab.benchmark.record import Row
+from resnet18_lab.errors import ParameterError
 
 SHORT = Effort(1, 1, 0.0, 0.05, 3, 5, 0.5)
 
@@ -108,3 +109,16 @@ def test_the_fast_profile_keeps_the_sizes_its_targets_need():
     rows = [Configuration("sizes", "eager", variant=f"{size} torchvision") for size in ("224×224", "400×300")]
     assert [kept_by("fast", row) for row in rows] == [False, True]
     assert all(kept_by("full", row) for row in rows)
+
+
+@pytest.mark.slow
+def test_any_onnx_file_can_be_timed_beside_the_engines(untrained_home, monkeypatch):
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
+    file = next(untrained_home.rglob("resnet18-fp32.onnx"))
+    kept = runner.run(
+        ["latency"], backends=["onnxruntime-fp32"], threads=[1], files=[file], effort=SHORT, weights="untrained"
+    )
+    names = [row.configuration.engine for row in kept.of("latency") if row.results]
+    assert names == ["onnxruntime-fp32", "onnxruntime-fp32", "resnet18-fp32.onnx"]
+    with pytest.raises(ParameterError, match="takes an ONNX file"):
+        runner.run(["latency"], files=[file.with_name("missing.onnx")], effort=SHORT, weights="untrained")

@@ -163,10 +163,27 @@ def test_targets_are_ratios_of_one_record():
         target.what.split(",")[1].split(" / ")[0].strip(): target
         for target in targets.targets(make(script, ours, *sizes))
     }
-    assert found["start to answer"].ratio == pytest.approx(1.25)
+    assert found["start to answer"].value == pytest.approx(1.25)
     assert found["start to answer"].met
-    assert found["ours"].ratio == pytest.approx(2 / 3)
+    assert found["ours"].value == pytest.approx(2 / 3)
     assert not found["ours"].met
+
+
+def test_int8_is_set_against_the_engines_and_files_beside_it():
+    rows = [
+        row(Configuration("latency", name, threads, file=file), seconds)
+        for name, threads, file, seconds in (
+            ("onnxruntime-int8", 1, "", 0.010),
+            ("onnxruntime-int8", 2, "", 0.006),
+            ("eager", 1, "", 0.050),
+            ("onnxruntime-fp32", 1, "", 0.029),
+            ("onnxruntime", 1, "/somewhere/plain.onnx", 0.0101),
+        )
+    ]
+    found = {target.what: target for target in targets.targets(make(*rows))}
+    assert [(round(t.value, 2), t.met) for t in found.values()] == [(5.0, True), (2.9, False), (0.99, True)]
+    assert "NOT met" in str(found["one thread, INT8 faster than onnxruntime-fp32"])
+    assert "one thread, INT8 / plain.onnx" in found
 
 
 def test_a_record_without_the_suites_has_no_targets_and_no_figures():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import onnxruntime as ort
 
-from resnet18_lab import artifacts
+from resnet18_lab import artifacts, hashing
 from resnet18_lab.artifacts import Artifact
 from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits
 from resnet18_lab.errors import ArtifactError
@@ -68,3 +69,12 @@ def open_backend(spec: BackendSpec, weights: str, threads: int, spinning: bool =
     """The engine on its verified artifact; ArtifactError when that is missing, stale or damaged."""
     assert spec.artifact is not None  # noqa: S101 - every entry of this module names one
     return OnnxRuntimeBackend(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads, spinning=spinning)
+
+
+def open_file(path: Path, threads: int, spinning: bool = True) -> OnnxRuntimeBackend:
+    """The engine on any ONNX file with one input and one output; it is not checked against a manifest."""
+    from resnet18_lab.backends.registry import BackendSpec
+
+    spec = BackendSpec("onnxruntime", "as the file has it", __name__, None, ("onnxruntime",), None)
+    artifact = Artifact(path, hashing.sha256(path), "unknown", "", {})
+    return OnnxRuntimeBackend(spec, artifact, threads, spinning=spinning)

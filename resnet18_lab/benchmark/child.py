@@ -26,6 +26,10 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
     from resnet18_lab.benchmark import loops, stages
 
     def open_one() -> Any:  # noqa: ANN401 - a Backend; named so only for type checkers that load everything
+        if configuration.file:
+            from resnet18_lab.backends.onnxruntime import open_file
+
+            return open_file(Path(configuration.file), configuration.threads, configuration.spinning)
         from resnet18_lab.backends.registry import open_backend
 
         return open_backend(
@@ -43,7 +47,8 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
 
     from resnet18_lab.backends.registry import spec_of
 
-    import_module(spec_of(configuration.backend).module)  # the baseline is the engine imported and nothing loaded
+    module = "resnet18_lab.backends.onnxruntime" if configuration.file else spec_of(configuration.backend).module
+    import_module(module)  # the baseline is the engine imported and nothing loaded
     if (torch := sys.modules.get("torch")) is not None:  # ONNX Runtime's is 1 in every session
         torch.set_num_interop_threads(configuration.interop_threads)
     return loops.run_engine(open_one, configuration, effort)

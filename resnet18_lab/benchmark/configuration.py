@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from resnet18_lab import artifacts
@@ -48,7 +49,7 @@ class Configuration:
 
     ``workers`` threads of the process each run an engine of their own; ``twin`` marks the A/A row, which
     repeats another configuration to show the table's own noise. ``affinity`` pins the process to those
-    cores (empty: not pinned).
+    cores (empty: not pinned). ``file`` is an ONNX file that ONNX Runtime runs in place of an artifact.
     """
 
     suite: str
@@ -61,10 +62,16 @@ class Configuration:
     spinning: bool = True
     affinity: tuple[int, ...] = ()
     interop_threads: int = 1
+    file: str = ""
+
+    @property
+    def engine(self) -> str:
+        """What stands in the column ``engine`` of a table."""
+        return Path(self.file).name if self.file else self.backend
 
     def key(self) -> str:
         """A name that tells it from all others."""
-        parts = [self.suite, self.backend, f"t{self.threads}", f"b{self.batch}", f"w{self.workers}"]
+        parts = [self.suite, self.engine, f"t{self.threads}", f"b{self.batch}", f"w{self.workers}"]
         parts += ["no spinning"] if not self.spinning else []
         parts += [f"cores {','.join(map(str, self.affinity))}"] if self.affinity else []
         return " ".join([*parts, *([self.variant] if self.variant else []), *(["A/A"] if self.twin else [])])
@@ -122,6 +129,16 @@ def plan(suites: Iterable[str], backends: list[str], threads: list[int], batches
         if suite not in _LISTS:
             raise ParameterError(unknown_name("suite", suite, SUITES))
         found += _LISTS[suite](backends, sorted(set(threads)), sorted(set(batches)))
+    return found
+
+
+def files_plan(files: Iterable[Path], threads: list[int]) -> list[Configuration]:
+    """Latency rows of ONNX files that are no artifacts of this project; ParameterError for one that is missing."""
+    found = []
+    for file in files:
+        if not file.is_file():
+            raise ParameterError(f"{file} is no file; --file takes an ONNX file.")
+        found += [Configuration("latency", "onnxruntime", count, file=str(file.resolve())) for count in threads]
     return found
 
 

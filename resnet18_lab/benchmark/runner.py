@@ -18,6 +18,7 @@ from resnet18_lab.benchmark.configuration import (
     Configuration,
     Effort,
     checked_backends,
+    files_plan,
     kept_by,
     plan,
     share_of,
@@ -42,6 +43,7 @@ def run(
     backends: list[str] | None = None,
     threads: list[int] | None = None,
     batches: list[int] | None = None,
+    files: list[Path] | None = None,
     weights: str = "auto",
     effort: Effort | None = None,
     notify: Notify = lambda _: None,
@@ -50,7 +52,8 @@ def run(
     """The record of the suites; what failed stands in it with its reason.
 
     Ctrl-C ends the run: the child is killed, and the record holds what was measured, marked interrupted.
-    ``keep`` is given the record after each round, so that a crash loses one round at most.
+    ``files`` are ONNX files to time beside the engines. ``keep`` is given the record after each round, so
+    that a crash loses one round at most.
     """
     if profile not in EFFORTS:
         raise ParameterError(unknown_name("profile", profile, EFFORTS))
@@ -70,6 +73,7 @@ def run(
             if kept_by(profile, configuration)
         ]
     if "latency" in suites:
+        configurations += files_plan(files or [], counts)
         configurations += [Configuration("peak", "peak", count) for count in counts if count <= usable_cores()]
     return run_configurations(configurations, profile, chosen, weights=weights, notify=notify, keep=keep)
 

@@ -66,7 +66,7 @@ def latency(record: Record) -> pd.DataFrame:
     for row in record.of("latency"):
         configuration = row.configuration
         line: dict[str, Any] = {
-            "engine": configuration.backend + (" (A/A)" if configuration.twin else ""),
+            "engine": configuration.engine + (" (A/A)" if configuration.twin else ""),
             "threads": configuration.threads,
         }
         if row.results:

@@ -51,6 +51,9 @@ def bench(
         str | None, typer.Option(help="Such as 1,2,4; if not given 1, all usable cores, and twice as many.")
     ] = None,
     batch: Annotated[str | None, typer.Option(help="Such as 1,4,8, for throughput.")] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option(help="An ONNX file to time beside the engines; may be given again.")
+    ] = None,
     weights: Annotated[
         str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
     ] = "auto",
@@ -80,7 +83,8 @@ def bench(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: what was measured is kept
     measured = run(
         suite or list(SUITES), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
-        batches=numbers(batch, "--batch"), weights=weights, notify=note, keep=lambda record: record.save(target),
+        batches=numbers(batch, "--batch"), files=file, weights=weights, notify=note,
+        keep=lambda record: record.save(target),
     )  # fmt: skip
     measured.save(target)
     _show(measured, csv)
@@ -116,8 +120,7 @@ def _show(measured: "Record", csv: Path | None) -> None:
             csv.mkdir(parents=True, exist_ok=True)
             table.to_csv(csv / f"{suite}.csv", index=False)
     for target in targets(measured):
-        verdict = "met" if target.met else "NOT met"
-        typer.echo(f"{target.what}: {target.ratio:.2f} × (at most {target.at_most} ×: {verdict})")
+        typer.echo(target)
 
 
 def _print(frame: "pd.DataFrame") -> None:

@@ -20,7 +20,7 @@ CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
 
 
-NEEDED = ("onnx-fp32",)
+NEEDED = ("onnx-fp32", "onnx-int8-static")
 """Artifacts the notebooks run; other formats are built by `build` or by the notebook that teaches them."""
 
 
