@@ -52,6 +52,11 @@ def samples_dir() -> Path:
     return _SOURCE_ROOT / "data" / "samples"
 
 
+def records_dir() -> Path:
+    """Folder of the measurements that the project's documents are made from (part of a clone)."""
+    return _SOURCE_ROOT / "docs" / "records"
+
+
 def package_data(name: str) -> Path:
     """A data file installed with the package."""
     return Path(__file__).resolve().parent / "data" / name

@@ -1,37 +1,87 @@
-"""Compare all ways of making INT8 on labelled photographs: writes docs/records/quantization.json (about 15 minutes)."""
+"""Compare ways of making INT8 on labelled photographs.
+
+``methods``: all methods of this project, chosen within calibration halves (docs/records/quantization_methods.json,
+about 20 minutes). ``variants``: what other tools make, and the weights files themselves, all calibrated on
+data/samples (docs/records/quantization_variants.json, about 3 minutes).
+"""
 
 import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from resnet18_lab import atomicfile, environment, evaluate, images, model, preprocess, quantization_study, quantize
+from resnet18_lab import atomicfile, calibration, environment, evaluate, images, model, paths, preprocess, quantize
+from resnet18_lab import quantization_lessons as lessons
+from resnet18_lab import quantization_study as study
+from resnet18_lab.build import build
 from resnet18_lab.cores import usable_cores
+from resnet18_lab.errors import WeightsError
+from resnet18_lab.model import LoadedModel
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "records" / "quantization.json"
+
+def say(text: str) -> None:
+    """Progress goes to stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def labelled(folder: Path, loaded: LoadedModel) -> study.Labelled:
+    """The folder's pictures with the float network's logits."""
+    listed = evaluate.labelled_pictures(folder)
+    crops = np.stack([preprocess.crop(images.decode(path)) for path, _ in listed])
+    logits = study.run_graph(quantize.float_graph(loaded), crops)
+    return study.Labelled(crops, logits, evaluate.right_classes(listed, list(range(len(listed)))))
+
+
+def methods(loaded: LoadedModel, pictures: study.Labelled) -> dict[str, Any]:
+    """The study of all methods."""
+    return study.study(quantize.float_graph(loaded), pictures, notify=say)
+
+
+def variants(loaded: LoadedModel, pictures: study.Labelled) -> dict[str, Any]:
+    """Every variant's answers, and the float answers of each weights file that is there."""
+    build(loaded.weights, only=["onnx-fp32", "onnx-int8-static"])
+    rows: dict[str, Any] = {}
+    with lessons.scratch_folder() as folder:
+        made = lessons.variants(
+            loaded, loaded.weights.name, Path(folder), calibration.default_crops().crops, notify=say
+        )
+        for name, variant in made.items():
+            say(name)
+            rows[name] = {"bytes": variant.bytes, **study.compared(pictures, variant.run(pictures.crops))}
+    files = {}
+    for name in ("compact", "compact-large"):
+        try:
+            other = model.load(name)
+        except WeightsError:
+            continue
+        logits = study.run_graph(quantize.float_graph(other), pictures.crops)
+        files[name] = {"bytes": other.weights.path.stat().st_size, **study.compared(pictures, logits)}
+    return {"variants": rows, "files": files}
+
+
+PARTS = {"methods": methods, "variants": variants}
 
 
 def main() -> int:
     """Exit status 0 when the record is written."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=PARTS)
     parser.add_argument("folder", type=Path, help="labelled photographs, a sub-folder per wnid")
     parser.add_argument("--weights", default="compact")
     chosen = parser.parse_args()
     torch.set_num_threads(usable_cores())
     loaded = model.load(chosen.weights)
-    listed = evaluate.labelled_pictures(chosen.folder)
-    crops = np.stack([preprocess.crop(images.decode(path)) for path, _ in listed])
-    proto = quantize.float_graph(loaded)
-    logits = quantization_study.run_graph(proto, crops)
-    pictures = quantization_study.Labelled(crops, logits, evaluate.right_classes(listed, list(range(len(listed)))))
-    found = quantization_study.study(proto, pictures, notify=lambda name: print(name, file=sys.stderr, flush=True))
+    found = PARTS[chosen.part](loaded, labelled(chosen.folder, loaded))
     facts = {"weights": loaded.weights.name, "weights_sha256": loaded.weights.sha256, "folder": chosen.folder.name}
-    content = {**facts, **found, "environment": environment.snapshot()}
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    atomicfile.write_text(TARGET, json.dumps(content, indent=1) + "\n")
+    target = paths.records_dir() / f"quantization_{chosen.part}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    atomicfile.write_text(
+        target, json.dumps({**facts, **found, "environment": environment.snapshot()}, indent=1) + "\n"
+    )
     return 0
 
 
