@@ -2,12 +2,14 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from resnet18_lab import artifacts, metrics, paths
 from resnet18_lab import quantization_rivals as rivals
@@ -24,14 +26,22 @@ FLOAT = "float32"
 PLAIN = "plain U8S8, MinMax"
 PLAIN_FILE = "plain-u8s8.onnx"
 _MB = 1e6
+_WARMUP = 5
 
 
 def variants(
-    loaded: LoadedModel, weights: str, folder: Path, fit: Crop, *, notify: Callable[[str], None] = lambda _: None
+    loaded: LoadedModel,
+    weights: str,
+    folder: Path,
+    fit: Crop,
+    *,
+    compiled: bool = False,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Rival]:
     """Every way of quantizing, made into ``folder`` on the ``fit`` crops; one whose package is missing is left out.
 
-    Float and this project's INT8 are the artifacts, which must have been built.
+    Float and this project's INT8 are the artifacts, which must have been built. ``compiled`` adds what
+    torch's compiler makes, a minute of work.
     """
     source, ours = (artifacts.load(artifacts.KINDS[name], weights).path for name in _ARTIFACTS)
     makers: dict[str, Callable[[], Rival]] = {
@@ -46,8 +56,14 @@ def variants(
         "NNCF": lambda: rivals.nncf_static(source, folder / "nncf.onnx", fit),
         "dynamic, ONNX Runtime": lambda: rivals.onnxruntime_dynamic(source, folder / "dynamic.onnx"),
         "dynamic, torch (fc only)": lambda: rivals.torch_dynamic(loaded),
-        "PT2E, torchao, compiled": lambda: rivals.torchao_pt2e(loaded, fit),
     }
+    if compiled:
+        makers |= {
+            "PT2E, torchao, compiled": lambda: rivals.torchao_pt2e(loaded, fit),
+            "optimize_for_inference, float32": lambda: rivals.torch_optimized(loaded),
+            "torch.compile, float32": lambda: rivals.torch_compiled(loaded, torch.float32),
+            "torch.compile, BF16": lambda: rivals.torch_compiled(loaded, torch.bfloat16),
+        }
     found = {}
     for name, make in makers.items():
         try:
@@ -105,6 +121,23 @@ def timed(found: Mapping[str, Rival], weights: str, profile: str) -> pd.Series:
     )
 
 
+def milliseconds_here(rival: Rival, crop: Crop, calls: int = 20) -> float:
+    """Median milliseconds for one picture in this process, one thread: for what is no file to start afresh."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        samples = [_seconds(lambda: rival.run(crop[None])) for _ in range(_WARMUP + calls)]
+    finally:
+        torch.set_num_threads(threads)
+    return float(np.median(samples[_WARMUP:])) * 1e3
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
 def kept_record(name: str) -> dict[str, Any]:
     """A record of docs/records; ParameterError where the project is installed without it."""
     path = paths.records_dir() / f"{name}.json"
@@ -133,11 +166,15 @@ def methods_table(record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def variants_table(record: Mapping[str, Any], times: "pd.Series | None" = None) -> pd.DataFrame:
-    """Accuracy and size of every variant from the kept record, with times measured here where there are any."""
+    """Size, time and accuracy of every variant from the kept record, with times measured here where there are any.
+
+    ``ms there``: one thread, in the process that made the record; whole table, one run.
+    """
     rows = {}
     for name, row in record["variants"].items():
         rows[name] = {
             "MB": f"{row['bytes'] / _MB:.1f}" if row["bytes"] else "in memory",
+            "ms there": f"{row['ms']:.1f}",
             "top-1": f"{row['top1']} of {row['of']}",
             "same answer as float": f"{row['same']} of {row['of']}",
             "cosine": f"{row['cosine']:.4f}",

@@ -1,6 +1,7 @@
 """INT8 as other tools make it, for comparison alone: each with its answers and what it computes in."""
 
 import contextlib
+import copy
 import io
 import logging
 import tempfile
@@ -139,7 +140,46 @@ def torchao_pt2e(loaded: LoadedModel, fit: Crop) -> Rival:
         "fused with what follows": int(found.get("qconv_unary_matcher_count", 0))
         + int(found.get("qconv2d_binary_matcher_count", found.get("qconv_binary_matcher_count", 0))),
     }
-    return Rival(None, counts, _calling(compiled, chunk=1), time.perf_counter() - started)
+    return Rival(None, counts, _calling(_frozen(compiled), chunk=1), time.perf_counter() - started)
+
+
+def torch_optimized(loaded: LoadedModel) -> Rival:
+    """TorchScript after ``optimize_for_inference``, float32; in memory alone, for it cannot be saved reliably."""
+    started = time.perf_counter()
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        traced = torch.jit.trace(loaded.module, torch.zeros(1, 3, 224, 224))
+        made = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
+    return Rival(None, {}, _calling(made, chunk=1), time.perf_counter() - started)
+
+
+def torch_compiled(loaded: LoadedModel, dtype: torch.dtype) -> Rival:
+    """``torch.compile`` with freezing; with ``torch.bfloat16`` the whole network in BF16."""
+    from torch._inductor import config
+
+    started = time.perf_counter()
+    module = copy.deepcopy(loaded.module).to(dtype)
+    torch._dynamo.reset()
+    with _quiet(), torch.inference_mode(), config.patch(freezing=True):
+        program = torch.compile(module)
+        program(torch.zeros(1, 3, 224, 224, dtype=dtype))
+
+    def run(batch: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = program(batch.to(dtype)).float()
+        return answer
+
+    return Rival(None, {}, _calling(_frozen(run), chunk=1), time.perf_counter() - started)
+
+
+def _frozen(program: Callable[..., Any]) -> Callable[..., Any]:
+    """The program with freezing on at every call: another number of threads compiles anew, and then in float."""
+    from torch._inductor import config
+
+    def run(batch: torch.Tensor) -> Any:  # noqa: ANN401 - what the program gives
+        with config.patch(freezing=True):
+            return program(batch)
+
+    return run
 
 
 def _reader(fit: Crop) -> Any:  # noqa: ANN401 - a class of onnxruntime, imported late

@@ -62,7 +62,7 @@ def test_an_impossible_number_of_threads_is_refused(threads):
 
 
 def test_an_unknown_engine_is_refused_with_the_nearest_and_all_names():
-    with pytest.raises(BackendError, match=r"Did you mean eager\? There are: auto, onnxruntime-fp32"):
+    with pytest.raises(BackendError, match=r"Did you mean eager\? There are: auto, onnxruntime-int8, onnxruntime-fp32"):
         open_backend("eagr", weights="untrained")
 
 

@@ -15,7 +15,7 @@ FLOORS = {
         "hashing", "cores", "samples", "environment", "provide"],
     1: ["metrics", "parity_pictures", "tuned", "backends", "classify"],
     2: ["model", "torchscript", "compiled", "calibration", "rounding", "reconstruction", "quantize", "export", "build", "parity", "introspection", "torch_backends", "_torchvision"],
-    3: ["architecture", "architecture_plots", "stage_times", "equalization", "quantization_study", "quantization_rivals", "quantization_plots", "quantization_lessons", "receptive_field", "skip_study", "folding", "benchmark", "doctor", "evaluate", "mistakes", "plots", "notebook_display"],
+    3: ["architecture", "architecture_plots", "stage_times", "equalization", "quantization_study", "quantization_rivals", "quantization_plots", "quantization_lessons", "conversion_study", "graph_pictures", "receptive_field", "skip_study", "folding", "benchmark", "doctor", "evaluate", "mistakes", "plots", "notebook_display"],
     4: ["cli", "report", "__main__", "setup_tasks"],
 }  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}

@@ -273,3 +273,40 @@ def test_int8_gives_the_answers_of_float(labelled_images, tmp_path, monkeypatch)
     assert paired.agreement >= 240 / 250
     assert paired.cosine >= 0.998
     assert paired.p > 0.05
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_both_runtimes_answer_alike_on_the_int8_file(small_home, monkeypatch, size):
+    pytest.importorskip("openvino", reason="needs the extra openvino")
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(small_home))
+    from resnet18_lab.parity_pictures import real_pictures
+
+    batch = np.ascontiguousarray(real_pictures()[0][:size])
+    answers = []
+    for name in ("onnxruntime-int8", "openvino-int8"):
+        with open_backend(name, weights="untrained", threads=1) as engine:
+            assert engine.precision == "int8"
+            answers.append(engine.run(batch))
+    assert metrics.cosines(*answers).min() > 0.99
+
+
+def test_the_network_stays_the_same_when_equalized(two_pictures):
+    from resnet18_lab import quantization_study
+    from resnet18_lab.equalization import equalized
+    from resnet18_lab.preprocess import normalise
+
+    proto = quantize.float_graph(model.load("untrained"))
+    crops = calibration.from_folder(two_pictures).crops
+    before = quantization_study.run_graph(proto, crops)
+    changed = equalized(proto, normalise(crops), 1.0)
+    after = quantization_study.run_graph(changed, crops)
+    assert changed.SerializeToString() != proto.SerializeToString()
+    assert np.abs(after - before).max() < 1e-4 * np.abs(before).max()
+
+
+def test_halves_never_share_a_picture():
+    from resnet18_lab.quantization_study import halves
+
+    first, second = halves(251)
+    assert not set(first) & set(second)
+    assert sorted([*first, *second]) == list(range(251))

@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("torch", "notebooks", "test")
+EXTRAS = ("torch", "notebooks", "test", "openvino", "rivals")
 NO_PINS = ("resnet18-lab", "nvidia-", "cuda-", "triton")
 
 # The one table of names that differ on conda-forge; all others are the same there.

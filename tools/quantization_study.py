@@ -47,11 +47,17 @@ def variants(loaded: LoadedModel, pictures: study.Labelled) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     with lessons.scratch_folder() as folder:
         made = lessons.variants(
-            loaded, loaded.weights.name, Path(folder), calibration.default_crops().crops, notify=say
+            loaded, loaded.weights.name, Path(folder), calibration.default_crops().crops, compiled=True, notify=say
         )
         for name, variant in made.items():
             say(name)
-            rows[name] = {"bytes": variant.bytes, **study.compared(pictures, variant.run(pictures.crops))}
+            milliseconds = lessons.milliseconds_here(variant, pictures.crops[0])
+            rows[name] = {
+                "bytes": variant.bytes,
+                "operators": variant.operators,
+                "ms": milliseconds,
+                **study.compared(pictures, variant.run(pictures.crops)),
+            }
     files = {}
     for name in ("compact", "compact-large"):
         try:

@@ -31,7 +31,7 @@ class BackendSpec:
     extra: str | None
 
 
-# Fastest first: the default is the first whose artifact exists.
+# The default is the first whose artifact exists, so the recommended engines come first, each group fastest first.
 SPECS = (
     BackendSpec(
         name="onnxruntime-int8",
@@ -48,6 +48,17 @@ SPECS = (
         artifact="onnx-fp32",
         needs=("onnxruntime",),
         extra=None,
+    ),
+    *(
+        BackendSpec(
+            name=f"openvino-{precision}",
+            precision=precision,
+            module="resnet18_lab.backends.openvino",
+            artifact="onnx-int8-static" if precision == "int8" else "onnx-fp32",
+            needs=("openvino",),
+            extra="openvino",
+        )
+        for precision in ("int8", "bf16", "fp32")
     ),
     *(
         BackendSpec(
@@ -94,7 +105,7 @@ def spec_of(name: str) -> BackendSpec:
 
 def formats_for(name: str) -> list[str]:
     """Formats that ``build`` must make for an engine; for ``auto`` those of the engines that need no torch."""
-    specs = [spec for spec in SPECS if spec.extra != "torch"] if name == "auto" else [spec_of(name)]
+    specs = [spec for spec in SPECS if spec.extra is None] if name == "auto" else [spec_of(name)]
     return [spec.artifact for spec in specs if spec.artifact]
 
 
@@ -103,8 +114,8 @@ def default_name(weights: str = "auto") -> str:
     folder = artifacts.find_folder(weights)
     reasons = []
     for spec in SPECS:
-        if spec.artifact is None or not is_installed(spec):
-            continue
+        if spec.artifact is None or spec.extra is not None or not is_installed(spec):
+            continue  # an extra that happens to be installed does not change what `auto` answers with
         kind = artifacts.KINDS[spec.artifact]
         if (reason := artifacts.problem(folder, kind)) is None:
             return spec.name

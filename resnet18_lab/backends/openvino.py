@@ -1,0 +1,69 @@
+"""OpenVINO's CPU plugin on the project's ONNX files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import openvino as ov
+
+from resnet18_lab import artifacts
+from resnet18_lab.artifacts import Artifact
+from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits
+from resnet18_lab.errors import ArtifactError, BackendError
+
+if TYPE_CHECKING:
+    from resnet18_lab.backends.registry import BackendSpec
+
+_HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
+"""What the plugin is told to compute in; INT8 operators of the file stay INT8, the rest of it is float32."""
+
+
+class OpenVinoBackend(Closing):
+    """One compiled model behind the protocol.
+
+    OpenVINO computes in BF16 by itself on CPUs that can: the precision is set, and read back, so that no
+    row is named FP32 that is not.
+    """
+
+    def __init__(self, spec: BackendSpec, artifact: Artifact, threads: int) -> None:
+        wanted = _HINTS[spec.precision]
+        settings = {
+            "INFERENCE_PRECISION_HINT": wanted,
+            "INFERENCE_NUM_THREADS": threads,
+            "NUM_STREAMS": 1,
+            # several compiled models in one process would all be pinned to the same cores
+            "ENABLE_CPU_PINNING": False,
+        }
+        try:
+            self._compiled = ov.Core().compile_model(str(artifact.path), "CPU", settings)
+        except RuntimeError as error:
+            raise ArtifactError(
+                f"{artifact.path} cannot be loaded by OpenVINO; run `resnet18-lab build --force`."
+            ) from error
+        found = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        if found not in (wanted, {"f32": "float", "bf16": "bfloat16"}[wanted]):
+            raise BackendError(f"{spec.name} would compute in {found} on this CPU; take another engine.")
+        self._request = self._compiled.create_infer_request()
+        self.name, self.precision = spec.name, spec.precision
+        self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
+        self.engine = Engine(
+            spec.name, spec.precision, self.threads, artifact.weights_name, artifact.path.name, artifact.sha256
+        )
+
+    def run(self, batch: Batch) -> Logits:
+        """Logits, float32 N×1000, of a float32 batch N×3×224×224."""
+        answer = self._request.infer({0: batch}, share_inputs=True)[0]
+        return cast(Logits, np.array(answer, dtype=np.float32))  # a copy: the next run writes into the same memory
+
+    def close(self) -> None:
+        """Free the model."""
+        del self._request, self._compiled
+
+
+def open_backend(spec: BackendSpec, weights: str, threads: int, _spinning: bool = True) -> OpenVinoBackend:
+    """The engine on its verified artifact; BackendError where the CPU cannot compute in its precision."""
+    if spec.precision == "bf16" and "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise BackendError(f"{spec.name} needs a CPU with BF16 instructions (avx512_bf16 or amx); this one has none.")
+    assert spec.artifact is not None  # noqa: S101 - every entry of this module names one
+    return OpenVinoBackend(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads)

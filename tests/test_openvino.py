@@ -1,0 +1,95 @@
+"""OpenVINO on the project's files: the same answers, the precision it is labelled with, the threads asked for."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from resnet18_lab import metrics
+from resnet18_lab.backends import registry
+from resnet18_lab.backends.registry import open_backend
+from resnet18_lab.benchmark import runner
+from resnet18_lab.benchmark.configuration import Effort
+from resnet18_lab.errors import ArtifactError, BackendError
+from resnet18_lab.parity_pictures import real_pictures
+
+ov = pytest.importorskip("openvino", reason="needs the extra openvino: pip install 'resnet18-lab[openvino]'")
+
+
+@pytest.fixture
+def home(untrained_home, monkeypatch):
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
+    return untrained_home
+
+
+def has_bf16():
+    return "BF16" in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+@pytest.mark.parametrize("name", ["openvino-fp32", "openvino-bf16"])
+def test_it_answers_as_onnx_runtime_does(home, name, size):
+    if name.endswith("bf16") and not has_bf16():
+        pytest.skip("this CPU has no BF16 instructions")
+    batch = np.ascontiguousarray(real_pictures()[0][:size])
+    with (
+        open_backend("onnxruntime-fp32", weights="untrained") as reference,
+        open_backend(name, weights="untrained", threads=1) as engine,
+    ):
+        expected, got = reference.run(batch), engine.run(batch)
+    assert got.shape == (size, 1000)
+    assert got.dtype == np.float32
+    off = np.abs(got - expected).max() / np.abs(expected).max()
+    if name.endswith("fp32"):
+        assert off < 1e-4
+    else:
+        assert 1e-5 < off < 0.05, "rounded to 8 bits of mantissa, and not secretly computed in float32"
+        assert metrics.cosines(expected, got).min() > 0.99
+
+
+def test_the_answer_stays_when_the_engine_runs_again(home):
+    first, second = (np.ascontiguousarray(real_pictures()[0][i : i + 1]) for i in (0, 1))
+    with open_backend("openvino-fp32", weights="untrained", threads=1) as engine:
+        kept = engine.run(first)
+        copied = kept.copy()
+        engine.run(second)
+    assert np.array_equal(kept, copied)
+
+
+def test_threads_reach_it(home):
+    kept = runner.run(
+        ["latency"], backends=["openvino-fp32"], threads=[1, 2], weights="untrained",
+        effort=Effort(1, 3, 0.2, 1.0, 10, 100, 3.0),
+    )  # fmt: skip
+    for row in kept.of("latency"):
+        (result,) = row.results
+        assert result["threads_read_back"] == row.configuration.threads
+        assert result["cpu_per_wall"] <= row.configuration.threads + 0.2
+
+
+def test_it_is_never_what_auto_means(home):
+    assert registry.default_name("untrained").startswith("onnxruntime-")
+    assert "openvino" not in " ".join(registry.formats_for("auto"))
+
+
+def test_no_torch_in_the_process(home):
+    code = (
+        "import sys, numpy as np\nfrom resnet18_lab.backends.registry import open_backend\n"
+        "with open_backend('openvino-fp32', weights='untrained', threads=1) as engine:\n"
+        "    engine.run(np.zeros((1, 3, 224, 224), np.float32))\n    print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
+def test_a_missing_extra_is_one_line_that_says_how_to_get_it(home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(BackendError, match=r"resnet18-lab\[openvino\]"):
+        open_backend("openvino-int8", weights="untrained")
+
+
+def test_without_the_int8_file_it_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
+    with pytest.raises(ArtifactError, match="resnet18-lab build"):
+        open_backend("openvino-int8", weights="untrained")
