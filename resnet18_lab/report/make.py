@@ -22,7 +22,7 @@ CELL_TIMEOUT = {"fast": 300, "full": 3600}
 
 NEEDED = ("onnx-fp32",)
 """Artifacts every notebook may run; other formats are built by `build`, or before a notebook that compares them."""
-INT8_NOTEBOOKS = frozenset({"03_conversion", "04_quantization"})
+INT8_NOTEBOOKS = frozenset({"03_conversion", "04_quantization", "05_thread_benchmark"})
 
 
 @dataclass(frozen=True)
