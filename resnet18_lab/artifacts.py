@@ -4,11 +4,11 @@
 whose recipe or tool versions differ from today's is stale: it is rebuilt, never used.
 """
 
-import importlib.metadata
 import json
 import os
 import re
 import shlex
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -117,13 +117,16 @@ def find_folder(weights_name: str = "auto") -> Path:
 @lru_cache(maxsize=32)
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Version of each package that is installed here; a missing one is left out."""
-    found = {}
-    for package in packages:
-        try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # a machine that only runs artifacts need not have what makes them
-    return found
+    found = {package: _version(package) for package in packages}
+    return {package: version for package, version in found.items() if version is not None}
+
+
+def _version(package: str) -> str | None:
+    """From the name of its metadata folder: importing importlib.metadata takes a tenth of `classify`'s start."""
+    for folder in map(Path, sys.path):
+        for path in folder.glob(f"{package}-*.dist-info"):
+            return path.name.removeprefix(f"{package}-").removesuffix(".dist-info")
+    return None  # a machine that only runs artifacts need not have what makes them
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

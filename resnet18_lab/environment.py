@@ -1,6 +1,5 @@
 """What a figure was measured on: CPU, cores, memory, versions. Standard library only."""
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -55,6 +54,8 @@ def memory_bytes() -> int | None:
 
 def package_versions() -> dict[str, str]:
     """Versions of the packages that shape results, of those installed."""
+    import importlib.metadata  # not needed by what only asks for the CPU's name, and slow to import
+
     found = {}
     for package in PACKAGES:
         try:

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -174,3 +175,9 @@ def test_build_prints_a_table_with_the_parity(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "onnx-fp32" in done.stdout
     assert "of max |logit|" in done.stdout.replace("\n", " ")
+
+
+def test_versions_are_those_the_packages_have():
+    packages = ("torch", "onnx", "onnxscript", "numpy")
+    assert artifacts.installed_versions(packages) == {name: importlib.metadata.version(name) for name in packages}
+    assert artifacts.installed_versions(("no-such-package",)) == {}
