@@ -4,6 +4,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from resnet18_lab import artifacts, metrics, paths
+from resnet18_lab import artifacts, evaluate, images, metrics, paths, preprocess
 from resnet18_lab import quantization_rivals as rivals
 from resnet18_lab.backends.protocol import Logits
+from resnet18_lab.backends.registry import open_backend
 from resnet18_lab.benchmark.runner import run
 from resnet18_lab.benchmark.tables import intervals, shown
 from resnet18_lab.errors import BackendError, ParameterError
+from resnet18_lab.evaluate import Evaluation
 from resnet18_lab.model import LoadedModel
 from resnet18_lab.preprocess import Crop
 from resnet18_lab.quantization_rivals import Rival
@@ -199,6 +202,41 @@ def scales_by_hand(matrix: "np.ndarray[Any, np.dtype[np.float32]]") -> pd.DataFr
         noise = 10 * np.log10(np.square(matrix).sum() / np.square(error).sum())
         rows[name] = {"signal to noise, dB": round(float(noise), 1), "scales": int(np.size(scale))}
     return pd.DataFrame(rows).T
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A picture that float and INT8 answer differently: its crop, both answers, and what each was worth."""
+
+    name: str
+    crop: Crop
+    exact: int
+    made: int
+    exact_right: bool
+    made_right: bool
+
+
+def flips(folder: Path, weights: str) -> tuple[list[Evaluation], list[Flip]]:
+    """Both ONNX Runtime engines on a labelled folder, and the pictures they answer differently."""
+    listed = evaluate.labelled_pictures(folder)
+    with (
+        open_backend("onnxruntime-fp32", weights=weights) as exact,
+        open_backend("onnxruntime-int8", weights=weights) as made,
+    ):
+        expected, positions = evaluate.logits_of(exact, listed)
+        got, _ = evaluate.logits_of(made, listed)
+        engines = exact.engine, made.engine
+    right = evaluate.right_classes(listed, positions)
+    found = [evaluate.evaluate(engines[0], expected, right), evaluate.evaluate(engines[1], got, right, expected)]
+    answers = np.stack([expected.argmax(axis=1), got.argmax(axis=1)], axis=1)
+    return found, [
+        Flip(
+            listed[positions[row]][0].name, preprocess.crop(images.decode(listed[positions[row]][0])),
+            int(one), int(other), bool(right[row, one]), bool(right[row, other]),
+        )
+        for row, (one, other) in enumerate(answers)
+        if one != other
+    ]  # fmt: skip
 
 
 def scratch_folder() -> "tempfile.TemporaryDirectory[str]":

@@ -1,14 +1,20 @@
 """The figures of the quantization notebook; each function returns a matplotlib Figure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from resnet18_lab import labels
 from resnet18_lab.plots import _ACCENT, _REST, _figure
 
+if TYPE_CHECKING:
+    from resnet18_lab.quantization_lessons import Flip
+
 CHART = "chart"
+_RIGHT = "#1b7f3b"
 _WRONG = "#b3261e"
 
 
@@ -85,4 +91,22 @@ def sizes(megabytes: Mapping[str, float], weights: str) -> Figure:
     axes.set_xlim(0.5, 120)
     axes.invert_yaxis()
     axes.set_xlabel("MB (10⁶ bytes), logarithmic")
+    return figure
+
+
+def flips(found: "Sequence[Flip]", weights: str, most: int = 12) -> Figure:
+    """Pictures that float and INT8 answer differently, with both answers; green where right."""
+    shown = list(found)[:most]
+    columns = min(4, max(1, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+    figure = _figure(3.0 * columns, 3.3 * rows, weights)
+    for axes, flip in zip(np.ravel(figure.subplots(rows, columns, squeeze=False)), shown, strict=False):
+        axes.imshow(flip.crop)
+        words = [
+            f"{name}: {labels.by_index(index).en}{' (right)' if good else ''}"
+            for name, index, good in (("float", flip.exact, flip.exact_right), ("INT8", flip.made, flip.made_right))
+        ]
+        axes.set_title("\n".join(words), fontsize=9, color=_RIGHT if flip.made_right else _WRONG)
+    for axes in figure.axes:
+        axes.set_axis_off()
     return figure

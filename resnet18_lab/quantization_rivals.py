@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import rich
 import torch
 
 from resnet18_lab import export, preprocess, quantize
@@ -223,11 +224,20 @@ def _calling(program: Callable[..., Any], chunk: int = _CHUNK) -> Callable[[Crop
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """These tools talk on stdout, stderr and the root logger; nothing they say is news."""
+    """These tools talk on stdout, stderr, the root logger and rich's console; nothing they say is news."""
     before = logging.root.manager.disable
+    console = rich.get_console()
+    kept = dict(vars(console))
     logging.disable(logging.WARNING)
+    rich.reconfigure(quiet=True, force_jupyter=False)  # progress bars that would be stored in a notebook
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(before)
+        vars(console).update(kept)

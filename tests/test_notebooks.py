@@ -16,6 +16,26 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 CELL_TIMEOUT = 300  # seconds; nbval's own is 2000
 
 
+def check_conversion(result: dict) -> None:
+    for name, parity in result["parity"].items():
+        assert parity["relative"] <= (0.1 if "int8" in name else 1e-4), name
+    assert set(result["parity"]) >= {"onnx-fp32", "onnx-int8-static", "torchscript"}
+    assert "eager" in result["measured"]
+    assert {row["take"] for row in result["decisions"].values()} <= set(result["measured"])
+
+
+def check_quantization(result: dict) -> None:
+    operators = result["operators"]
+    assert operators["this project's INT8"] == {"QLinearAdd": 8, "QLinearConv": 20}
+    assert operators["library defaults (S8S8)"]["Conv"] > 0, "the trap: half of it stays in float"
+    assert operators["dynamic, torch (fc only)"]["float Conv2d"] == 20
+    assert len(result["sensitivity"]) == len(result["noise_db"]["kept"]) == 21
+    assert result["int8"]["reduce_range"] in (True, False)
+
+
+CHECKS = {"03_conversion": check_conversion, "04_quantization": check_quantization}
+
+
 def run_lane(notebook: Path, lane: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
     """nbval on one notebook in a pytest of its own."""
     command = [
@@ -46,6 +66,9 @@ def test_a_notebook_runs_and_its_compared_cells_agree(notebook, trained_or_untra
     lane = "--nbval" if notebook.stem in STRICT else "--nbval-lax"
     done = run_lane(notebook, lane, {"RESNET18_LAB_HOME": str(trained_or_untrained_home)})
     assert done.returncode == 0, done.stdout + done.stderr
+    check = CHECKS.get(notebook.stem)
+    if check:
+        check(json.loads((ROOT / "notebooks" / "results" / f"{notebook.stem}.json").read_text(encoding="utf-8")))
 
 
 def papermill(notebook: str, output: Path, *parameters: str, home: Path) -> None:

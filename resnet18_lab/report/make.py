@@ -20,8 +20,9 @@ CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
 
 
-NEEDED = ("onnx-fp32", "onnx-int8-static")
-"""Artifacts the notebooks run; other formats are built by `build` or by the notebook that teaches them."""
+NEEDED = ("onnx-fp32",)
+"""Artifacts every notebook may run; other formats are built by `build`, or before a notebook that compares them."""
+INT8_NOTEBOOKS = frozenset({"03_conversion", "04_quantization", "05_thread_benchmark"})
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,13 @@ def _sole_writer(folder: Path) -> Iterator[None]:
         raise ReportError(f"Another report is being made in {folder}; wait for it or give another --output.") from None
 
 
+def _build_for(notebooks: list[Path], file: WeightsFile, notify: Callable[[str], None]) -> None:
+    from resnet18_lab.build import build
+
+    int8 = ["onnx-int8-static"] if INT8_NOTEBOOKS & {notebook.stem for notebook in notebooks} else []
+    build(file, only=[*NEEDED, *int8], notify=notify)
+
+
 def make_report(
     output: Path,
     *,
@@ -97,12 +105,10 @@ def make_report(
     """
     planned = plan(names or [], profile, overrides or {})
     file = choose_weights(weights, notify)
-    from resnet18_lab.build import build
-
-    build(file, only=list(NEEDED), notify=notify)
     output = output.resolve()
     runs, cards = [], []
     with _sole_writer(output):
+        _build_for([notebook for notebook, _ in planned], file, notify)
         for position, (notebook, values) in enumerate(planned, start=1):
             notify(f"[{position}/{len(planned)}] {notebook.stem}")
             everywhere = {"weights": str(file.path or file.name), "results_dir": str(output / "results")}
