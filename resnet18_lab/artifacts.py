@@ -134,7 +134,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content["weights"], dict) and isinstance(content["files"], dict):
+        if _is_sound(content["weights"], content["files"]):
             return dict(content)
     except FileNotFoundError:
         return {"weights": {}, "files": {}}
@@ -143,9 +143,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     raise ArtifactError(f"{path} is damaged; delete that folder and run `resnet18-lab build`.")
 
 
+def _is_sound(source: object, files: object) -> bool:
+    """True for a manifest whose parts have the form that ``record`` writes."""
+    if not isinstance(source, dict) or not isinstance(files, dict):
+        return False
+    named = all(isinstance(source.get(field), str) for field in ("name", "sha256")) or not files
+    return named and all(
+        isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("versions"), dict)
+        for entry in files.values()
+    )
+
+
 def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[str, Any]) -> None:
     """Write the manifest entry of a file just built (the caller holds the folder's lock)."""
     manifest = read_manifest(folder)
+    if manifest["weights"].get("sha256") != file.sha256:
+        manifest["files"] = {}  # what it vouches for was made from other weights
     manifest["weights"] = {"name": file.name, "sha256": file.sha256}
     path = folder / kind.filename
     manifest["files"][kind.filename] = {
@@ -159,21 +172,28 @@ def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[st
     atomicfile.write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
+def _stale(entry: dict[str, Any], kind: ArtifactKind) -> str | None:
+    """How a file was made otherwise than it would be made here, or None."""
+    if entry.get("recipe") != kind.recipe:
+        return "made by another recipe"
+    if kind.native and entry.get("cpu") != cpu_model():
+        return f"made for another CPU, {entry.get('cpu')}"
+    made, here = entry["versions"], installed_versions(kind.made_with)
+    changed = [f"{name} {made[name]} -> {here[name]}" for name in made if name in here and made[name] != here[name]]
+    return ", ".join(changed) or None
+
+
 def problem(folder: Path, kind: ArtifactKind) -> str | None:
     """Why the artifact cannot be used (missing, stale, damaged), or None when it can."""
     path = folder / kind.filename
-    entry = read_manifest(folder)["files"].get(kind.filename)
+    manifest = read_manifest(folder)
+    entry = manifest["files"].get(kind.filename)
     if not path.is_file() or entry is None:
         return "is not built"
-    if entry.get("recipe") != kind.recipe:
-        return "is stale (made by another recipe)"
-    if kind.native and entry.get("cpu") != cpu_model():
-        return f"is stale (made for another CPU, {entry.get('cpu')})"
-    made = entry.get("versions", {})
-    here = installed_versions(kind.made_with)
-    changed = [f"{name} {made[name]} -> {here[name]}" for name in made if name in here and made[name] != here[name]]
-    if changed:
-        return f"is stale ({', '.join(changed)})"
+    if not folder.name.endswith(f"-{manifest['weights']['sha256'][:8]}"):
+        return f"is of other weights ({manifest['weights']['name']}), says its manifest"
+    if reason := _stale(entry, kind):
+        return f"is stale ({reason})"
     if path.stat().st_size != entry.get("bytes") or hashing.sha256(path) != entry.get("sha256"):
         return "is damaged (its SHA-256 is not the manifest's)"
     return None

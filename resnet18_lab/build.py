@@ -109,6 +109,8 @@ def build(
     folder = artifacts.folder_of(loaded.weights)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
+        for abandoned in folder.glob(".resnet18-*.tmp.*"):
+            abandoned.unlink()  # of a build that was killed: who holds the lock is alone here
         return [_ensure(kind, loaded, folder, force, pictures, notify) for kind in kinds]
 
 

@@ -4,7 +4,9 @@ The package holds machine code for the CPU type it was built on; it needs a C++ 
 none to run.
 """
 
+import re
 import shutil
+import subprocess
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +37,21 @@ def compile_package(module: nn.Module, target: Path) -> None:
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
         program = torch.export.export(module, (torch.zeros(2, 3, 224, 224),), dynamic_shapes=({0: batch},))
-        aoti_compile_and_package(program, package_path=str(target), inductor_configs={"freezing": True})
+        try:
+            aoti_compile_and_package(program, package_path=str(target), inductor_configs={"freezing": True})
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # a full disk and its like speak for themselves
+            raise BuildError(
+                f"The C++ compiler could not make the torch.export package: {_complaint(error)}"
+            ) from error
+
+
+def _complaint(error: BaseException) -> str:
+    """The line of a compiler's long output that says what was wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"\berror: |No space left", line)]
+    return (telling or lines or [type(error).__name__])[0][:200]
 
 
 def load(path: Path) -> Callable[[torch.Tensor], Any]:

@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from resnet18_lab import artifacts
 from resnet18_lab.backends.registry import spec_of
-from resnet18_lab.benchmark.configuration import usable_backends
+from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configuration, usable_backends
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.runner import run
+from resnet18_lab.benchmark.runner import run_configurations
+from resnet18_lab.benchmark.statistics import Interval
 from resnet18_lab.benchmark.tables import NOT_AVAILABLE, intervals, shown, warnings_of
+from resnet18_lab.errors import ParameterError, unknown_name
 
 _MB = 1e6
+REFERENCE = "eager"
 ABOUT = {
     "onnx-fp32": ("the network as a graph of standard operators", "any ONNX runtime"),
     "onnx-int8-static": ("the same graph in 8 bits", "any ONNX runtime; VNNI or AMX to be fast"),
@@ -33,8 +37,29 @@ def about() -> pd.DataFrame:
 
 
 def measure(weights: str, profile: str) -> Record:
-    """Every engine that can run here, each in processes of its own, one thread, one picture."""
-    return run(["memory"], profile=profile, backends=usable_backends(weights), threads=[1], weights=weights)
+    """Every engine that can run here, each in processes of its own, one thread, one picture.
+
+    Raises ParameterError for an unknown profile.
+    """
+    if profile not in EFFORTS:
+        raise ParameterError(unknown_name("profile", profile, EFFORTS))
+    rows = [Configuration("memory", name, variant=WITH_ANSWERS) for name in usable_backends(weights)]
+    return compared(run_configurations(rows, profile, EFFORTS[profile], weights=weights))
+
+
+def compared(record: Record) -> Record:
+    """The record with each engine's logits replaced by how far they are from eager's: ``parity``, a share.
+
+    Every engine answered in a process of its own, so the parity is that of what was measured.
+    """
+    found = {row.configuration.backend: row.results[0]["answers"] for row in record.of("memory") if row.results}
+    expected = np.asarray(found.get(REFERENCE, []))
+    for row in record.of("memory"):
+        for result in row.results:
+            got = np.asarray(result.pop("answers"))
+            if expected.size:
+                result["parity"] = float(np.abs(got - expected).max() / np.abs(expected).max())
+    return record
 
 
 def measured(record: Record) -> pd.DataFrame:
@@ -53,7 +78,9 @@ def measured(record: Record) -> pd.DataFrame:
             "then ms": shown(seconds[row.configuration.key()]),
             "peak MB": _megabytes(row, "peak"),
             "PSS MB": _megabytes(row, "pss"),
-            "max |Δlogit| / max |logit|": _parity(name, record.weights["asked"]),
+            "imports MB": _megabytes(row, "import_peak"),
+            "max |Δlogit| / max |logit|": _parity(row),
+            "torch": "in the process" if row.results[0]["torch"] else "none",
             "note": warnings_of(row),
         }
     return pd.DataFrame(rows).T.fillna("").rename_axis("engine")
@@ -61,11 +88,10 @@ def measured(record: Record) -> pd.DataFrame:
 
 def decisions(record: Record) -> pd.DataFrame:
     """For each need the engine that the record says is best, and by what figure."""
-    seconds = {
-        row.configuration.backend: intervals(record, "memory")[row.configuration.key()].value
-        for row in record.of("memory")
-        if row.results
-    }
+    asked = record.weights["asked"]
+    spans = {row.configuration.backend: row.configuration.key() for row in record.of("memory") if row.results}
+    times = {name: intervals(record, "memory")[key] for name, key in spans.items()}
+    seconds = {name: interval.value for name, interval in times.items()}
     rows = {row.configuration.backend: row for row in record.of("memory") if row.results}
     exact = [name for name in rows if spec_of(name).precision == "fp32"]
     portable = [name for name in rows if spec_of(name).extra != "torch"]
@@ -77,14 +103,25 @@ def decisions(record: Record) -> pd.DataFrame:
         "quickest without torch": (seconds, portable, "ms", 1e3),
         "soonest ready (load and first call)": (start, list(rows), "ms", 1e3),
         "least memory": (peak, list(rows), "MB", 1.0),
+        "smallest file": ({name: size for name in rows if (size := _bytes(name, asked))}, list(rows), "MB", 1 / _MB),
     }
     found = {}
     for need, (figures, names, unit, scale) in needs.items():
         known = {name: figures[name] for name in names if name in figures}
         if known:
             best = min(known, key=lambda name, known=known: known[name])  # type: ignore[misc]
-            found[need] = {"take": best, "because": f"{known[best] * scale:.3g} {unit}"}
+            alike = [name for name in known if name != best and _alike(name, best, figures is seconds, times, known)]
+            found[need] = {
+                "take": best,
+                "because": f"{known[best] * scale:.3g} {unit}",
+                "no worse": ", ".join(alike) or "none",
+            }
     return pd.DataFrame(found).T.rename_axis("need")
+
+
+def _alike(name: str, best: str, timed: bool, times: Mapping[str, Interval], figures: Mapping[str, float]) -> bool:
+    """True when the figures do not tell two engines apart: intervals that overlap, or the same value."""
+    return times[name].overlaps(times[best]) if timed else figures[name] == figures[best]
 
 
 def _median(row: Row, what: str) -> float:
@@ -101,13 +138,17 @@ def _entry(name: str, weights: str) -> dict[str, Any]:
     return artifacts.load(artifacts.KINDS[kind], weights).entry if kind else {}
 
 
+def _bytes(name: str, weights: str) -> int | None:
+    size: int | None = _entry(name, weights).get("bytes")
+    return size
+
+
 def _size(name: str, weights: str) -> str:
-    size = _entry(name, weights).get("bytes")
+    size = _bytes(name, weights)
     return f"{size / _MB:.1f}" if size else "weights file"
 
 
-def _parity(name: str, weights: str) -> str:
-    if name.startswith("openvino"):
-        return "as its file's"
-    parity = _entry(name, weights).get("parity")
-    return f"{parity['relative']:.1e}" if parity else "is the reference"
+def _parity(row: Row) -> str:
+    if row.configuration.backend == REFERENCE:
+        return "is the reference"
+    return f"{_median(row, 'parity'):.1e}" if "parity" in row.results[0] else NOT_AVAILABLE

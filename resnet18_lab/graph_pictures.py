@@ -10,11 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from resnet18_lab.errors import ParameterError
 from resnet18_lab.plots import _ACCENT, _figure
 
 CHART = "chart"
-_FIRST, _NEXT = "layer1.0.conv1", "layer1.1.conv1"
-"""Layers that the first residual block begins with, and the one after it."""
+_FIRST, _NEXT = 1, 3
+"""Convolutions before the first residual block, and before the one after it: stem, and two in the block.
+
+Counted, not looked up by name: of a network without biases the optimised graph keeps no names of layers.
+"""
 _FLOAT, _INTEGER, _CONVERSION = "#dcebf2", "#d5ecd8", "#f1e3cf"
 
 
@@ -33,17 +37,18 @@ def optimised(path: Path) -> onnx.ModelProto:
 def block_nodes(proto: onnx.ModelProto) -> list[onnx.NodeProto]:
     """Nodes of the first residual block, in their order; those that unpack constants are left out."""
     nodes = list(proto.graph.node)
-    begin, end = (_position(nodes, layer) for layer in (_FIRST, _NEXT))
+    begin, end = (_position(nodes, count) for count in (_FIRST, _NEXT))
     stored = {tensor.name for tensor in proto.graph.initializer}
     # what stands between the two convolutions and reads something that was computed
     return [node for node in nodes[begin:end] if any(name and name not in stored for name in node.input)]
 
 
-def _position(nodes: Sequence[onnx.NodeProto], layer: str) -> int:
-    for position, node in enumerate(nodes):
-        if node.op_type.endswith("Conv") and any(layer in name for name in node.input):
-            return position
-    raise ValueError(f"the graph has no convolution of {layer}")
+def _position(nodes: Sequence[onnx.NodeProto], count: int) -> int:
+    """Where the convolution stands that so many come before."""
+    convolutions = [position for position, node in enumerate(nodes) if node.op_type.endswith("Conv")]
+    if len(convolutions) <= count:
+        raise ParameterError(f"The graph has {len(convolutions)} convolutions; the first residual block needs more.")
+    return convolutions[count]
 
 
 def draw_blocks(graphs: Mapping[str, onnx.ModelProto], weights: str) -> Figure:

@@ -5,6 +5,7 @@ because most deployments of this model still use it. The warning that says so is
 """
 
 import contextlib
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,9 @@ def trace(module: nn.Module, target: Path, *, freeze: bool) -> None:
         traced = torch.jit.trace(module, torch.zeros(1, 3, 224, 224))
         if freeze:
             traced = torch.jit.freeze(traced)
-        torch.jit.save(traced, str(target))
+        content = io.BytesIO()  # on a full disk torch's own file writer ends the whole process
+        torch.jit.save(traced, content)
+    target.write_bytes(content.getbuffer())
 
 
 def load(path: Path) -> torch.jit.ScriptModule:

@@ -93,3 +93,21 @@ def test_without_the_int8_file_it_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
     with pytest.raises(ArtifactError, match="resnet18-lab build"):
         open_backend("openvino-int8", weights="untrained")
+
+
+@pytest.mark.parametrize(("name", "computed"), [("openvino-fp32", "f32"), ("openvino-bf16", "bf16")])
+def test_its_convolutions_really_compute_in_the_precision_it_is_named_for(home, name, computed):
+    if name.endswith("bf16") and not has_bf16():
+        pytest.skip("this CPU has no BF16 instructions")
+    with open_backend(name, weights="untrained", threads=1) as engine:
+        facts = [node.get_rt_info() for node in engine._compiled.get_runtime_model().get_ops()]
+    kinds = [fact["runtimePrecision"].value for fact in facts if fact["layerType"].value == "Convolution"]
+    assert kinds == [computed] * 20
+
+
+def test_bf16_is_refused_with_a_clear_line_where_the_cpu_cannot(home, monkeypatch):
+    from resnet18_lab.backends import openvino
+
+    monkeypatch.setattr(openvino, "cpu_computes", lambda _kind: False)
+    with pytest.raises(BackendError, match="openvino-bf16 needs a CPU with BF16 instructions"):
+        open_backend("openvino-bf16", weights="untrained")

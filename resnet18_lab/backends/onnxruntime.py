@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from resnet18_lab import artifacts, hashing
 from resnet18_lab.artifacts import Artifact
-from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits
+from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits, check_shapes
 from resnet18_lab.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ class OnnxRuntimeBackend(Closing):
                 f"{artifact.path} cannot be loaded by ONNX Runtime "
                 f"({type(error).__name__}); run `resnet18-lab build --force`."
             ) from error
-        self._input = self._session.get_inputs()[0].name
+        taken, given = self._session.get_inputs()[0], self._session.get_outputs()[0]
+        check_shapes(artifact.path, taken.shape, given.shape)
+        self._input = taken.name
         self.name = spec.name
         self.precision = spec.precision
         self.threads = int(self._session.get_session_options().intra_op_num_threads)

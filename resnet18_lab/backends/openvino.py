@@ -9,7 +9,7 @@ import openvino as ov
 
 from resnet18_lab import artifacts
 from resnet18_lab.artifacts import Artifact
-from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits
+from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits, check_shapes
 from resnet18_lab.errors import ArtifactError, BackendError
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class OpenVinoBackend(Closing):
             raise ArtifactError(
                 f"{artifact.path} cannot be loaded by OpenVINO; run `resnet18-lab build --force`."
             ) from error
+        check_shapes(artifact.path, *(_axes(port) for port in (self._compiled.input(0), self._compiled.output(0))))
         found = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         if found not in (wanted, {"f32": "float", "bf16": "bfloat16"}[wanted]):
             raise BackendError(f"{spec.name} would compute in {found} on this CPU; take another engine.")
@@ -61,9 +62,19 @@ class OpenVinoBackend(Closing):
         del self._request, self._compiled
 
 
+def _axes(port: ov.ConstOutput) -> list[int | None]:
+    """The shape of an input or output; None for an axis of any length."""
+    return [axis.get_length() if axis.is_static else None for axis in port.partial_shape]
+
+
+def cpu_computes(kind: str) -> bool:
+    """True when OpenVINO lists ``BF16`` or the like among what this CPU can do."""
+    return kind in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 def open_backend(spec: BackendSpec, weights: str, threads: int, _spinning: bool = True) -> OpenVinoBackend:
     """The engine on its verified artifact; BackendError where the CPU cannot compute in its precision."""
-    if spec.precision == "bf16" and "BF16" not in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if spec.precision == "bf16" and not cpu_computes("BF16"):
         raise BackendError(f"{spec.name} needs a CPU with BF16 instructions (avx512_bf16 or amx); this one has none.")
     assert spec.artifact is not None  # noqa: S101 - every entry of this module names one
     return OpenVinoBackend(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads)

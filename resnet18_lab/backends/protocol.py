@@ -1,11 +1,15 @@
 """What every engine looks like from outside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from resnet18_lab.errors import ArtifactError
 
 Batch = NDArray[np.float32]
 Logits = NDArray[np.float32]
@@ -51,6 +55,21 @@ class Backend(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+def check_shapes(path: Path, taken: Sequence[object], given: Sequence[object]) -> None:
+    """ArtifactError for a graph that does not turn N×3×224×224 into N×1000; axes that are no numbers fit anything."""
+    for shape, expected in ((taken, (3, 224, 224)), (given, (1000,))):
+        known = [axis if isinstance(axis, int) else size for axis, size in zip(shape[1:], expected, strict=False)]
+        if len(shape) != len(expected) + 1 or tuple(known) != expected:
+            raise ArtifactError(
+                f"{path} is another network: it turns {_shown(taken)} into {_shown(given)}, not N×3×224×224 into "
+                "N×1000; run `resnet18-lab build --force`."
+            )
+
+
+def _shown(shape: Sequence[object]) -> str:
+    return "×".join(str(axis) if isinstance(axis, int) else "N" for axis in shape)
 
 
 class Closing:

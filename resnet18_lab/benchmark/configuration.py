@@ -23,6 +23,9 @@ BATCHES = {"fast": [1, 4], "full": [1, 4, 8, 16]}
 COMMANDS = ("bare script", "classify")
 """The whole processes of ``cold-start``: a script that only imports ONNX Runtime and runs once, and ours."""
 
+WITH_ANSWERS = "with answers"
+"""Variant of ``memory`` whose result holds the logits too, computed after memory was read."""
+
 
 @dataclass(frozen=True)
 class Effort:

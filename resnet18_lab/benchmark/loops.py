@@ -1,5 +1,6 @@
 """Measuring loops: what runs inside one fresh process."""
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 from resnet18_lab.backends.protocol import Backend
 from resnet18_lab.benchmark import proc
-from resnet18_lab.benchmark.configuration import Configuration, Effort
-from resnet18_lab.parity_pictures import real_pictures
+from resnet18_lab.benchmark.configuration import WITH_ANSWERS, Configuration, Effort
+from resnet18_lab.parity_pictures import BATCHES, real_pictures
 
 _NS = 1e-9
 
@@ -66,8 +67,11 @@ def run_engine(open_one: Callable[[], Backend], configuration: Configuration, ef
             sample(lambda: engines[0].run(batch), effort) if len(engines) == 1 else _together(engines, batch, effort)
         )
         engine = engines[0].engine.as_json()
-        memory = {"peak": proc.peak_rss(), "pss": proc.pss()}
-    return {"load": load, **measured, **baseline, **memory, "engine": engine, "threads_read_back": engines[0].threads}
+        memory = {"peak": proc.peak_rss(), "pss": proc.pss(), "torch": "torch" in sys.modules}
+        asked = configuration.variant == WITH_ANSWERS
+        answers = {"answers": engines[0].run(pictures(max(BATCHES))).tolist()} if asked else {}
+        facts = {"engine": engine, "threads_read_back": engines[0].threads}
+    return {"load": load, **measured, **baseline, **memory, **facts, **answers}
 
 
 def _together(engines: list[Backend], batch: NDArray[np.float32], effort: Effort) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """``resnet18-lab build``."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resnet18_lab.cli.console import note
+from resnet18_lab.errors import LabError
 
 if TYPE_CHECKING:
     from resnet18_lab.build import Built
@@ -16,6 +18,7 @@ EXAMPLES = (
     "resnet18-lab build --only onnx-int8-static --calibrate photos"
 )
 MB = 1e6
+_NEEDED = ("torch", "torchvision", "onnx", "onnxscript")
 
 
 def build_artifacts(
@@ -24,10 +27,17 @@ def build_artifacts(
     """Rows of what was made or found, after fetching weights that are nowhere yet; remarks go to stderr."""
     from resnet18_lab.provide import provide
 
+    _check_packages()
     file = provide(weights, notify=note)
     from resnet18_lab.build import build as build_all
 
     return build_all(file, only=only, force=force, calibrate=calibrate, notify=note)
+
+
+def _check_packages() -> None:
+    """LabError that names the extra, before anything is downloaded."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise LabError(f"`build` needs {', '.join(missing)}; install with `pip install 'resnet18-lab[torch]'`.")
 
 
 def build(
