@@ -5,8 +5,9 @@ import pytest
 from conftest import run_cli
 
 from resnet18_lab.benchmark import coldstart, loops, record, runner, tables, tuning
-from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, Effort, kept_by
+from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, Effort
 from resnet18_lab.benchmark.record import Row
+from resnet18_lab.benchmark.suites import kept_by
 from resnet18_lab.errors import ParameterError
 
 SHORT = Effort(1, 1, 0.0, 0.05, 3, 5, 0.5)
@@ -109,6 +110,14 @@ def test_the_fast_profile_keeps_the_sizes_its_targets_need():
     rows = [Configuration("sizes", "eager", variant=f"{size} torchvision") for size in ("224×224", "400×300")]
     assert [kept_by("fast", row) for row in rows] == [False, True]
     assert all(kept_by("full", row) for row in rows)
+
+
+def test_the_slowest_engine_is_run_at_two_batches_only():
+    rows = [Configuration("throughput", name, batch=batch) for name in ("quick", "slow") for batch in (1, 4, 8, 16)]
+    kept = [row for row in rows if kept_by("full", row, "slow")]
+    assert [(row.backend, row.batch) for row in kept] == [
+        ("quick", 1), ("quick", 4), ("quick", 8), ("quick", 16), ("slow", 1), ("slow", 8),
+    ]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -6,9 +6,11 @@ import pytest
 
 from resnet18_lab import tuned
 from resnet18_lab.backends import registry
-from resnet18_lab.benchmark import compare, figures, proc, record, tables, targets, tuning
-from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, plan
+from resnet18_lab.benchmark import compare, proc, record, tables, targets, tuning
+from resnet18_lab.benchmark.configuration import EFFORTS, Configuration
+from resnet18_lab.benchmark.page import FIGURES
 from resnet18_lab.benchmark.record import Row
+from resnet18_lab.benchmark.suites import plan
 from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import BackendError, ParameterError
 
@@ -43,7 +45,10 @@ def test_a_record_survives_its_file(tmp_path):
     kept = make(latency(1, 0.05), latency(2, 0.03))
     kept.save(tmp_path / "r.json")
     again = record.load(tmp_path / "r.json")
-    assert again == kept
+    assert [each.configuration for each in again.rows] == [each.configuration for each in kept.rows]
+    assert again.rows[0].starts == [pytest.approx(start, abs=1e-7) for start in kept.rows[0].starts]
+    again.save(tmp_path / "s.json")
+    assert (tmp_path / "s.json").read_bytes() == (tmp_path / "r.json").read_bytes()
     assert tables.latency(again).equals(tables.latency(kept))
 
 
@@ -169,6 +174,22 @@ def test_targets_are_ratios_of_one_record():
     assert not found["ours"].met
 
 
+def test_the_folder_is_set_against_the_tutorials_loop_and_the_bound():
+    def folder(variant, backend, rate, workers=1, **more):
+        facts = {"rate": rate, "answers": [1, 2, 3, 4], **more}
+        return row(Configuration("end-to-end", backend, workers=workers, variant=variant), 1 / rate, **facts)
+
+    loop = folder("tutorial loop", "eager", 30.0)
+    ours = folder("ours", "onnxruntime-int8", 120.0, 2, stages={"decode": 0.004, "run": 0.012}, answers=[1, 2, 3, 9])
+    kept = make(loop, ours)
+    table = tables.TABLES["end-to-end"](kept)
+    assert list(table["× first row"]) == ["1.00", "4.00"]
+    assert list(table["bound img/s"]) == ["", "125"]
+    assert list(table["of bound"]) == ["", "96%"]
+    assert list(table["same"]) == ["100.0%", "75.0%"]
+    assert [(target.value, target.met) for target in targets.targets(kept)] == [(4.0, False), (0.96, True)]
+
+
 def test_int8_is_set_against_the_engines_and_files_beside_it():
     rows = [
         row(Configuration("latency", name, threads, file=file), seconds)
@@ -189,16 +210,7 @@ def test_int8_is_set_against_the_engines_and_files_beside_it():
 def test_a_record_without_the_suites_has_no_targets_and_no_figures():
     empty = make()
     assert targets.targets(empty) == []
-    assert [
-        draw(empty)
-        for draw in (
-            figures.latency_by_threads,
-            figures.throughput,
-            figures.waterfall,
-            figures.memory,
-            figures.roofline,
-        )
-    ] == [None] * 5
+    assert [draw(empty) for draw in FIGURES.values()] == [None] * 6
 
 
 def test_figures_are_drawn_from_a_record(tmp_path):
@@ -207,13 +219,14 @@ def test_figures_are_drawn_from_a_record(tmp_path):
         latency(1, 0.05), latency(2, 0.03), latency(64, 0.04), row(Configuration("memory", "eager"), 0.05),
         row(Configuration("throughput", "eager", 1), 0.05), row(Configuration("throughput", "eager", 1, workers=2), 0.05),
         row(Configuration("stages", "eager"), 0.041, parts=parts), row(Configuration("peak", "peak", 1), 0.1, gflops=100.0, gbytes_per_second=20.0),
+        row(Configuration("end-to-end", "eager", variant="ours"), 0.03, rate=30.0, stages={"run": 0.03}),
     )  # fmt: skip
-    for draw in (figures.latency_by_threads, figures.throughput, figures.waterfall, figures.memory, figures.roofline):
+    for draw in FIGURES.values():
         draw(kept).savefig(tmp_path / f"{draw.__name__}.png")
 
 
 def test_unknown_suites_and_engines_are_refused_with_the_nearest():
-    from resnet18_lab.benchmark.configuration import checked_backends
+    from resnet18_lab.benchmark.suites import checked_backends
 
     with pytest.raises(ParameterError, match="Did you mean latency"):
         plan(["latencie"], ["eager"], [1], [1])
@@ -237,7 +250,7 @@ def test_samples_of_a_record_are_plain_json(tmp_path):
 
 
 def test_without_names_a_profile_measures_what_is_built_and_keeps_its_time(untrained_home, monkeypatch):
-    from resnet18_lab.benchmark.configuration import share_of, usable_backends
+    from resnet18_lab.benchmark.suites import share_of, usable_backends
 
     monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
     engines = usable_backends("untrained")

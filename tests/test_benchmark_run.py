@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from operator import eq
 
 import psutil
 import pytest
 from conftest import run_cli
 
 from resnet18_lab.benchmark import runner, spawn
-from resnet18_lab.benchmark.configuration import Effort
-from resnet18_lab.benchmark.tables import TABLES
+from resnet18_lab.benchmark.configuration import OURS, Configuration, Effort
+from resnet18_lab.benchmark.tables import TABLES, bound_of
 
 pytestmark = pytest.mark.slow
 SHORT = Effort(1, 2, 0.0, 0.2, 5, 20, 1.0)
@@ -88,6 +90,23 @@ def test_every_suite_gives_a_table():
         assert len(TABLES[suite](kept)) >= len(rows)
     parts = next(row for row in kept.of("cold-start") if not row.configuration.variant).results[0]
     assert sum(parts["parts"].values()) == pytest.approx(parts["samples"][0], rel=0.01)
+
+
+def test_a_folder_goes_through_the_tutorials_loop_and_through_ours_with_the_same_answers():
+    loop, ours = kept = runner.run_configurations(
+        [
+            Configuration("end-to-end", "onnxruntime-fp32", 2, variant="tutorial loop"),
+            Configuration("end-to-end", "onnxruntime-fp32", 1, 4, workers=2, variant=OURS, spinning=False),
+        ],
+        "fast", replace(SHORT, pictures=44, folder_starts=1), weights="untrained",
+    ).rows  # fmt: skip
+    assert not any(row.failures for row in kept)
+    assert len(ours.results[0]["answers"]) == ours.results[0]["pictures"] == 44
+    same = sum(map(eq, ours.results[0]["answers"], loop.results[0]["answers"]))
+    assert same >= 40, "one-resample crops differ by a grey level: untrained scores may flip, most answers not"
+    assert bound_of(loop) is None
+    assert bound_of(ours) > 0
+    assert all(row.results[0]["rate"] > 0 for row in kept)
 
 
 def test_the_peak_is_measured_with_the_latency():

@@ -23,6 +23,10 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
         return measure_peak(configuration.threads)
     if configuration.suite == "cold-start":
         return _cold_start(task, configuration.backend, configuration.threads)
+    if configuration.suite == "end-to-end":
+        from resnet18_lab.benchmark.folder_loops import measure_folder
+
+        return measure_folder(configuration, task["weights"], Path(task["picture"]), effort)
     from resnet18_lab.benchmark import loops, stages
 
     def open_one() -> Any:  # noqa: ANN401 - a Backend; named so only for type checkers that load everything

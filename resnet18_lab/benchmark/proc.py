@@ -16,6 +16,11 @@ def peak_rss(status: str = "self/status") -> int | None:
     return _field(PROC / status, "VmHWM")
 
 
+def rss(status: str = "self/status") -> int | None:
+    """Resident memory of this process now, in bytes (VmRSS)."""
+    return _field(PROC / status, "VmRSS")
+
+
 def pss(rollup: str = "self/smaps_rollup") -> int | None:
     """Resident memory of this process in bytes, pages shared with others counted by share (PSS)."""
     return _field(PROC / rollup, "Pss")

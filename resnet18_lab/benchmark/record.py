@@ -55,15 +55,27 @@ class Record:
     interrupted: bool = False
     parent_cpu_share: float = 0.0
     """CPU time of the waiting parent as a share of the whole time."""
+    pictures: dict[str, Any] = field(default_factory=dict)
+    """Of ``end-to-end``: the folder's name, how many pictures it held, and how many were made of them."""
 
     def of(self, suite: str) -> list[Row]:
         """The rows of a suite."""
         return [row for row in self.rows if row.configuration.suite == suite]
 
     def save(self, path: Path) -> None:
-        """Write the record as JSON."""
-        content = {"format": FORMAT, **asdict(self)}
-        atomicfile.write_text(path, json.dumps(content, indent=1) + "\n")
+        """Write the record as JSON, a line a row."""
+        content = {"format": FORMAT, **_rounded(asdict(self))}
+        rows = ",\n".join(json.dumps(row) for row in content.pop("rows"))
+        atomicfile.write_text(path, f'{json.dumps(content, indent=1)[:-2]},\n "rows": [\n{rows}\n]}}\n')
+
+
+def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Seconds to a tenth of a microsecond, far below any noise: a record holds tens of thousands of them."""
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(inner) for inner in value]
+    return round(value, 7) if isinstance(value, float) else value
 
 
 def new(profile: str, effort: Effort, weights: dict[str, str], rows: list[Row]) -> Record:

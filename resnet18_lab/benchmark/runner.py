@@ -12,28 +12,19 @@ from pathlib import Path
 
 from resnet18_lab import weights as weights_files
 from resnet18_lab.benchmark import record
-from resnet18_lab.benchmark.configuration import (
-    BATCHES,
-    EFFORTS,
-    Configuration,
-    Effort,
-    checked_backends,
-    files_plan,
-    kept_by,
-    plan,
-    share_of,
-    usable_backends,
-)
+from resnet18_lab.benchmark.bulk import make_folder
+from resnet18_lab.benchmark.configuration import BATCHES, EFFORTS, Configuration, Effort
 from resnet18_lab.benchmark.proc import MachineTime, machine_time
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.spawn import spawn
+from resnet18_lab.benchmark.spawn import PICTURES, spawn
+from resnet18_lab.benchmark.suites import checked_backends, files_plan, kept_by, plan, share_of, usable_backends
 from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import LabError, ParameterError, unknown_name
 
 SEED = 0
 Notify = Callable[[str], None]
 Keep = Callable[[Record], None]
-_WARM = Effort(1, 1, 0.0, 0.0, 1, 1, 0.1)
+_WARM = Effort(1, 1, 0.0, 0.0, 1, 1, 0.1, pictures=8)
 
 
 def run(
@@ -44,6 +35,7 @@ def run(
     threads: list[int] | None = None,
     batches: list[int] | None = None,
     files: list[Path] | None = None,
+    pictures: Path | None = None,
     weights: str = "auto",
     effort: Effort | None = None,
     notify: Notify = lambda _: None,
@@ -52,8 +44,9 @@ def run(
     """The record of the suites; what failed stands in it with its reason.
 
     Ctrl-C ends the run: the child is killed, and the record holds what was measured, marked interrupted.
-    ``files`` are ONNX files to time beside the engines. ``keep`` is given the record after each round, so
-    that a crash loses one round at most.
+    ``files`` are ONNX files to time beside the engines; ``pictures`` is a folder (with sub-folders) whose
+    photographs ``end-to-end`` makes its own of, by default the project's samples. ``keep`` is given the
+    record after each round, so that a crash loses one round at most.
     """
     if profile not in EFFORTS:
         raise ParameterError(unknown_name("profile", profile, EFFORTS))
@@ -70,12 +63,16 @@ def run(
             configuration
             for suite in suites
             for configuration in plan([suite], share_of(engines, suite, profile), counts, sizes)
-            if kept_by(profile, configuration)
+            if kept_by(profile, configuration, engines[-1] if len(engines) > 1 else "")
         ]
+        if profile == "full" and "latency" in suites and threads is None:  # a fixed number, as tutorials advise it
+            configurations += [Configuration("latency", name, 4 * usable_cores()) for name in engines[-1:]]
     if "latency" in suites:
         configurations += files_plan(files or [], counts)
         configurations += [Configuration("peak", "peak", count) for count in counts if count <= usable_cores()]
-    return run_configurations(configurations, profile, chosen, weights=weights, notify=notify, keep=keep)
+    return run_configurations(
+        configurations, profile, chosen, pictures=pictures, weights=weights, notify=notify, keep=keep
+    )
 
 
 def run_configurations(
@@ -83,6 +80,7 @@ def run_configurations(
     profile: str,
     effort: Effort,
     *,
+    pictures: Path | None = None,
     weights: str = "auto",
     notify: Notify = lambda _: None,
     keep: Keep = lambda _: None,
@@ -92,13 +90,20 @@ def run_configurations(
     facts = {"name": file.name, "sha256": file.sha256, "asked": weights}
     kept = record.new(profile, effort, facts, [Row(configuration) for configuration in configurations])
     with tempfile.TemporaryDirectory(prefix="resnet18-lab-") as folder:
+        if kept.of("end-to-end"):
+            notify(f"making {effort.pictures} pictures")
+            kept.pictures = make_folder(pictures, Path(folder, PICTURES), effort.pictures)
         _measure(kept, notify, keep, Path(folder))
     return kept
 
 
 def _measure(kept: Record, notify: Notify, keep: Keep, folder: Path) -> None:
-    order = [row for _ in range(kept.effort.starts) for row in kept.rows]
-    rounds = [order[i : i + len(kept.rows)] for i in range(0, len(order), len(kept.rows))]
+    effort = kept.effort
+    rounds = [
+        [row for row in kept.rows if row.configuration.suite != "end-to-end" or number < effort.folder_starts]
+        for number in range(effort.starts)
+    ]
+    total = sum(map(len, rounds))
     shuffle = random.Random(SEED)  # noqa: S311 - an order, not a secret
     for one_round in rounds:
         shuffle.shuffle(one_round)  # drift of the machine then hits all configurations alike
@@ -109,9 +114,9 @@ def _measure(kept: Record, notify: Notify, keep: Keep, folder: Path) -> None:
         started = time.perf_counter()
         for one_round in rounds:
             for row in one_round:
-                left = (time.perf_counter() - started) / done * (len(order) - done) if done else 0.0
+                left = (time.perf_counter() - started) / done * (total - done) if done else 0.0
                 about = f", about {left:.0f} s left" if done else ""
-                notify(f"[{done + 1}/{len(order)}] {row.configuration.key()}{about}")
+                notify(f"[{done + 1}/{total}] {row.configuration.key()}{about}")
                 _one_start(row, kept, folder)
                 done += 1
             kept.seconds = time.perf_counter() - begun
@@ -124,9 +129,9 @@ def _measure(kept: Record, notify: Notify, keep: Keep, folder: Path) -> None:
 
 def _warm_file_cache(kept: Record, folder: Path, notify: Notify) -> None:
     """One start of each engine, thrown away: reading torch from a cold disk is no property of an engine."""
-    firsts = {(c.backend, "torchvision" in c.variant): c for c in (row.configuration for row in kept.rows)}
-    for configuration in firsts.values():
-        notify(f"reading files: {configuration.backend}")
+    engines = [row.configuration for row in kept.rows if row.configuration.suite != "peak"]  # which reads no files
+    for configuration in {(c.engine, "torchvision" in c.variant): c for c in engines}.values():
+        notify(f"reading files: {configuration.engine}")
         with contextlib.suppress(subprocess.TimeoutExpired, LabError, RuntimeError, OSError, ValueError):
             spawn(configuration, replace(kept, effort=_WARM), folder)  # a fault shows in the row itself
 

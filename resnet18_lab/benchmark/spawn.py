@@ -12,11 +12,15 @@ from typing import Any
 
 from resnet18_lab import artifacts, samples
 from resnet18_lab.benchmark import coldstart, stages
-from resnet18_lab.benchmark.configuration import Configuration
+from resnet18_lab.benchmark.configuration import Configuration, Effort
 from resnet18_lab.benchmark.record import Record
 
 DEADLINE = 120.0
 """Seconds after which a process is given up as hanging; loading torch on a cold disk takes long."""
+_SLOWEST = 0.5
+"""Seconds a picture that are still believed of a loop over a folder."""
+PICTURES = "pictures"
+"""Folder of the pictures of ``end-to-end`` within the run's own."""
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
@@ -33,7 +37,14 @@ def clean_environment(threads: int) -> dict[str, str]:
     return {**kept, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "RESNET18_LAB_OFFLINE": "1"}
 
 
+def deadline_of(configuration: Configuration, effort: Effort) -> float:
+    """Seconds after which a process is given up as hanging."""
+    return max(DEADLINE, effort.pictures * _SLOWEST) if configuration.suite == "end-to-end" else DEADLINE
+
+
 def _picture_for(configuration: Configuration, folder: Path) -> str:
+    if configuration.suite == "end-to-end":
+        return str(folder / PICTURES)
     if configuration.suite == "sizes":
         size = configuration.variant.split(" ", 1)[0]
         made = folder / stages.filename_of(size)
@@ -62,6 +73,7 @@ def spawn(configuration: Configuration, kept: Record, folder: Path) -> dict[str,
             configuration.threads,
         )
         command = [sys.executable, "-I", coldstart.__file__, *inner]
+    deadline = deadline_of(configuration, kept.effort)
     task["spawned"] = time.time()
     process = subprocess.Popen(
         command,
@@ -72,7 +84,7 @@ def spawn(configuration: Configuration, kept: Record, folder: Path) -> dict[str,
         start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the whole group
     )
     try:
-        answer, said = process.communicate(json.dumps(task).encode(), timeout=DEADLINE)  # blocks: no polling
+        answer, said = process.communicate(json.dumps(task).encode(), timeout=deadline)  # blocks: no polling
     except BaseException:
         _kill(process)
         raise

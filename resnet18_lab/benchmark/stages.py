@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,11 +98,17 @@ def _preparation(how: str, path: Path) -> Callable[[], Any]:
     return torchvision_preparation(path)
 
 
-def torchvision_preparation(path: Path) -> Callable[[], Any]:
-    """The way of the tutorials: open, convert, ``ResNet18_Weights.IMAGENET1K_V1.transforms()``."""
+@cache
+def _transforms() -> Callable[[Image.Image], Any]:
     from resnet18_lab._torchvision import torchvision
 
-    transforms = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    recipe: Callable[[Image.Image], Any] = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    return recipe
+
+
+def torchvision_preparation(path: Path) -> Callable[[], Any]:
+    """The way of the tutorials: open, convert, ``ResNet18_Weights.IMAGENET1K_V1.transforms()``."""
+    transforms = _transforms()
 
     def prepare() -> Any:  # noqa: ANN401 - a float32 array
         with Image.open(path) as picture:

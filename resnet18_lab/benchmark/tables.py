@@ -1,12 +1,14 @@
 """A record as pandas frames, Markdown and CSV; figures rounded to what their spread supports."""
 
 from collections.abc import Callable
+from operator import eq
 from statistics import median
 from typing import Any
 
 import pandas as pd
 
 from resnet18_lab.benchmark import statistics
+from resnet18_lab.benchmark.bulk import bound
 from resnet18_lab.benchmark.configuration import Configuration
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.statistics import Interval, decimals
@@ -184,9 +186,42 @@ def sizes(record: Record) -> pd.DataFrame:
     return pd.DataFrame(rows).fillna("")
 
 
+def end_to_end(record: Record) -> pd.DataFrame:
+    """Pictures a second from a folder to answers, beside the first loop of the tutorials and the bound of the cores.
+
+    The bound is what the cores could do if each were always busy with reading, decoding, preparing or running.
+    ``same`` is the share of answers that are the first loop's.
+    """
+    rows = []
+    first = next((row for row in record.of("end-to-end") if row.results), None)
+    for row in record.of("end-to-end"):
+        configuration = row.configuration
+        line: dict[str, Any] = {"what": configuration.variant, "engine": configuration.backend}
+        if row.results and first:
+            rate, base = (median(result["rate"] for result in one.results) for one in (row, first))
+            answers, theirs = row.results[0]["answers"], first.results[0]["answers"]
+            line |= {
+                "img/s": f"{rate:.0f}",
+                "× first row": f"{rate / base:.2f}",
+                "bound img/s": f"{most:.0f}" if (most := bound_of(row)) else "",
+                "of bound": f"{rate / most:.0%}" if most else "",
+                "first answer s": f"{median(result['first'] for result in row.results):.1f}",
+                "peak MB": megabytes([result["peak"] for result in row.results]),
+                "same": f"{sum(map(eq, answers, theirs)) / len(answers):.1%}",
+            }
+        rows.append({**line, "note": warnings_of(row)})
+    return pd.DataFrame(rows).fillna("")
+
+
+def bound_of(row: Row) -> float | None:
+    """Pictures a second that all workers could do if each were always at work; None without stages."""
+    rates = [bound(result["stages"], row.configuration.workers) for result in row.results if "stages" in result]
+    return median(rates) if rates else None
+
+
 TABLES: dict[str, Callable[[Record], pd.DataFrame]] = {
     "latency": latency, "throughput": throughput, "memory": memory, "cold-start": cold_start, "stages": stages,
-    "sizes": sizes,
+    "sizes": sizes, "end-to-end": end_to_end,
 }  # fmt: skip
 
 

@@ -1,11 +1,14 @@
 """The figures this project holds itself to, from one record; stated beside their targets, asserted nowhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from statistics import median
 
+import pandas as pd
+
+from resnet18_lab.benchmark.configuration import OURS
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.tables import intervals
+from resnet18_lab.benchmark.tables import bound_of, intervals
 
 _MB = 1e6
 
@@ -31,9 +34,22 @@ class Target:
         return f"{self.what}: {self.value:.3g} {self.unit} ({bound} {self.limit:g}: {verdict})"
 
 
+def table(found: Iterable[Target]) -> pd.DataFrame:
+    """What was aimed at, what was measured, and whether it is enough."""
+    return pd.DataFrame(
+        {
+            "what": target.what,
+            "measured": f"{target.value:.3g} {target.unit}".strip(),
+            "wanted": f"{'≥' if target.at_least else '≤'} {target.limit:g} {target.unit}".strip(),
+            "met": "yes" if target.met else "**no**",
+        }
+        for target in found
+    )
+
+
 def targets(record: Record) -> list[Target]:
     """The targets that the record's suites can tell."""
-    return [*_int8(record), *_cold_start(record), *_preparation(record)]
+    return [*_int8(record), *_cold_start(record), *_preparation(record), *_folder(record)]
 
 
 def _int8(record: Record) -> Iterator[Target]:
@@ -68,6 +84,20 @@ def _cold_start(record: Record) -> Iterator[Target]:
     if rows["classify"].configuration.backend == "onnxruntime-int8":
         yield Target("classify with INT8, start to answer", times[0], 0.4, "s")
         yield Target("classify with INT8, peak memory", peaks[0] / _MB, 115, "MB")
+
+
+def _folder(record: Record) -> Iterator[Target]:
+    """This project's pipeline with its default engine against the tutorials' loop and the cores' bound."""
+    rates = {
+        (row.configuration.variant, row.configuration.backend): (median(r["rate"] for r in row.results), row)
+        for row in record.of("end-to-end")
+        if row.results
+    }
+    ours, theirs = rates.get((OURS, "onnxruntime-int8")), rates.get(("tutorial loop", "eager"))
+    if ours and theirs:
+        yield Target("folder, pictures a second / tutorial loop's", ours[0] / theirs[0], 4.3, at_least=True)
+    if ours and (bound := bound_of(ours[1])):
+        yield Target("folder, share of what the cores can do", ours[0] / bound, 0.9, "", at_least=True)
 
 
 def _preparation(record: Record) -> Iterator[Target]:

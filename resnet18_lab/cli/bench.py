@@ -37,7 +37,8 @@ def bench(
     suite: Annotated[
         list[str] | None,
         typer.Option(
-            help="latency, throughput, memory, cold-start, stages, sizes; may be given again. All if not given."
+            help="latency, throughput, memory, cold-start, stages, sizes, end-to-end; may be given again. "
+            "If not given: full all, fast all but end-to-end."
         ),
     ] = None,
     profile: Annotated[str, typer.Option(help="fast (3 minutes) or full (45).")] = "fast",
@@ -53,6 +54,9 @@ def bench(
     batch: Annotated[str | None, typer.Option(help="Such as 1,4,8, for throughput.")] = None,
     file: Annotated[
         list[Path] | None, typer.Option(help="An ONNX file to time beside the engines; may be given again.")
+    ] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="Photographs that end-to-end makes its folder of; data/samples if not given.")
     ] = None,
     weights: Annotated[
         str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
@@ -70,8 +74,8 @@ def bench(
     Nothing else should run meanwhile: the table says where it did.
     """
     from resnet18_lab.benchmark import record as records
-    from resnet18_lab.benchmark.configuration import SUITES
     from resnet18_lab.benchmark.runner import run
+    from resnet18_lab.benchmark.suites import suites_of
     from resnet18_lab.paths import reports_dir
 
     _check_packages()
@@ -82,8 +86,8 @@ def bench(
     target.parent.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: what was measured is kept
     measured = run(
-        suite or list(SUITES), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
-        batches=numbers(batch, "--batch"), files=file, weights=weights, notify=note,
+        suite or suites_of(profile), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
+        batches=numbers(batch, "--batch"), files=file, pictures=pictures, weights=weights, notify=note,
         keep=lambda record: record.save(target),
     )  # fmt: skip
     measured.save(target)

@@ -1,0 +1,86 @@
+"""Write docs/benchmarks.md, its figures and README's part from docs/records/benchmark.json.
+
+``make bench`` makes a record and calls this with it: a whole run takes the place of the kept record, an
+interrupted one does not.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+import matplotlib
+
+from resnet18_lab import atomicfile, paths
+from resnet18_lab.benchmark import page
+from resnet18_lab.benchmark import record as records
+
+ROOT = Path(__file__).resolve().parent.parent
+RECORD = paths.records_dir() / "benchmark.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+IMAGES = ROOT / "docs" / "images"
+BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+_DPI = 100
+
+
+def image_name(name: str) -> str:
+    """File name of a figure."""
+    return f"benchmark-{name}.png"
+
+
+def readme(record: records.Record) -> str:
+    """README with its part written anew; what stands outside the two marks is left alone."""
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    _, mark, after = rest.partition(END)
+    if not mark:
+        raise SystemExit(f"{README.name} has lost its marks {BEGIN} and {END}.")
+    part = page.readme_part(record, f"docs/images/{image_name('latency')}", "docs/benchmarks.md")
+    return f"{before}{BEGIN}\n{part}\n{END}{after}"
+
+
+def whole_page(record: records.Record) -> str:
+    """docs/benchmarks.md."""
+    return page.markdown_page(record, lambda name: f"images/{image_name(name)}")
+
+
+def drawn(record: records.Record) -> dict[str, bytes]:
+    """PNG bytes of the figures by file name, of the suites that the record has.
+
+    In matplotlib's own style, whatever other modules of the process have set.
+    """
+    found = {}
+    with matplotlib.rc_context(matplotlib.rcParamsDefault):  # type: ignore[arg-type]
+        for name, draw in page.FIGURES.items():
+            if (figure := draw(record)) is not None:
+                content = io.BytesIO()
+                figure.savefig(content, format="png", dpi=_DPI)
+                found[image_name(name)] = content.getvalue()
+    return found
+
+
+def adopt(new: Path) -> None:
+    """Keep a new record; SystemExit when it is not a whole run of the full profile."""
+    record = records.load(new)
+    lacking = [row.configuration.key() for row in record.rows if not row.results]
+    if record.interrupted or record.profile != "full" or lacking:
+        raise SystemExit(
+            f"{new} is not a whole run of the full profile; the kept record stays. Without results: {lacking}"
+        )
+    record.save(RECORD)
+
+
+def main() -> int:
+    """Exit status 0 when everything is written."""
+    if len(sys.argv) > 1:
+        adopt(Path(sys.argv[1]))
+    record = records.load(RECORD)
+    for name, content in drawn(record).items():
+        with atomicfile.replacing(IMAGES / name) as part:
+            part.write_bytes(content)
+    atomicfile.write_text(PAGE, whole_page(record))
+    atomicfile.write_text(README, readme(record))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
