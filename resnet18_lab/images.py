@@ -50,7 +50,7 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | 
     fraction of it: quicker, other pixels. Raises ImageError and nothing else; limits are checked before
     any pixel is decoded.
     """
-    data = _read(source, limits)
+    data = read(source, limits=limits)
     if not data:
         raise image_error("empty_file")
     if name := unsupported_format(data):
@@ -77,8 +77,11 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | 
     return upright
 
 
-def _read(source: Source, limits: Limits) -> bytes:
-    """At most one byte more than is allowed; only regular files are opened (a pipe would block)."""
+def read(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The bytes of a picture's file, not decoded; only regular files are opened (a pipe would block).
+
+    Raises ImageError and nothing else, also for a file that is too large or changed while it was read.
+    """
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source[: limits.max_bytes + 1])
     else:
@@ -100,12 +103,20 @@ def _read(source: Source, limits: Limits) -> bytes:
 
 
 def _read_path(path: Path, limits: Limits) -> bytes:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(path.stat().st_mode):
         raise image_error("not_a_file")
     with path.open("rb") as file:
-        # not simply `max_bytes + 1`: read() sets aside all it is asked for, 0.25 ms for a buffer of 20 MB
-        return file.read(min(status.st_size, limits.max_bytes) + 1)
+        before = os.fstat(file.fileno())
+        data = _read_file(file, before.st_size, limits)
+        after = os.fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise image_error("file_changed")
+    return data
+
+
+def _read_file(file: BinaryIO, size: int, limits: Limits) -> bytes:
+    # not simply `max_bytes + 1`: read() sets aside all it is asked for, 0.25 ms for a buffer of 20 MB
+    return file.read(min(size, limits.max_bytes) + 1)
 
 
 def _check_size(size: tuple[int, int], limits: Limits) -> None:
