@@ -1,0 +1,115 @@
+"""What one worker does with one small batch: the same function on this machine and on a cluster."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.classify import Result, read_crops, top_k
+from resnet18_lab.errors import ImageError, ParameterError
+from resnet18_lab.image_errors import image_error
+from resnet18_lab.preprocess import normalise, preprocess_id
+
+if TYPE_CHECKING:
+    from resnet18_lab.backends.protocol import Backend, Engine
+
+Item = tuple[str, bytes | None]
+"""A file's name, and its bytes where they were read already."""
+KINDS = ("classify", "embed")
+MAX_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker of a run must do alike."""
+
+    kind: str = "classify"
+    backend: str = "auto"
+    weights: str = "auto"
+    threads: int = 1
+    top_k: int = 3
+    draft_for: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ParameterError(f"The kind of a job is {' or '.join(KINDS)}, not {self.kind!r}.")
+        if not 1 <= self.top_k <= 1000:
+            raise ParameterError(f"top_k={self.top_k} is not allowed; give 1 to 1000.")
+
+    @property
+    def preprocess_id(self) -> str:
+        """Name of everything done to the pixels."""
+        return preprocess_id(self.draft_for)
+
+
+@dataclass(frozen=True)
+class Vector:
+    """The 512 features of one picture before the last layer, or an error with its code."""
+
+    file: str
+    embedding: NDArray[np.float32] | None = None
+    warnings: tuple[str, ...] = ()
+    engine: Engine | None = None
+    error: ImageError | None = None
+
+    def as_json(self, languages: Sequence[str] = ()) -> dict[str, Any]:  # noqa: ARG002 - a vector names nothing
+        """The vector as little-endian float32 in base64: exact, and a third of the digits' length."""
+        if self.error is not None:
+            return Result(self.file, error=self.error).as_json()
+        assert self.embedding is not None and self.engine is not None  # noqa: S101 - one or the other is set
+        packed = base64.b64encode(self.embedding.astype("<f4").tobytes()).decode("ascii")
+        answer = {"file": self.file, "embedding": packed, "warnings": list(self.warnings)}
+        return {**answer, "engine": self.engine.as_json()}
+
+
+Answer = Result | Vector
+
+
+def open_engine(job: Job) -> Backend:
+    """The job's engine with its own threads, which never spin: workers share the cores."""
+    from resnet18_lab.backends import registry
+
+    if job.kind == "embed":
+        return registry.open_embedding(weights=job.weights, threads=job.threads)
+    return registry.open_backend(job.backend, weights=job.weights, threads=job.threads, spinning=False)
+
+
+def run_batch(job: Job, backend: Backend, items: Sequence[Item]) -> list[Answer]:
+    """One answer an item, in order; what goes wrong with a picture is an error of that picture alone."""
+    try:
+        return _run_batch(job, backend, items)
+    except MemoryError:
+        problem = image_error("out_of_memory")
+    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        problem = image_error("internal_error", reason=f"{type(error).__name__}: {error}")
+    if len(items) == 1:
+        return [failed(job, items[0][0], problem)]
+    return [answer for item in items for answer in run_batch(job, backend, [item])]
+
+
+def _run_batch(job: Job, backend: Backend, items: Sequence[Item]) -> list[Answer]:
+    crops, noted = read_crops([(file, file if data is None else data) for file, data in items], job.draft_for)
+    rows: list[Any] = []
+    if crops:
+        outputs = backend.run(normalise(np.stack(crops)))
+        rows = list(outputs) if job.kind == "embed" else list(top_k(outputs, job.top_k))
+    remaining = iter(rows)
+    answers: list[Answer] = []
+    for (file, _), note in zip(items, noted, strict=True):
+        if isinstance(note, ImageError):
+            answers.append(failed(job, file, note))
+        elif job.kind == "embed":
+            answers.append(Vector(file, next(remaining), note, backend.engine))
+        else:
+            answers.append(Result(file, next(remaining), note, backend.engine))
+    return answers
+
+
+def failed(job: Job, file: str, error: ImageError) -> Answer:
+    """The answer for a picture that could not be taken."""
+    return Vector(file, error=error) if job.kind == "embed" else Result(file, error=error)

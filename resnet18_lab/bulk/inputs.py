@@ -1,0 +1,127 @@
+"""What a bulk run reads: folders walked in a fixed order, lists of paths, shards, and the listing kept on disk."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from resnet18_lab.atomicfile import replacing
+from resnet18_lab.errors import ParameterError
+
+PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp"})
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file to classify, or a folder that could not be listed, with the error's name in ``problem``."""
+
+    file: str
+    problem: str | None = None
+
+
+def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Input]:
+    """The files named, and of each folder the pictures in it and below, sorted by name.
+
+    Links to folders are not followed, so that a loop of links ends. A folder that cannot be listed is an
+    input of its own with a problem: its pictures are missing, and that must be seen.
+    """
+    for path in paths:
+        name = os.fspath(path)
+        if Path(name).is_dir():
+            yield from _walk_folder(name)
+        else:
+            yield Input(name)
+
+
+def _walk_folder(folder: str) -> Iterator[Input]:
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((entry.name, entry.path, entry.is_dir(follow_symlinks=False)) for entry in found)
+    except PermissionError:
+        yield Input(folder, "permission_denied")
+        return
+    except FileNotFoundError:
+        yield Input(folder, "file_not_found")
+        return
+    except OSError as error:
+        yield Input(folder, "unreadable:" + (error.strerror or str(error)))
+        return
+    wanted = [entry for entry in entries if Path(entry[0]).suffix.lower() in PICTURE_SUFFIXES]
+    yield from (Input(path) for _, path, is_folder in wanted if not is_folder and not Path(path).is_dir())
+    for _, path, is_folder in entries:
+        if is_folder:
+            yield from _walk_folder(path)
+
+
+def read_list(source: BinaryIO, *, nul: bool = False) -> Iterator[str]:
+    """Paths from a binary stream, one a line or separated by NUL; bytes that are no UTF-8 are kept."""
+    end = b"\0" if nul else b"\n"
+    rest = b""
+    while chunk := source.read(_CHUNK):
+        *whole, rest = (rest + chunk).split(end)
+        yield from _names(whole, nul)
+    yield from _names([rest], nul)
+
+
+def _names(pieces: list[bytes], nul: bool) -> Iterator[str]:
+    for piece in pieces:
+        name = piece if nul else piece.removesuffix(b"\r")
+        if name:
+            yield os.fsdecode(name)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part ``number`` (1..count) of the inputs: every ``count``-th one, from the ``number``-th on."""
+
+    number: int = 1
+    count: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """The shard that ``K/N`` names; ParameterError for anything else."""
+        number, _, count = text.partition("/")
+        if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
+            return cls(int(number), int(count))
+        raise ParameterError(f"--shard {text} is not allowed; give K/N with 1 ≤ K ≤ N, such as 2/8.")
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The inputs of a run as one file of JSON lines, so that a resumed run sees the same ones in the same order.
+
+    ``total`` and ``sha256`` are of all inputs, ``count`` of the shard's own.
+    """
+
+    path: Path
+    count: int
+    total: int
+    sha256: str
+
+    def __iter__(self) -> Iterator[Input]:
+        with self.path.open(encoding="ascii") as file:
+            for line in file:
+                name, problem = json.loads(line)
+                yield Input(name, problem)
+
+
+def write_listing(target: Path, found: Iterable[Input], shard: Shard) -> Listing:
+    """The listing of the shard's part of the inputs, written as a whole or not at all."""
+    digest = hashlib.sha256()
+    count = total = 0
+    with replacing(target) as temporary, temporary.open("wb") as file:
+        for entry in found:
+            line = json.dumps([entry.file, entry.problem]).encode("ascii") + b"\n"
+            digest.update(line)
+            if total % shard.count == shard.number - 1:
+                file.write(line)
+                count += 1
+            total += 1
+    return Listing(target, count, total, digest.hexdigest())

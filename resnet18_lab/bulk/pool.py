@@ -1,0 +1,183 @@
+"""Worker processes on this machine: batches out, answers back, and a dead worker replaced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from resnet18_lab.bulk.batch import Answer, Item, Job, failed
+from resnet18_lab.errors import BackendError, LabError, ParameterError
+from resnet18_lab.image_errors import image_error
+
+if TYPE_CHECKING:
+    from resnet18_lab.backends.protocol import Engine
+
+MAX_WORKERS = 256
+QUEUED = 2  # batches a worker holds: the one it runs, and the next, so that it never waits for the parent
+ATTEMPTS = 2
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
+
+
+@dataclass
+class _Task:
+    number: int
+    items: list[Item]
+    attempts: int = 0
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen[bytes]
+    tasks: deque[_Task] = field(default_factory=deque)
+    ready: bool = False
+
+
+class Pool:
+    """``count`` workers that all do the same job; a context manager that leaves no process behind."""
+
+    def __init__(self, job: Job, count: int) -> None:
+        if not 1 <= count <= MAX_WORKERS:
+            raise ParameterError(f"workers={count} is not allowed; give 1 to {MAX_WORKERS}.")
+        self._job = job
+        self._messages: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
+        self._waiting: deque[_Task] = deque()
+        self._numbers = 0
+        self.engine: Engine | None = None
+        self.capacity = count * QUEUED
+        self._workers = [self._start() for _ in range(count)]
+        try:
+            while self.engine is None:
+                self._take()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> _Worker:
+        path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
+        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": path}
+        own_group: dict[str, Any] = (  # Ctrl-C is the parent's business: it stops the workers in order
+            {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-m", "resnet18_lab.bulk.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            **own_group,
+        )
+        worker = _Worker(process)
+        threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
+        self._send(worker, self._job)
+        return worker
+
+    def _listen(self, worker: _Worker) -> None:
+        """Pass on a worker's messages; None says that it has ended."""
+        assert worker.process.stdout is not None  # noqa: S101 - it was asked for
+        try:
+            while True:
+                self._messages.put((worker, pickle.load(worker.process.stdout)))  # noqa: S301 - our own child
+        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
+            self._messages.put((worker, None))
+
+    def _send(self, worker: _Worker, message: object) -> None:
+        assert worker.process.stdin is not None  # noqa: S101 - it was asked for
+        with contextlib.suppress(OSError):  # a worker that has died is noticed when its output ends
+            worker.process.stdin.write(pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL))
+            worker.process.stdin.flush()
+
+    def submit(self, items: list[Item]) -> int:
+        """The number under which ``wait`` will return the batch's answers."""
+        self._numbers += 1
+        self._waiting.append(_Task(self._numbers, items))
+        self._hand_out()
+        return self._numbers
+
+    def _hand_out(self) -> None:
+        while self._waiting:
+            worker = min((one for one in self._workers if one.ready), key=lambda one: len(one.tasks), default=None)
+            if worker is None or len(worker.tasks) >= QUEUED:
+                return
+            task = self._waiting.popleft()
+            worker.tasks.append(task)
+            self._send(worker, (task.number, task.items))
+
+    def wait(self) -> tuple[int, list[Answer]]:
+        """The next finished batch, whichever it is; LabError when the engine cannot be used."""
+        while (finished := self._take()) is None:
+            continue
+        return finished
+
+    def _take(self) -> tuple[int, list[Answer]] | None:
+        worker, message = self._messages.get()
+        if message is None:
+            return self._replace(worker)
+        if message[0] == "failed":
+            raise message[1]
+        if message[0] == "ready":
+            if self.engine not in (None, message[1]):
+                raise LabError("The artifact changed while the run was starting; start it again.")
+            self.engine, worker.ready = message[1], True
+            self._hand_out()
+            return None
+        task = worker.tasks.popleft()
+        self._hand_out()
+        return task.number, message[2]
+
+    def _replace(self, worker: _Worker) -> tuple[int, list[Answer]] | None:
+        """A new worker for one that died; the picture that killed two is given up, all others are run again."""
+        status = worker.process.wait()
+        self._workers.remove(worker)
+        if not worker.ready:
+            raise BackendError(
+                f"A worker process ended before it was ready (status {status}); `resnet18-lab doctor` may say why."
+            )
+        tasks = worker.tasks
+        running = tasks.popleft() if tasks else None
+        self._waiting.extendleft(reversed(tasks))
+        self._workers.append(self._start())
+        if running is None:
+            return None
+        running.attempts += 1
+        if running.attempts < ATTEMPTS:
+            self._waiting.appendleft(running)
+            return None
+        if len(running.items) == 1:
+            return running.number, [failed(self._job, running.items[0][0], image_error("worker_died"))]
+        return running.number, [answer for item in running.items for answer in self._alone(item)]
+
+    def _alone(self, item: Item) -> list[Answer]:
+        """A picture of a batch that killed two workers, run in a pool of its own."""
+        with Pool(self._job, 1) as lone:
+            lone.submit([item])
+            return lone.wait()[1]
+
+    def close(self) -> None:
+        """End all workers at once; what they were doing is lost."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.wait()
+            for pipe in (worker.process.stdin, worker.process.stdout):
+                with contextlib.suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+        self._workers = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

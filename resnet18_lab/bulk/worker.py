@@ -1,0 +1,50 @@
+"""A worker process: ``python -m resnet18_lab.bulk.worker``, pickles in on stdin, pickles out on stdout.
+
+Started as a command of its own and not through multiprocessing, whose children import the parent's main
+program again: a notebook or script that imports torch would then load it once a worker. It ends when
+its stdin does, so no worker outlives a parent that was killed.
+"""
+
+import os
+import pickle
+import sys
+from typing import BinaryIO
+
+from resnet18_lab.bulk.batch import open_engine, run_batch
+from resnet18_lab.errors import LabError
+
+
+def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
+    """Open the engine of the job that comes first, then answer batches until the end of the input.
+
+    Sent are ``("ready", Engine)`` or ``("failed", LabError)``, and ``("done", number, answers)`` a batch.
+    Only the parent writes to this pipe, so its pickles are trusted.
+    """
+
+    def send(message: object) -> None:
+        pickle.dump(message, answers, protocol=pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+    job = pickle.load(tasks)  # noqa: S301
+    try:
+        with open_engine(job) as engine:
+            send(("ready", engine.engine))
+            while True:
+                number, items = pickle.load(tasks)  # noqa: S301
+                send(("done", number, run_batch(job, engine, items)))
+    except LabError as error:
+        send(("failed", error))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+def main() -> None:
+    """Serve stdin and stdout; whatever else prints goes to stderr, so that it cannot spoil the answers."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    serve(sys.stdin.buffer, answers)
+    os._exit(0)  # the parent may be gone: nothing is left to flush
+
+
+if __name__ == "__main__":
+    main()

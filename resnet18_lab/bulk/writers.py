@@ -1,0 +1,122 @@
+"""A run's rows as CSV, JSON lines or Parquet: one row an input, and where they come from."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from resnet18_lab.bulk.journal import line_of
+from resnet18_lab.errors import LabError, ParameterError
+from resnet18_lab.text_safety import printable, spreadsheet_safe
+
+Row = dict[str, Any]
+METADATA_KEY = b"resnet18_lab"
+_ROW_GROUP = 10_000
+_ENGINE = ("backend", "precision", "weights", "sha256")
+
+
+def write_jsonl(target: Path, rows: Iterable[Row], run: Row) -> None:  # noqa: ARG001 - one signature for all
+    """One JSON object a line."""
+    with target.open("wb") as file:
+        file.writelines(line_of(row) for row in rows)
+
+
+def write_csv(target: Path, rows: Iterable[Row], run: Row) -> None:
+    """One line an input, the answers side by side; text a spreadsheet would run is quoted."""
+    if run["kind"] == "embed":
+        raise ParameterError("Vectors are written as .parquet or .jsonl, not as CSV.")
+    names = ("index", "wnid", *run["languages"], "score")
+    answers = [f"{name}_{rank}" for rank in range(1, run["top_k"] + 1) for name in names]
+    columns = ["file", *answers, "warnings", "error", "message", "message_zh", *_ENGINE]
+    encoding = "utf-8-sig" if run["bom"] else "utf-8"
+    with target.open("w", encoding=encoding, newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n", restval="")
+        writer.writeheader()
+        writer.writerows(_flat(row, names) for row in rows)
+
+
+def _flat(row: Row, names: tuple[str, ...]) -> Row:
+    flat: Row = {"file": spreadsheet_safe(printable(row["file"]))}
+    if (error := row.get("error")) is not None:
+        return flat | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
+    flat["warnings"] = ";".join(row["warnings"])
+    flat |= {name: row["engine"][name] for name in _ENGINE}
+    return flat | {f"{name}_{one['rank']}": one[name] for one in row["predictions"] for name in names}
+
+
+def write_parquet(target: Path, rows: Iterable[Row], run: Row) -> None:
+    """Typed columns, in row groups, with the run's provenance in the file's metadata."""
+    parquet, arrow = _pyarrow()
+    schema = parquet_schema(run)
+    with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
+        for group in _groups(rows, _ROW_GROUP):
+            table = arrow.Table.from_pylist([parquet_row(row) for row in group], schema=schema)
+            writer.write_table(table)
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise LabError("Parquet needs pyarrow: pip install 'resnet18-lab[bulk]'; or write .csv or .jsonl.") from error
+    return parquet, pyarrow
+
+
+def parquet_schema(run: Row) -> Any:  # noqa: ANN401 - a type of an optional package
+    """The columns of a run's table; ``file_bytes`` is set where the name is no Unicode."""
+    _, arrow = _pyarrow()
+    text = arrow.string()
+    if run["kind"] == "embed":
+        answers = arrow.field("embedding", arrow.list_(arrow.float32(), 512))
+    else:
+        fields = [("rank", arrow.int16()), ("index", arrow.int16()), ("wnid", text)]
+        fields += [(language, text) for language in run["languages"]]
+        answers = arrow.field("predictions", arrow.list_(arrow.struct([*fields, ("score", arrow.float64())])))
+    columns = [("file", text), ("file_bytes", arrow.binary()), answers, ("warnings", arrow.list_(text))]
+    columns += [(name, text) for name in ("error", "message", "message_zh", *_ENGINE)]
+    return arrow.schema(columns, metadata={METADATA_KEY: json.dumps(run, sort_keys=True).encode()})
+
+
+def parquet_row(row: Row) -> Row:
+    """A row of the journal as a row of the table."""
+    try:
+        row["file"].encode("utf-8")
+        flat: Row = {"file": row["file"]}
+    except UnicodeEncodeError:
+        flat = {"file": printable(row["file"]), "file_bytes": os.fsencode(row["file"])}
+    if (error := row.get("error")) is not None:
+        return flat | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
+    flat |= {"warnings": row["warnings"], **{name: row["engine"][name] for name in _ENGINE}}
+    if "embedding" in row:
+        import numpy as np
+
+        return flat | {"embedding": np.frombuffer(base64.b64decode(row["embedding"]), dtype="<f4")}
+    return flat | {"predictions": row["predictions"]}
+
+
+def _groups(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    remaining = iter(rows)
+    while group := list(itertools.islice(remaining, size)):
+        yield group
+
+
+Writer = Callable[[Path, Iterable[Row], Row], None]
+WRITERS: dict[str, Writer] = {".csv": write_csv, ".jsonl": write_jsonl, ".parquet": write_parquet}
+
+
+def writer_for(output: Path, kind: str) -> Writer:
+    """What writes files of that ending; ParameterError before anything is run."""
+    suffix = output.suffix.lower()
+    if suffix not in WRITERS or (kind == "embed" and suffix == ".csv"):
+        allowed = ", ".join(name for name in WRITERS if kind != "embed" or name != ".csv")
+        raise ParameterError(f"{output.name!r} has no ending that can be written here; give one of {allowed}.")
+    if suffix == ".parquet":
+        _pyarrow()
+    return WRITERS[suffix]
