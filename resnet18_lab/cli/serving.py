@@ -1,0 +1,64 @@
+"""``resnet18-lab serve``."""
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from resnet18_lab.cli.console import note
+from resnet18_lab.errors import LabError
+
+EXAMPLES = (
+    "Examples:  resnet18-lab serve  ·  resnet18-lab serve --port 0 --workers 2 --threads 1  ·  "
+    "curl -F file=@cat.jpg http://127.0.0.1:8000/api/v1/classify"
+)
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "swagger_ui_bundle")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes, each with its own engine.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of one run; the usable cores shared among the workers if not given.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")] = "auto",
+    weights: Annotated[
+        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+    ] = "auto",
+    max_mb: Annotated[int, typer.Option(help="Largest picture, in MB.")] = 20,
+    queue: Annotated[int, typer.Option(help="Pictures a worker takes at a time; more are refused with 503.")] = 64,
+    cache: Annotated[int, typer.Option(help="Answers a worker remembers; 0 for none.")] = 2048,
+    max_batch: Annotated[int, typer.Option(help="Waiting pictures that are run together; 1 runs each alone.")] = 8,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(help="Site whose scripts may ask; may be given again. None if not given.")
+    ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Decode large JPEGs at a fraction of their size: quicker, other pixels.")
+    ] = False,
+    header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
+    body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
+    request_seconds: Annotated[float, typer.Option(help="Time for all of it.")] = 60,
+    access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A JSON line a request.")] = True,
+) -> int:
+    """Serve the web page and the REST API until Ctrl-C or SIGTERM."""
+    missing = [package for package in _NEEDED if find_spec(package) is None]
+    if missing:
+        raise LabError(f"`serve` needs {', '.join(missing)}; install with `pip install 'resnet18-lab[serve]'`.")
+    from resnet18_lab.backends.registry import default_name, spec_of
+    from resnet18_lab.cores import usable_cores
+    from resnet18_lab.service.settings import Settings
+    from resnet18_lab.service.supervisor import serve as run
+
+    if threads is None:
+        threads = max(1, usable_cores() // max(1, workers))
+    settings = Settings(
+        host=host, port=port, workers=workers, threads=threads,
+        backend=backend, weights=weights, max_mb=max_mb, queue=queue, cache=cache,
+        max_batch=max_batch, draft=draft, access_log=access_log,
+        cors_origins=tuple(cors_origin or ()), header_seconds=header_seconds, body_seconds=body_seconds,
+        request_seconds=request_seconds,
+    )  # fmt: skip
+    spec_of(default_name(weights) if backend == "auto" else backend)  # a wrong name is better told before the start
+    run(settings, note)
+    return 0

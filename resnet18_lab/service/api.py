@@ -1,0 +1,133 @@
+"""The routes under /api/v1, and the tutorials' own /predict."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.requests import ClientDisconnect
+
+from resnet18_lab import __version__, environment, labels, samples
+from resnet18_lab.errors import ImageError
+from resnet18_lab.service import metrics
+from resnet18_lab.service.classifier import Asked, Classifier
+from resnet18_lab.service.edge import JsonAnswer, refusal
+from resnet18_lab.service.problems import status_of
+from resnet18_lab.service.schemas import BATCH_BODY, PICTURE_BODY, REFUSALS
+from resnet18_lab.service.uploads import read_many, read_one
+
+router = APIRouter()
+Language = Literal["en", "zh", "both"]
+TopK = Annotated[int, Query(ge=1, le=labels.CLASS_COUNT, description="Answers per picture.")]
+Lang = Annotated[Language, Query(description="Language of the names.")]
+Crop = Annotated[bool, Query(description="Add the 224×224 pixels the network saw, as a data: address.")]
+
+
+def classifier_of(request: Request) -> Classifier:
+    """What this worker answers with."""
+    classifier: Classifier = request.app.state.classifier
+    return classifier
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work gives
+    """The result of the work, which is dropped when the client hangs up before it is done."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ClientDisconnect
+        return task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _classify_one(request: Request, asked: Asked) -> JsonAnswer:
+    classifier = classifier_of(request)
+    classifier.admission.check()
+    upload = await read_one(request, classifier.settings)
+    with classifier.admission.taking(1):
+        try:
+            answer = await while_connected(request, classifier.classify(upload, asked))
+        except ImageError as error:
+            metrics.PICTURES.labels(error.code).inc()
+            return refusal(error, request.state.request_id, upload.name)
+    metrics.PICTURES.labels("ok").inc()
+    request.state.noted = {"cached": answer["cached"]}
+    return JsonAnswer({**answer, "request_id": request.state.request_id})
+
+
+@router.post("/api/v1/classify", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
+async def classify(request: Request, top_k: TopK = 3, lang: Lang = "both", crop: Crop = False) -> JsonAnswer:
+    """Name what is in one picture: the field ``file`` of a form, or the raw bytes as body."""
+    return await _classify_one(request, Asked(top_k, lang, crop))
+
+
+@router.post("/predict", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
+async def predict(request: Request, top_k: TopK = 3, lang: Lang = "both") -> JsonAnswer:
+    """The same under the address that tutorials use."""
+    return await _classify_one(request, Asked(top_k, lang))
+
+
+@router.post("/api/v1/classify/batch", openapi_extra=BATCH_BODY, responses=REFUSALS, tags=["pictures"])
+async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = "both") -> JsonAnswer:
+    """Name what is in several pictures: results in their order, an error in the place of each bad one."""
+    classifier = classifier_of(request)
+    classifier.admission.check()
+    uploads = await read_many(request, classifier.settings)
+    asked = Asked(top_k, lang)
+    with classifier.admission.taking(len(uploads)):
+        work = (classifier.classify_or_error(upload, asked) for upload in uploads)
+        results = await while_connected(request, _together(list(work)))
+    request.state.noted = {"pictures": len(uploads)}
+    return JsonAnswer({"results": results, "request_id": request.state.request_id})
+
+
+async def _together(work: list[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:
+    return list(await asyncio.gather(*work))
+
+
+@router.get("/api/v1/labels", tags=["about"])
+async def all_labels(lang: Lang = "both") -> JsonAnswer:
+    """The 1,000 classes, by index."""
+    hidden = {"en": "zh", "zh": "en"}.get(lang)
+    rows = [{key: value for key, value in vars(label).items() if key != hidden} for label in labels.all_labels()]
+    return JsonAnswer(rows)
+
+
+@router.get("/api/v1/model", tags=["about"])
+async def model(request: Request) -> JsonAnswer:
+    """Which engine answers, from which file, made of which weights."""
+    classifier = classifier_of(request)
+    settings = classifier.settings
+    return JsonAnswer(
+        {
+            "name": "resnet18",
+            "engine": classifier.engine.as_json(),
+            "weights": {"name": classifier.engine.weights, "sha256": classifier.weights_sha256},
+            "preprocess_id": classifier.preprocess_id,
+            "limits": {**vars(settings.limits), "max_files": settings.max_files, "queue": settings.queue},
+            "versions": {"resnet18_lab": __version__, **environment.package_versions()},
+        }
+    )
+
+
+@router.get("/api/v1/samples", tags=["about"])
+async def sample_list() -> JsonAnswer:
+    """The project's own photographs, to try the service with."""
+    return JsonAnswer([_sample(sample) for sample in samples.load()])
+
+
+def _sample(sample: samples.Sample) -> dict[str, str]:
+    label = labels.by_index(sample.acceptable[0]) if sample.acceptable else None
+    name = sample.path.name
+    return {"name": name, "url": f"/samples/{name}", "en": label.en if label else "", "zh": label.zh if label else ""}
+
+
+__all__ = ["router", "status_of"]

@@ -1,0 +1,78 @@
+"""The ASGI application, put together from its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from resnet18_lab import __version__, labels
+from resnet18_lab.backends.registry import open_backend
+from resnet18_lab.errors import ImageError
+from resnet18_lab.service import api, metrics, open_inference, pages
+from resnet18_lab.service.classifier import Classifier
+from resnet18_lab.service.edge import Edge, refusal
+from resnet18_lab.service.problems import of_status, service_error
+from resnet18_lab.service.settings import Settings
+
+
+def create_app(settings: Settings) -> Edge:
+    """The application; its engine is opened when the server starts it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        labels.all_labels()  # read once now rather than in the first request
+        backend = open_backend(
+            settings.backend, weights=settings.weights, threads=settings.threads, spinning=False
+        )  # fmt: skip
+        app.state.classifier = Classifier(settings, backend)
+        metrics.WORKERS.inc()
+        yield
+        metrics.WORKERS.dec()
+        app.state.classifier.close()
+
+    app = FastAPI(
+        title="resnet18_lab",
+        version=__version__,
+        description="torchvision's ResNet-18: pictures in, the best of 1,000 classes out.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for part in (api, pages, open_inference):
+        app.include_router(part.router)
+    pages.mount_files(app)
+    _add_refusals(app)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["GET", "POST"],
+            allow_headers=["content-type", "x-filename"], expose_headers=["x-request-id", "retry-after"],
+        )  # fmt: skip
+    return Edge(app, settings, lambda: app.state.classifier.admission.is_full)
+
+
+def _add_refusals(app: FastAPI) -> None:
+    """One shape for everything that is refused, whoever refuses it."""
+
+    async def of_ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ImageError)  # noqa: S101 - what it is registered for
+        return refusal(error, request.state.request_id)
+
+    async def of_the_framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+        answer = refusal(of_status(error.status_code), request.state.request_id)
+        answer.headers.update(error.headers or {})
+        return answer
+
+    async def of_parameters(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+        first = error.errors()[0]
+        reason = f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}"
+        return refusal(service_error("bad_parameter", reason=reason), request.state.request_id)
+
+    app.add_exception_handler(ImageError, of_ours)
+    app.add_exception_handler(HTTPException, of_the_framework)
+    app.add_exception_handler(RequestValidationError, of_parameters)

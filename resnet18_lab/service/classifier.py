@@ -1,0 +1,135 @@
+"""From the bytes of a picture to its result: decode pool, engine thread, cache."""
+
+import asyncio
+import base64
+import io
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from resnet18_lab import artifacts, images, preprocess, weights
+from resnet18_lab.backends.protocol import Backend
+from resnet18_lab.classify import Result, top_k
+from resnet18_lab.cores import usable_cores
+from resnet18_lab.errors import ImageError
+from resnet18_lab.service import metrics
+from resnet18_lab.service.cache import AnswerCache, Known
+from resnet18_lab.service.inference import Admission, Inference
+from resnet18_lab.service.settings import Settings
+from resnet18_lab.service.uploads import Upload
+
+_LARGE = 1_000_000  # bytes; hashing more than this would hold up the other requests
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a caller wants to know of each picture."""
+
+    top_k: int = 3
+    lang: str = "both"
+    crop: bool = False
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    crop: preprocess.Crop
+    size: tuple[int, int]
+    animated: bool
+    decode_ms: float
+    prepare_ms: float
+
+
+class Classifier:
+    """Everything a worker needs to answer; made once a process."""
+
+    def __init__(self, settings: Settings, backend: Backend) -> None:
+        self.settings = settings
+        self.engine = backend.engine
+        self.preprocess_id = preprocess.preprocess_id(settings.draft_for)
+        self.admission = Admission(settings.queue)
+        self.inference = Inference(backend, settings.max_batch)
+        self.weights_sha256 = weights_sha256(settings.weights)
+        engine = backend.engine
+        shaping = (engine.backend, engine.sha256, self.weights_sha256, self.preprocess_id)
+        self.cache = AnswerCache(settings.cache, shaping)
+        self._pool = ThreadPoolExecutor(min(4, usable_cores() + 1), thread_name_prefix="decode")
+
+    def close(self) -> None:
+        """Finish what is under way."""
+        self._pool.shutdown(cancel_futures=True)
+        self.inference.close()
+
+    async def classify(self, upload: Upload, asked: Asked) -> dict[str, Any]:
+        """The answer as JSON; raises ImageError for a picture that cannot be taken."""
+        started = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        timing = dict.fromkeys(("decode", "prepare", "queue", "model"), 0.0)
+        many = len(upload.data) > _LARGE
+        key = (
+            await loop.run_in_executor(self._pool, self.cache.key, upload.data) if many else self.cache.key(upload.data)
+        )
+        known = self.cache.get(key)
+        metrics.CACHE.labels("hit" if known else "miss").inc()
+        cached, prepared = known is not None, None
+        if known is None or asked.crop:
+            prepared = await loop.run_in_executor(self._pool, self._prepare, upload.data)
+            timing |= {"decode": prepared.decode_ms, "prepare": prepared.prepare_ms}
+        if known is None and prepared is not None:
+            answer = await self.inference.run(prepared.crop[None])
+            timing |= {"queue": answer.queue_ms, "model": answer.model_ms}
+            warnings = tuple(preprocess.warnings_for(prepared.size))
+            known = Known(answer.logits.copy(), prepared.size, warnings, prepared.animated)
+            self.cache.put(key, known)
+        assert known is not None  # noqa: S101 - for the type checker: one of the two branches gave it
+        body = self._body(upload, asked, known)
+        if asked.crop and prepared is not None:
+            body["crop"] = await loop.run_in_executor(self._pool, data_url, prepared.crop)
+        timing["total"] = (time.perf_counter() - started) * 1000
+        return {**body, "cached": cached, "timing_ms": {name: round(ms, 2) for name, ms in timing.items()}}
+
+    async def classify_or_error(self, upload: Upload, asked: Asked) -> dict[str, Any]:
+        """The answer as JSON, or the item's error."""
+        try:
+            answer = await self.classify(upload, asked)
+        except ImageError as error:
+            metrics.PICTURES.labels(error.code).inc()
+            return Result(upload.name, error=error).as_json()
+        metrics.PICTURES.labels("ok").inc()
+        return answer
+
+    def _prepare(self, data: bytes) -> _Prepared:
+        started = time.perf_counter()
+        picture = images.decode(data, limits=self.settings.limits, draft_for=self.settings.draft_for)
+        decoded = time.perf_counter()
+        crop = preprocess.crop(picture)
+        done = time.perf_counter()
+        animated = bool(picture.info.get("animated"))
+        return _Prepared(crop, picture.size, animated, (decoded - started) * 1000, (done - decoded) * 1000)
+
+    def _body(self, upload: Upload, asked: Asked, known: Known) -> dict[str, Any]:
+        predictions = top_k(known.logits, asked.top_k)[0]
+        body = Result(upload.name, predictions, known.warnings, self.engine).as_json()
+        hidden = {"en": "zh", "zh": "en"}.get(asked.lang)
+        for prediction in body["predictions"]:
+            prediction.pop(hidden, None)
+        body["size"] = list(known.size)
+        if known.animated:
+            body["animated"] = True
+        return body
+
+
+def weights_sha256(name: str) -> str:
+    """SHA-256 of the weights behind the answers: the artifacts' manifest knows, even when the weights are gone."""
+    noted = artifacts.read_manifest(artifacts.find_folder(name))["weights"].get("sha256")
+    return str(noted or weights.find(name).sha256)
+
+
+def data_url(crop: preprocess.Crop) -> str:
+    """The 224×224 pixels the network saw as a PNG in a ``data:`` address."""
+    out = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(crop)).save(out, "PNG", compress_level=1)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode("ascii")

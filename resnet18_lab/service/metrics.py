@@ -1,0 +1,48 @@
+"""What /metrics tells; with PROMETHEUS_MULTIPROC_DIR set the numbers of all workers are summed."""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+
+_REGISTRY = CollectorRegistry()
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+REQUESTS = Counter(
+    "resnet18_http_requests", "Requests answered.", ["route", "method", "status"], registry=_REGISTRY
+)  # fmt: skip
+REQUEST_SECONDS = Histogram(
+    "resnet18_http_request_seconds", "From a request's head to its whole answer.", ["route"],
+    buckets=_SECONDS, registry=_REGISTRY,
+)  # fmt: skip
+PICTURES = Counter(
+    "resnet18_pictures", "Pictures by outcome: ok, or the error's code.", ["outcome"], registry=_REGISTRY
+)
+CACHE = Counter("resnet18_cache", "Pictures looked up in the cache.", ["result"], registry=_REGISTRY)
+MODEL_SECONDS = Histogram(
+    "resnet18_model_seconds", "One run of the engine.", buckets=_SECONDS, registry=_REGISTRY
+)  # fmt: skip
+BATCH_ROWS = Histogram("resnet18_batch_rows", "Pictures in one run.", buckets=(1, 2, 4, 8), registry=_REGISTRY)
+PENDING = Gauge(
+    "resnet18_pending_pictures", "Taken and not answered.", registry=_REGISTRY, multiprocess_mode="livesum"
+)  # fmt: skip
+WORKERS = Gauge("resnet18_workers", "Workers that are ready.", registry=_REGISTRY, multiprocess_mode="livesum")
+RESTARTS = Counter("resnet18_worker_restarts", "Workers that died and were replaced.", registry=_REGISTRY)
+DROPPED = Counter("resnet18_dropped_requests", "Requests whose client had gone.", registry=_REGISTRY)
+
+
+def exposition() -> bytes:
+    """The numbers in Prometheus's text format."""
+    if not os.environ.get(DIRECTORY):
+        return generate_latest(_REGISTRY)
+    summed = CollectorRegistry()
+    multiprocess.MultiProcessCollector(summed)  # type: ignore[no-untyped-call]
+    return generate_latest(summed)
+
+
+def forget_process(pid: int) -> None:
+    """Take a dead worker out of the gauges; what it counted stays counted."""
+    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

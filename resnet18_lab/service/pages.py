@@ -1,0 +1,63 @@
+"""What is not the API: the page, the samples, health, numbers, and the documentation."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+from swagger_ui_bundle import swagger_ui_path
+
+from resnet18_lab import samples
+from resnet18_lab.service import metrics
+from resnet18_lab.service.api import classifier_of
+from resnet18_lab.service.edge import JsonAnswer
+from resnet18_lab.service.problems import service_error
+
+router = APIRouter()
+STATIC = Path(__file__).resolve().parent / "static"
+
+
+@router.get("/", include_in_schema=False)
+async def page() -> FileResponse:
+    """The page for people."""
+    return FileResponse(STATIC / "index.html")
+
+
+@router.get("/docs", include_in_schema=False)
+async def documentation() -> FileResponse:
+    """Swagger UI from the installed package: no network, no inline script."""
+    return FileResponse(STATIC / "docs.html")
+
+
+@router.get("/samples/{name}", tags=["about"])
+async def sample(name: str) -> FileResponse:
+    """One of the project's photographs; only names of the list are looked up."""
+    for known in samples.load():
+        if known.path.name == name:
+            return FileResponse(known.path)
+    raise service_error("not_found")
+
+
+@router.get("/healthz", tags=["health"])
+async def alive() -> JsonAnswer:
+    """The process answers."""
+    return JsonAnswer({"status": "ok"})
+
+
+@router.get("/readyz", tags=["health"])
+async def ready(request: Request) -> JsonAnswer:
+    """The engine is there and its thread works; 503 otherwise."""
+    good = classifier_of(request).inference.is_alive()
+    return JsonAnswer({"status": "ready" if good else "not ready"}, 200 if good else 503)
+
+
+@router.get("/metrics", tags=["health"])
+async def numbers() -> Response:
+    """Prometheus's text format, summed over the workers."""
+    return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+
+
+def mount_files(app: FastAPI) -> None:
+    """The files of the page and of Swagger UI."""
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/docs/ui", StaticFiles(directory=swagger_ui_path), name="swagger")

@@ -1,0 +1,64 @@
+"""What a service is started with."""
+
+from dataclasses import dataclass
+
+from resnet18_lab.errors import ParameterError
+from resnet18_lab.images import Limits
+
+MEGABYTE = 1_000_000
+ENVELOPE_BYTES = 200_000
+"""What a multipart body may hold beside its files: boundaries, headers, small fields."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every knob of the service; the command line fills it, the workers get it as it is.
+
+    ``queue`` counts pictures a worker has taken and not answered, ``cache`` answers it remembers, ``max_batch``
+    waiting pictures that are run together. Seconds: for a request's head, for its body, for all of it, and for
+    what is under way when the service is told to stop.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    threads: int = 1
+    backend: str = "auto"
+    weights: str = "auto"
+    max_mb: int = 20
+    queue: int = 64
+    cache: int = 2048
+    max_batch: int = 8
+    max_files: int = 50
+    batch_mb: int = 60
+    draft: bool = False
+    access_log: bool = True
+    cors_origins: tuple[str, ...] = ()
+    header_seconds: float = 10.0
+    body_seconds: float = 30.0
+    request_seconds: float = 60.0
+    drain_seconds: float = 10.0
+
+    def __post_init__(self) -> None:
+        at_least_one = ("workers", "threads", "max_mb", "queue", "max_files", "max_batch")
+        for name in at_least_one:
+            if getattr(self, name) < 1:
+                raise ParameterError(f"{name}={getattr(self, name)} is not allowed; give 1 or more.")
+        if not 0 <= self.port <= 65_535:
+            raise ParameterError(f"port={self.port} does not exist; give 0 (any free one) to 65535.")
+
+    @property
+    def limits(self) -> Limits:
+        """What a picture may be before it is decoded."""
+        return Limits(max_bytes=self.max_mb * MEGABYTE)
+
+    @property
+    def draft_for(self) -> int | None:
+        """Size that large JPEGs are decoded down to, None for all of their pixels."""
+        return 256 if self.draft else None
+
+    @property
+    def is_local(self) -> bool:
+        """True when only programs of this machine can reach the service."""
+        return self.host in LOOPBACK

@@ -1,0 +1,105 @@
+// The answer for the picture looked at. Every part has its place from the start, so that nothing jumps.
+
+import { byId, make } from "./elements.js";
+import { language, milliseconds, percent, say } from "./language.js";
+import { current } from "./pictures.js";
+import { TEXTS } from "./texts.js";
+
+const PARTS = ["decode", "prepare", "queue", "model"];
+const ROWS = 3;
+
+export function drawAnswer() {
+  const picture = current();
+  const result = picture?.result ?? null;
+  const error = picture?.state === "failed" ? picture.error : null;
+  byId("verdict").classList.toggle("working", picture?.state === "working");
+  byId("verdict").setAttribute("aria-busy", String(picture?.state === "working"));
+  byId("predictions").hidden = error !== null;
+  byId("problem").hidden = error === null;
+  if (error) drawProblem(picture, error);
+  else drawPredictions(result);
+  drawBadges(result);
+  drawCrop(picture, result);
+  drawTime(result);
+  drawEngine(result);
+}
+
+function drawPredictions(result) {
+  const rows = result ? result.predictions.map(row) : Array.from({ length: ROWS }, (_, place) => emptyRow(place));
+  byId("predictions").replaceChildren(...rows);
+}
+
+function row(best) {
+  const bar = make("span", { className: "bar", attributes: { "aria-hidden": "true" } }, make("span"));
+  bar.firstChild.style.width = `${100 * best.score}%`;
+  const name = make("span", { className: "name", text: best[language()], attributes: { title: best[language()] } });
+  const score = make("span", { className: "score", text: percent(best.score) });
+  const id = make("span", { className: "id", text: `${say("class_id", best)} · ${best.wnid}` });
+  return make("li", { className: best.rank === 1 ? "best" : "" }, line(name, score), line(bar, id));
+}
+
+function line(...parts) {
+  return make("span", { className: "line" }, ...parts);
+}
+
+function emptyRow(place) {
+  const name = make("span", { className: "name", text: place === 0 ? say("empty_row") : "–" });
+  const bar = make("span", { className: "bar", attributes: { "aria-hidden": "true" } });
+  const row_ = make("li", { className: "empty" }, line(name), line(bar));
+  if (place > 0) row_.setAttribute("aria-hidden", "true");
+  return row_;
+}
+
+function drawProblem(picture, error) {
+  byId("problem").replaceChildren(
+    make("strong", { text: picture.name }),
+    make("span", { text: error.texts[language()] }),
+    make("code", { text: error.code, attributes: { translate: "no" } }),
+  );
+}
+
+function drawBadges(result) {
+  byId("cached").hidden = !result?.cached;
+  const warned = byId("warned");
+  const warnings = [...(result?.warnings ?? []), ...(result?.animated ? ["animated"] : [])];
+  warned.hidden = !warnings.length;
+  warned.textContent = warnings.map((name) => (`warning_${name}` in TEXTS.en ? say(`warning_${name}`) : name)).join(", ");
+}
+
+function drawCrop(picture, result) {
+  const crop = byId("crop");
+  crop.hidden = !result?.crop;
+  if (result?.crop && crop.getAttribute("src") !== result.crop) crop.src = result.crop;
+  crop.alt = result?.crop ? say("crop_alt", { name: picture.name }) : "";
+}
+
+function drawTime(result) {
+  const timing = result?.timing_ms;
+  byId("total").textContent = timing ? milliseconds(timing.total) : "–";
+  const known = PARTS.map((part) => [part, timing?.[part] ?? 0]);
+  const rest = timing ? Math.max(timing.total - known.reduce((sum, [, value]) => sum + value, 0), 0) : 0;
+  const parts = [...known, ["other", rest]];
+  const sum = parts.reduce((total, [, value]) => total + value, 0);
+  byId("split").replaceChildren(
+    ...parts.map(([part, value]) => {
+      const piece = make("span", { className: part });
+      piece.style.width = sum > 0 ? `${(100 * value) / sum}%` : "0";
+      return piece;
+    }),
+  );
+  byId("legend").replaceChildren(
+    ...parts.map(([part, value]) =>
+      make(
+        "div",
+        { className: part },
+        make("dt", { text: say(part) }),
+        make("dd", { text: timing ? milliseconds(value) : "–" }),
+      ),
+    ),
+  );
+}
+
+function drawEngine(result) {
+  const engine = result?.engine;
+  byId("engine").textContent = engine ? say("engine", engine) : "";
+}

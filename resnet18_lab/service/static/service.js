@@ -1,0 +1,87 @@
+// Talking to the service: answers come back as objects, everything that goes wrong as a ServiceError.
+
+import { both } from "./language.js";
+
+const PATIENCE = 60_000; // ms for one picture
+const TRIES = 6; // when the service says it is busy
+const LONGEST_WAIT = 5; // s between tries, whatever the service asks for
+
+export class ServiceError extends Error {
+  constructor({ code, message, message_zh }, again = false) {
+    super(message);
+    this.code = code;
+    this.texts = { en: message, zh: message_zh ?? message };
+    this.again = again; // worth trying again without another picture
+  }
+}
+
+export function own(code, values = {}, again = false) {
+  return new ServiceError({ code, ...both(`error_${code}`, values) }, again);
+}
+
+export function address(path) {
+  return new URL(path, document.baseURI);
+}
+
+export async function get(path) {
+  const answer = await fetch(address(path), { headers: { Accept: "application/json" } });
+  if (!answer.ok) throw own("unexpected", { status: answer.status });
+  return answer.json();
+}
+
+// The Result of one picture, with the crop the model saw.
+export async function classify(file, name, signal) {
+  for (let left = TRIES - 1; ; left -= 1) {
+    const answer = await post(file, name, signal);
+    if (answer.status === 503 && left > 0) {
+      await pause(answer, signal);
+      continue;
+    }
+    return read(answer);
+  }
+}
+
+async function post(file, name, signal) {
+  const form = new FormData();
+  form.append("file", file, name);
+  const address_ = address("api/v1/classify?top_k=3&lang=both&crop=1");
+  const both_ = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
+  try {
+    return await fetch(address_, { method: "POST", body: form, signal: both_ });
+  } catch (error) {
+    if (signal.aborted) throw own("stopped", {}, true);
+    if (error.name === "TimeoutError") throw own("timeout", {}, true);
+    throw await whyNot(file);
+  }
+}
+
+// The browser says "failed to fetch" for all of these.
+async function whyNot(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    return own("unreadable");
+  }
+  const alive = await fetch(address("healthz")).catch(() => null);
+  return alive ? own("broken_off") : own("unreachable", {}, true);
+}
+
+async function pause(answer, signal) {
+  const seconds = Math.min(Number(answer.headers.get("Retry-After")) || 1, LONGEST_WAIT);
+  await new Promise((resolve) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+  });
+}
+
+async function read(answer) {
+  let body;
+  try {
+    body = await answer.json();
+  } catch {
+    throw own("unexpected", { status: answer.status });
+  }
+  if (body?.error?.message) throw new ServiceError(body.error, answer.status === 503 || answer.status === 504);
+  if (!answer.ok || !Array.isArray(body?.predictions)) throw own("unexpected", { status: answer.status });
+  return body;
+}

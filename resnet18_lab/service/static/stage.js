@@ -1,0 +1,64 @@
+// The large preview, with the square the model will look at.
+
+import { byId, make } from "./elements.js";
+import { bytes, say } from "./language.js";
+import { current } from "./pictures.js";
+
+const RESIZE = 256; // the model's own numbers: the short side becomes this,
+const CROP = 224; // and this square is cut from the middle
+let shownId = null;
+let readable = true;
+
+export function openStage() {
+  const preview = byId("preview");
+  preview.addEventListener("load", () => {
+    readable = true;
+    drawStage();
+  });
+  preview.addEventListener("error", () => {
+    readable = false;
+    drawStage();
+  });
+}
+
+export function drawStage() {
+  const picture = current();
+  const preview = byId("preview");
+  if ((picture?.id ?? null) !== shownId) {
+    shownId = picture?.id ?? null;
+    readable = true;
+    if (picture) preview.src = picture.url;
+    else preview.removeAttribute("src");
+  }
+  byId("invite").hidden = picture !== null;
+  // an image without its size yet would grow when it comes
+  byId("shown").hidden = picture === null || !readable || !preview.complete || !preview.naturalWidth;
+  byId("unshown").hidden = picture === null || readable;
+  preview.alt = picture ? say("preview_alt", { name: picture.name }) : "";
+  drawFrame(picture, preview);
+  drawAbout(picture, preview);
+}
+
+function drawFrame(picture, preview) {
+  const frame = byId("frame");
+  const { naturalWidth: width, naturalHeight: height } = preview;
+  frame.hidden = picture?.state !== "done" || !preview.complete || !width;
+  if (frame.hidden) return;
+  const side = (Math.min(width, height) * CROP) / RESIZE;
+  frame.style.width = `${(100 * side) / width}%`;
+  frame.style.height = `${(100 * side) / height}%`;
+}
+
+function drawAbout(picture, preview) {
+  const about = byId("about");
+  if (!picture) {
+    about.replaceChildren(make("span", { className: "quiet", text: say("none_chosen") }));
+    return;
+  }
+  const known = preview.complete && preview.naturalWidth > 0;
+  const size = known ? `${preview.naturalWidth}×${preview.naturalHeight}, ` : "";
+  about.replaceChildren(
+    make("strong", { text: picture.name, attributes: { title: picture.name } }),
+    make("span", { className: "quiet", text: `${size}${bytes(picture.file.size)}` }),
+  );
+}

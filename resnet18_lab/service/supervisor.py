@@ -1,0 +1,154 @@
+"""The parent of the workers: one socket, N processes, a new one for each that dies, and an orderly end."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import FrameType
+
+from resnet18_lab.errors import LabError, ServeError
+from resnet18_lab.service import worker
+from resnet18_lab.service.settings import Settings
+
+_METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+_MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
+"""For glibc: large buffers go back to the system when they are freed, whichever thread made them."""
+_SPAWN = multiprocessing.get_context("spawn")
+_TOO_QUICK = 5
+"""Workers that may die one after the other before any became ready."""
+
+
+@dataclass
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    ready: bool = False
+
+
+class Supervisor:
+    """Runs the service until it is told to stop; ``notify`` gets one line for each thing worth knowing."""
+
+    def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._notify = notify
+        self._workers: list[_Worker] = []
+        self._stopping = False
+        self._announced = False
+        self._failures = 0
+
+    def run(self) -> None:
+        """Serve; raises ServeError when the place is taken or no worker can start."""
+        numbers = tempfile.mkdtemp(prefix="resnet18_lab-metrics-")
+        os.environ[_METRICS_DIRECTORY] = numbers
+        os.environ.update({name: value for name, value in _MALLOC.items() if name not in os.environ})
+        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            with bound_socket(self._settings) as sock:
+                self._workers = [self._start(sock) for _ in range(self._settings.workers)]
+                while not self._stopping:
+                    self._watch(sock)
+        finally:
+            self._end()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            del os.environ[_METRICS_DIRECTORY]
+            shutil.rmtree(numbers, ignore_errors=True)
+
+    def _start(self, sock: socket.socket) -> _Worker:
+        mine, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=worker.work, args=(asdict(self._settings), sock, theirs), name="worker")
+        process.start()
+        theirs.close()
+        return _Worker(process, mine)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _watch(self, sock: socket.socket) -> None:
+        """Wait for the next message or death; the timeout is for signals only."""
+        pipes = {one.pipe: one for one in self._workers}
+        for pipe in wait(list(pipes), timeout=0.2):
+            one = pipes[pipe]  # type: ignore[index]
+            try:
+                message = one.pipe.recv()
+            except (EOFError, OSError):
+                if not self._stopping:
+                    self._replace(one, sock)
+                continue
+            if message != "ready":
+                raise ServeError(message)
+            one.ready, self._failures = True, 0
+            self._announce(sock)
+
+    def _announce(self, sock: socket.socket) -> None:
+        if self._announced or not all(one.ready for one in self._workers):
+            return
+        self._announced = True
+        host, port = sock.getsockname()[:2]
+        self._notify(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    def _replace(self, dead: _Worker, sock: socket.socket) -> None:
+        dead.process.join(5)
+        self._failures += 0 if dead.ready else 1
+        if self._failures >= _TOO_QUICK:
+            raise ServeError("The workers die before they are ready; their messages stand above.")
+        self._notify(f"worker {dead.process.pid} ended with status {dead.process.exitcode}: starting another")
+        self._workers[self._workers.index(dead)] = self._start(sock)
+        dead.pipe.close()
+        from resnet18_lab.service import metrics
+
+        metrics.RESTARTS.inc()
+        if dead.process.pid:
+            metrics.forget_process(dead.process.pid)
+
+    def _end(self) -> None:
+        """Let the workers finish what they have, then make sure they are gone."""
+        for one in self._workers:
+            if one.process.is_alive():
+                one.process.terminate()
+        deadline = time.monotonic() + self._settings.drain_seconds + 2
+        for one in self._workers:
+            one.process.join(max(0.1, deadline - time.monotonic()))
+            if one.process.is_alive():
+                one.process.kill()
+                one.process.join()
+
+
+def bound_socket(settings: Settings) -> socket.socket:
+    """A socket bound to the address, not yet listening; ServeError when that cannot be had."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # Named, or asyncio leaves Nagle's algorithm on: an answer's body would then wait 40 ms for the client's ACK.
+        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        if os.name == "posix":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+    except OSError as error:
+        raise ServeError(
+            f"{settings.host}:{settings.port} cannot be served on ({error.strerror or error}); "
+            "choose another --port (0 takes any free one) or --host."
+        ) from error
+    sock.set_inheritable(True)
+    return sock
+
+
+def serve(settings: Settings, notify: Callable[[str], None]) -> None:
+    """Run the service in this process's children until SIGTERM or Ctrl-C."""
+    if not settings.is_local:
+        notify(
+            f"{settings.host} is no loopback address: everybody who can reach this machine can use the service. "
+            "It has no TLS, passwords or rate limits of its own; put a reverse proxy before it (docs/deploy.md)."
+        )
+    Supervisor(settings, notify).run()
+
+
+__all__ = ["LabError", "Supervisor", "bound_socket", "serve"]

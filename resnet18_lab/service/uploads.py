@@ -1,0 +1,200 @@
+"""Reading what a client sends: bytes in memory only, limits before anything else, and a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+from resnet18_lab.image_errors import image_error
+from resnet18_lab.service.problems import no_file, service_error
+from resnet18_lab.service.settings import ENVELOPE_BYTES, MEGABYTE, Settings
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+FIELD = "file"
+MAX_PARTS = 1000
+MAX_HEADER_BYTES = 8192
+SHOWN_NAME = 100
+"""Characters of a file's name that are echoed; it is used for nothing else."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came: its bytes, and its name as far as it is shown."""
+
+    name: str
+    data: bytes
+
+
+def shown_name(name: str) -> str:
+    """The name without control characters, cut."""
+    return "".join(character for character in name if character.isprintable())[:SHOWN_NAME]
+
+
+async def body_chunks(request: Request, most: int, seconds: float) -> AsyncIterator[bytes]:
+    """The body as it arrives; ``body_too_large`` at once when it is announced or found to be over ``most`` bytes."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise service_error("unsupported_encoding")
+    too_large = service_error("body_too_large", limit=most // MEGABYTE)
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > most:
+        raise too_large
+    size = 0
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                yield chunk  # first: the reader may know better what is too large, whatever the size of a chunk
+                if size > most:
+                    raise too_large
+    except TimeoutError:
+        raise service_error("slow_client", seconds=seconds) from None
+
+
+async def read_one(request: Request, settings: Settings) -> Upload:
+    """The one picture of a request: the field ``file`` of a form, or the raw body."""
+    boundary = _boundary(request)
+    if boundary is None:
+        return await _read_raw(request, settings)
+    files = await _read_form(request, boundary, settings, most_files=1)
+    return files[0]
+
+
+async def read_many(request: Request, settings: Settings) -> list[Upload]:
+    """The pictures of a batch, in order: every part ``file`` of a form."""
+    boundary = _boundary(request)
+    if boundary is None:
+        raise service_error("bad_multipart", reason="a batch is sent as multipart/form-data")
+    return await _read_form(request, boundary, settings, most_files=settings.max_files)
+
+
+def _boundary(request: Request) -> bytes | None:
+    """The form's boundary; None for a raw body."""
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if not kind.startswith(b"multipart/"):
+        return None
+    boundary = options.get(b"boundary", b"")
+    if not boundary:
+        raise service_error("bad_multipart", reason="it names no boundary")
+    return boundary
+
+
+async def _read_raw(request: Request, settings: Settings) -> Upload:
+    most = settings.limits.max_bytes
+    _refuse_announced(request, most)
+    data = bytearray()
+    async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds):
+        data += chunk
+        if len(data) > most:
+            raise image_error("file_too_large", limit=settings.max_mb)
+    name = shown_name(unquote(request.headers.get("x-filename", "")[: 9 * SHOWN_NAME]))
+    if not data and not name:
+        raise no_file([])
+    return Upload(name, bytes(data))
+
+
+def _refuse_announced(request: Request, most: int) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > most:
+        raise image_error("file_too_large", limit=most // MEGABYTE)
+
+
+async def _read_form(request: Request, boundary: bytes, settings: Settings, *, most_files: int) -> list[Upload]:
+    one = settings.limits.max_bytes
+    most = one if most_files == 1 else max(one, settings.batch_mb * MEGABYTE)
+    if most_files == 1:
+        _refuse_announced(request, most + ENVELOPE_BYTES)
+    parts = _Parts(most_files, settings)
+    try:
+        parser = MultipartParser(boundary, parts.callbacks(), max_header_size=MAX_HEADER_BYTES)
+        async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds):
+            parser.write(chunk)
+        parser.finalize()
+    except (FormParserError, UnicodeError) as error:
+        raise service_error("bad_multipart", reason=type(error).__name__) from error
+    if not parts.ended:
+        raise service_error("bad_multipart", reason="it ends too early")
+    if not parts.files:
+        raise no_file(parts.others)
+    return parts.files
+
+
+class _Parts:
+    """Collects the files of a form while the parser goes through it."""
+
+    def __init__(self, most_files: int, settings: Settings) -> None:
+        self.files: list[Upload] = []
+        self.others: list[str] = []
+        self.ended = False
+        self._most_files = most_files
+        self._settings = settings
+        self._count = 0
+        self._name: str | None = None  # the file's name while its part is read; None in any other part
+        self._data = bytearray()
+        self._field, self._value, self._disposition = b"", b"", b""
+
+    def callbacks(self) -> MultipartCallbacks:
+        return {
+            "on_part_begin": self._part_begin,
+            "on_header_field": self._header_field,
+            "on_header_value": self._header_value,
+            "on_header_end": self._header_end,
+            "on_headers_finished": self._headers_finished,
+            "on_part_data": self._part_data,
+            "on_part_end": self._part_end,
+            "on_end": self._end,
+        }
+
+    def _part_begin(self) -> None:
+        self._count += 1
+        if self._count > MAX_PARTS:
+            raise service_error("bad_multipart", reason=f"more than {MAX_PARTS} parts")
+        self._name, self._data, self._disposition = None, bytearray(), b""
+        self._field, self._value = b"", b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._field += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_end(self) -> None:
+        if self._field.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._field, self._value = b"", b""
+
+    def _headers_finished(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        field = options.get(b"name", b"").decode("utf-8", "replace")
+        if field != FIELD:
+            self.others.append(shown_name(field))
+            return
+        if len(self.files) >= self._most_files and self._most_files > 1:
+            raise service_error("too_many_files", limit=self._most_files)
+        self._name = options.get(b"filename", b"").decode("utf-8", "replace")
+
+    def _part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._name is None:
+            return
+        if len(self._data) + end - start > self._settings.limits.max_bytes:
+            raise image_error("file_too_large", limit=self._settings.max_mb)
+        self._data += data[start:end]
+
+    def _part_end(self) -> None:
+        if self._name is None or (not self._name and not self._data):
+            return  # another field, or what a browser sends for a file box left empty
+        if len(self.files) >= self._most_files:
+            raise service_error("too_many_files", limit=self._most_files)
+        self.files.append(Upload(shown_name(self._name), bytes(self._data)))
+        self._data = bytearray()
+
+    def _end(self) -> None:
+        self.ended = True

@@ -1,0 +1,417 @@
+"""The service as it runs: answers, refusals, documents; the table of bad inputs is in test_service_attacks.py."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pictures
+import pytest
+import serving
+from conftest import run_cli, samples_dir
+
+from resnet18_lab import images, preprocess
+from resnet18_lab.backends.registry import open_backend
+from resnet18_lab.classify import top_k
+from resnet18_lab.service.settings import Settings
+from resnet18_lab.service.supervisor import bound_socket
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc and signals of Unix")
+CAT = samples_dir() / "cat.jpg"
+
+
+@pytest.fixture(scope="module")
+def service(untrained_home, tmp_path_factory):
+    running = serving.start(untrained_home, tmp_path_factory.mktemp("serving") / "tmp", "--weights", "untrained")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def client(service):
+    with service.client() as client:
+        yield client
+
+
+def upload(client, data=None, target="/api/v1/classify", name="cat.jpg", **options):
+    return client.post(target, files={"file": (name, CAT.read_bytes() if data is None else data)}, **options)
+
+
+def test_the_answer_is_the_command_lines(client, untrained_home):
+    answer = upload(client).json()
+    done = run_cli("classify", CAT, "--format", "json", "--weights", "untrained", "--threads", "1", home=untrained_home)
+    told = json.loads(done.stdout)
+    told = told[0] if isinstance(told, list) else told
+    assert answer["engine"] == told["engine"]
+    assert answer["warnings"] == told["warnings"]
+    for mine, other in zip(answer["predictions"], told["predictions"], strict=True):
+        assert mine.pop("score") == pytest.approx(other.pop("score"), abs=1e-5)
+        assert mine == other
+    assert answer["size"] == [451, 300]
+    assert set(answer["timing_ms"]) == {"decode", "prepare", "queue", "model", "total"}
+
+
+def test_a_raw_body_is_a_picture_with_its_name_in_a_header(client):
+    answer = client.post("/api/v1/classify", content=CAT.read_bytes(), headers={"x-filename": "%E7%8C%AB.jpg"})
+    assert answer.json()["file"] == "猫.jpg"
+    assert len(answer.json()["predictions"]) == 3
+
+
+def test_the_tutorials_address_answers_alike(client):
+    assert upload(client, target="/predict").json()["predictions"] == upload(client).json()["predictions"]
+
+
+@pytest.mark.parametrize(("lang", "keys"), [("en", {"en"}), ("zh", {"zh"}), ("both", {"en", "zh"})])
+def test_the_language_chooses_the_names(client, lang, keys):
+    first = upload(client, params={"lang": lang, "top_k": 1}).json()["predictions"]
+    assert len(first) == 1
+    assert set(first[0]) == {"rank", "index", "wnid", "score"} | keys
+
+
+def test_the_crop_is_what_the_network_saw(client):
+    import base64
+
+    address = upload(client, params={"crop": 1}).json()["crop"]
+    picture = images.decode(base64.b64decode(address.removeprefix("data:image/png;base64,")))
+    assert (np.asarray(picture) == preprocess.crop(images.decode(CAT))).all()
+
+
+def test_the_same_bytes_are_answered_from_memory_and_that_is_said(client):
+    data = pictures.jpeg() + b"x" * 7
+    first, second = upload(client, data).json(), upload(client, data, params={"top_k": 5}, name="b.jpg").json()
+    assert (first["cached"], second["cached"]) == (False, True)
+    assert second["predictions"][:3] == first["predictions"]
+    assert second["file"] == "b.jpg"
+
+
+def test_small_pictures_carry_a_warning(client):
+    assert upload(client, pictures.jpeg()).json()["warnings"] == ["upscaled"]
+
+
+def test_a_batch_keeps_its_order(client):
+    good, bad = CAT.read_bytes(), b"no picture at all, not even a small one"
+    parts = [("file", (f"{number}.jpg", bad if number in (3, 9, 15) else good)) for number in range(20)]
+    answer = client.post("/api/v1/classify/batch", files=parts)  # row 49
+    assert answer.status_code == 200
+    results = answer.json()["results"]
+    assert [result["file"] for result in results] == [f"{number}.jpg" for number in range(20)]
+    assert [number for number, result in enumerate(results) if "error" in result] == [3, 9, 15]
+
+
+def test_labels_model_and_samples(client):
+    labels = client.get("/api/v1/labels").json()
+    assert len(labels) == 1000
+    assert labels[282]["wnid"] == "n02123159"
+    model = client.get("/api/v1/model").json()
+    assert model["engine"]["weights"] == "untrained"
+    assert len(model["weights"]["sha256"]) == 64
+    assert model["preprocess_id"] == preprocess.preprocess_id()
+    assert "onnxruntime" in model["versions"]
+    for sample in client.get("/api/v1/samples").json():
+        assert client.get(sample["url"]).content == (samples_dir() / sample["name"]).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "..%2Flabels.csv", "nothing.jpg", "../../../../etc/passwd"])
+def test_only_listed_samples_are_given(client, name):
+    assert client.get(f"/samples/{name}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "target", ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/", "/static/docs.js"]
+)
+def test_what_needs_no_picture_answers_with_the_security_headers(client, target):
+    answer = client.get(target)
+    assert answer.status_code == 200
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["x-request-id"]
+    assert "server" not in answer.headers
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_pages_hold_no_inline_scripts_and_name_no_other_site(client):
+    import re
+
+    for target in ("/", "/docs"):
+        text = client.get(target).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text)
+        assert not re.search(r"<style|\bstyle=|\bon[a-z]+=", text)
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
+        for address in re.findall(r'(?:src|href)="(/[^"]+)"', text):
+            assert client.get(address).status_code == 200, address
+
+
+def test_the_document_names_every_route(client):
+    document = client.get("/openapi.json").json()
+    for path in (
+        "/api/v1/classify",
+        "/api/v1/classify/batch",
+        "/api/v1/labels",
+        "/api/v1/model",
+        "/predict",
+        "/healthz",
+    ):
+        assert path in document["paths"]
+    assert "multipart/form-data" in document["paths"]["/api/v1/classify"]["post"]["requestBody"]["content"]
+
+
+def test_the_process_holds_no_torch(service):
+    for pid in service.workers():
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        assert "onnxruntime" in maps
+        assert "/torch/" not in maps
+    assert not [line for line in service.lines if "torch" in line]
+
+
+def test_the_log_names_requests_and_never_pictures(service, client):
+    identity = upload(client, name="my secret name.jpg").headers["x-request-id"]
+    time.sleep(0.2)
+    line = next(json.loads(line) for line in service.lines if identity in line)
+    assert line["status"] == 200
+    assert line["path"] == "/api/v1/classify"
+    assert line["bytes_in"] > 10_000
+    assert not [line for line in service.lines if "secret" in line]
+
+
+def test_open_inference_speaks_json(client, untrained_home, monkeypatch):
+    batch = preprocess.preprocess(images.decode(CAT))
+    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3, 224, 224], "data": batch.reshape(-1).tolist()}
+    answer = client.post("/v2/models/resnet18/infer", json={"id": "7", "inputs": [tensor]}).json()
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
+    with open_backend("onnxruntime-fp32", weights="untrained", threads=1) as engine:
+        logits = engine.run(batch)
+    assert answer["id"] == "7"
+    assert answer["outputs"][0]["shape"] == [1, 1000]
+    np.testing.assert_allclose(answer["outputs"][0]["data"], logits[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_tritonclient_can_talk_to_it(service, binary):
+    triton = pytest.importorskip("tritonclient.http")
+    with triton.InferenceServerClient(f"127.0.0.1:{service.port}") as client:
+        assert client.is_server_live()
+        assert client.is_server_ready()
+        assert client.is_model_ready("resnet18")
+        assert client.get_model_metadata("resnet18")["inputs"][0]["shape"] == [-1, 3, 224, 224]
+        batch = np.concatenate([preprocess.preprocess(images.decode(CAT))] * 11)
+        given = triton.InferInput("input", list(batch.shape), "FP32")
+        given.set_data_from_numpy(batch if binary else batch[:1], binary_data=binary) if binary else None
+        if not binary:
+            given = triton.InferInput("input", [1, 3, 224, 224], "FP32")
+            given.set_data_from_numpy(batch[:1], binary_data=False)
+        wanted = triton.InferRequestedOutput("logits", binary_data=binary)
+        logits = client.infer("resnet18", [given], outputs=[wanted]).as_numpy("logits")
+    assert logits.shape == (11 if binary else 1, 1000)
+    answer = httpx.post(service.url + "/predict", files={"file": CAT.read_bytes()}).json()["predictions"]
+    assert [best.index for best in top_k(logits[:1].astype(np.float32))[0]] == [best["index"] for best in answer]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{}", b"[]", b"null", b'{"inputs": []}', b'{"inputs": [{"name": "input"}]}', b"{" * 5000, b"\xff\xfe",
+        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [1,3,224,224], "data": [1]}]}',
+        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [1,3,224,224], "data": ["a"]}]}',
+        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [-1,3,224,224], "data": []}]}',
+        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [99999999,3,224,224], "data": []}]}',
+        b'{"inputs": [{"name": "input", "datatype": "INT8", "shape": [1,3,224,224], "data": []}]}',
+        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [true,3,224,224], "data": []}]}',
+        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": {"a": 1}, "data": []}]}',
+        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [1,3,224,224], "parameters": {"binary_data_size": "x"}}]}',
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("head", [None, "0", "5", "-1", "x", "99999999"])
+def test_bad_tensors_are_refused(client, body, head):
+    headers = {"inference-header-content-length": head} if head else {}
+    answer = client.post("/v2/models/resnet18/infer", content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "bad_request"
+
+
+def test_values_that_are_no_numbers_are_refused(client):
+    batch = np.full((1, 3, 224, 224), np.nan, np.float32)
+    head = {
+        "inputs": [
+            {
+                "name": "input",
+                "datatype": "FP32",
+                "shape": [1, 3, 224, 224],
+                "parameters": {"binary_data_size": batch.nbytes},
+            }
+        ]
+    }
+    text = json.dumps(head).encode()
+    headers = {"inference-header-content-length": str(len(text))}
+    assert client.post("/v2/models/resnet18/infer", content=text + batch.tobytes(), headers=headers).status_code == 400
+    assert client.post("/v2/models/other/infer", content=text).status_code == 404
+
+
+def test_no_site_may_ask_unless_it_is_named(service, untrained_home, tmp_path):
+    headers = {"origin": "https://example.org", "access-control-request-method": "POST"}
+    assert "access-control-allow-origin" not in httpx.options(service.url + "/api/v1/classify", headers=headers).headers
+    other = serving.start(untrained_home, tmp_path, "--weights", "untrained", "--cors-origin", "https://example.org")
+    try:
+        answer = httpx.options(other.url + "/api/v1/classify", headers=headers)
+        assert answer.headers["access-control-allow-origin"] == "https://example.org"
+        headers["origin"] = "https://elsewhere.example"
+        answer = httpx.options(other.url + "/api/v1/classify", headers=headers)
+        assert "access-control-allow-origin" not in answer.headers
+    finally:
+        other.stop()
+
+
+def test_an_open_address_is_said_to_be_one(untrained_home, tmp_path):
+    other = serving.start(untrained_home, tmp_path, "--weights", "untrained", "--host", "0.0.0.0")
+    assert other.stop() == 0
+    assert any("reverse proxy" in line for line in other.lines)
+
+
+def test_sigterm_lets_running_requests_finish_and_leaves_no_file(untrained_home, tmp_path):
+    other = serving.start(untrained_home, tmp_path / "tmp", "--weights", "untrained", "--cache", "0")
+    data = [pictures.jpeg() + bytes([number]) for number in range(30)]
+    with ThreadPoolExecutor(10) as pool, other.client() as client:
+        answers = [pool.submit(upload, client, one) for one in data]
+        while not any(answer.done() for answer in answers):
+            time.sleep(0.005)
+        others_done = time.monotonic()
+        assert other.stop() == 0
+        assert time.monotonic() - others_done < 20
+        finished = [answer.result() for answer in answers if answer.exception() is None]
+    assert finished
+    assert all(answer.status_code == 200 for answer in finished)
+    logged = [json.loads(line) for line in other.lines if line.startswith("{")]
+    assert len(logged) == len(finished)  # whatever was taken was answered
+    assert {line["status"] for line in logged} == {200}
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def healthy_requests(service) -> float:
+    text = httpx.get(service.url + "/metrics").text
+    counted = [
+        line for line in text.splitlines() if line.startswith("resnet18_http_requests_total{") and "/healthz" in line
+    ]
+    return float(counted[0].split()[-1]) if counted else 0.0
+
+
+def test_a_killed_worker_is_replaced_and_counted(untrained_home, tmp_path):
+    other = serving.start(untrained_home, tmp_path / "tmp", "--weights", "untrained", "--workers", "2")
+    try:
+        before = other.workers()
+        assert len(before) == 2
+        for _ in range(6):
+            assert httpx.get(other.url + "/healthz").status_code == 200
+        deadline = time.monotonic() + 20
+        while healthy_requests(other) < 6:  # a request is counted when its answer has left
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.kill(before[0], signal.SIGKILL)
+        killed = time.monotonic()
+        while True:
+            text = httpx.get(other.url + "/metrics").text
+            if "resnet18_worker_restarts_total 1.0" in text and "resnet18_workers 2.0" in text:
+                break
+            assert time.monotonic() - killed < 20
+            time.sleep(0.05)
+        assert before[0] not in other.workers()
+        assert len(other.workers()) == 2
+        assert healthy_requests(other) == 6  # of both workers, the dead one too
+    finally:
+        assert other.stop() == 0
+
+
+def test_workers_end_when_their_parent_is_killed(untrained_home, tmp_path):
+    other = serving.start(untrained_home, tmp_path / "tmp", "--weights", "untrained")
+    workers = other.workers()
+    other.process.kill()
+    deadline = time.monotonic() + 15
+    while any(
+        Path(f"/proc/{pid}").exists() and "Z (" not in Path(f"/proc/{pid}/status").read_text() for pid in workers
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_taken_port_is_one_line(service, untrained_home):
+    done = run_cli("serve", "--port", str(service.port), "--weights", "untrained", home=untrained_home)
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [("--backend", "nonsense"), ("--threads", "0"), ("--workers", "0"), ("--port", "70000")]
+)
+def test_wrong_options_are_one_line(untrained_home, options):
+    done = run_cli("serve", "--weights", "untrained", *options, home=untrained_home)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_without_artifacts_the_command_that_makes_them_is_named(tmp_path):
+    done = run_cli("serve", "--weights", "untrained", home=tmp_path)
+    assert done.returncode == 2
+    assert "resnet18-lab build" in done.stderr
+
+
+def test_importing_the_service_leaves_torch_out():
+    code = "import sys, resnet18_lab.service.app, resnet18_lab.service.supervisor; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_full_queue_is_503_at_once_and_the_rest_is_answered(untrained_home, tmp_path):  # row 48
+    other = serving.start(untrained_home, tmp_path, "--weights", "untrained", "--queue", "2", "--cache", "0")
+    seen = threading.Event()
+    statuses, health = [], []
+
+    def ask(number):
+        with other.client() as client:
+            for turn in range(8):
+                answer = upload(client, pictures.jpeg() + bytes([number, turn]))
+                statuses.append(answer.status_code)
+                if answer.status_code == 503:
+                    seen.set()
+                    assert answer.headers["retry-after"] == "1"
+                    assert answer.json()["error"]["code"] == "server_busy"
+
+    try:
+        with ThreadPoolExecutor(17) as pool:
+            asking = [pool.submit(ask, number) for number in range(16)]
+            while not all(one.done() for one in asking):
+                health.append(httpx.get(other.url + "/healthz").status_code)
+            for one in asking:
+                one.result()
+        assert seen.is_set()
+        assert set(statuses) == {200, 503}
+        assert set(health) == {200}
+    finally:
+        other.stop()
+
+
+def test_no_answer_waits_for_the_acknowledgement_of_the_one_before():
+    async def has_no_delay():
+        found = asyncio.get_running_loop().create_future()
+
+        def connected(_, writer):
+            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        async with await asyncio.start_server(connected, sock=bound_socket(Settings(port=0))) as server:
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            flag = await asyncio.wait_for(found, 10)
+            writer.close()
+        return flag
+
+    with ThreadPoolExecutor(1) as pool:  # a thread of its own has no running loop, whatever ran before in this process
+        assert pool.submit(asyncio.run, has_no_delay()).result(), "Nagle's algorithm is on"

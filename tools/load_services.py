@@ -1,0 +1,125 @@
+"""The two services that tools/load.py loads, each on its own cores, and what can be asked about them."""
+
+import contextlib
+import http.client
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from resnet18_lab import load_study, serving_study
+
+ROOT = Path(__file__).resolve().parent.parent
+SERVICE_CORE, CLIENT_CORE = 0, 1
+
+
+@contextlib.contextmanager
+def on_cores(*cores: int) -> Iterator[None]:
+    """Processes started in the block run on these cores only (where the system can do that)."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(cores) & before or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def tutorial_service() -> Iterator[str]:
+    """The tutorials' service on the service's core; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(ROOT / "tools" / "tutorial_service.py"), str(port)]
+    with on_cores(SERVICE_CORE):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + serving_study.PATIENCE
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                break
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise SystemExit("the tutorials' service did not start; is Flask installed?")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/predict"
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def service(*arguments: str, cores: tuple[int, ...] = (SERVICE_CORE,)) -> Iterator[serving_study.Running]:
+    """Ours on the same core, one thread a worker."""
+    with on_cores(*cores):
+        running = serving_study.start("--threads", "1", "--no-access-log", *arguments)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def predict(running: serving_study.Running) -> str:
+    """The address that both services have."""
+    return f"{running.url}/predict"
+
+
+def workers_of(running: serving_study.Running) -> list[int]:
+    """Process ids of the workers."""
+    return serving_study.workers_of(running.process)
+
+
+def resident(running: serving_study.Running) -> float:
+    """MB (10⁶ bytes) resident in all workers."""
+    return serving_study.resident(workers_of(running)) / 1e6
+
+
+def get(url: str, path: str) -> tuple[int, str]:
+    """Status and text of an address; status 0 when there is no answer."""
+    try:
+        status, content = serving_study.fetch(url, path)
+    except (OSError, http.client.HTTPException):
+        return 0, ""
+    return status, content.decode("utf-8", "replace")
+
+
+class HealthWatch:
+    """Asks /healthz again and again while the block runs; ``ms`` holds how long each answer took."""
+
+    def __init__(self, url: str) -> None:
+        self.ms: list[float] = []
+        self.failed = 0
+        self._url, self._end = url, threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self) -> None:
+        while not self._end.wait(0.1):
+            started = time.perf_counter()
+            status, _ = get(self._url, "/healthz")
+            self.ms.append((time.perf_counter() - started) * 1e3)
+            self.failed += status != 200
+
+    def __enter__(self) -> "HealthWatch":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def percentile(self, share: int) -> float:
+        """In ms."""
+        return load_study.percentile(self.ms, share)
+
+
+def restarts(url: str) -> float:
+    """Workers replaced, as /metrics tells."""
+    found = re.search(r"^resnet18_worker_restarts_total (\S+)", get(url, "/metrics")[1], re.MULTILINE)
+    return float(found.group(1)) if found else 0.0
