@@ -2,10 +2,12 @@
 PYTHON ?= python3
 LAB := $(PYTHON) -m resnet18_lab
 
-.PHONY: setup report test test-fast lab lock samples bench docs fuzz clean
+.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load chaos clean
 
 setup:      ## .venv with pinned versions
 	@$(LAB) setup
+setup-tests: ## what the tests need on top
+	@$(LAB) setup-tests
 report:     ## notebooks run and rendered to reports/
 	@$(LAB) setup && .venv/bin/resnet18-lab report $(ARGS)
 test:       ## everything: lint, types, tests, notebooks
@@ -14,15 +16,30 @@ test-fast:  ## the editing loop, under 4 minutes
 	@$(LAB) test-fast $(ARGS)
 lab:        ## JupyterLab on the notebooks
 	@$(LAB) lab $(ARGS)
+serve:      ## the web page and REST API on http://127.0.0.1:8000
+	@$(LAB) setup && .venv/bin/resnet18-lab build --only onnx-fp32 --only onnx-int8-static
+	.venv/bin/resnet18-lab serve $(ARGS)
 lock:       ## write requirements.txt and environment.yml anew
 	@$(LAB) setup && .venv/bin/python tools/lock.py
 samples:    ## make data/samples anew (see tools/make_samples.py for what it needs)
 	@$(LAB) setup && .venv/bin/python tools/make_samples.py
-bench:      ## the full benchmark, up to 45 minutes; nothing else should run
-	@$(LAB) setup && .venv/bin/resnet18-lab bench --profile full $(ARGS)
+bench:      ## the full benchmark and the pages made from it, up to 45 minutes; nothing else should run
+	@$(LAB) setup && .venv/bin/resnet18-lab build
+	.venv/bin/resnet18-lab bench --profile full --output reports/benchmark.json $(ARGS)
+	.venv/bin/python tools/make_benchmarks.py reports/benchmark.json
+	.venv/bin/python tools/make_claims.py
 docs:       ## API reference from the docstrings, in site/
 	@$(LAB) setup && .venv/bin/python tools/make_docs.py
-fuzz:       ## 20,000 damaged pictures through decode
-	@$(LAB) setup && RESNET18_LAB_FUZZ_CASES=20000 .venv/bin/python -m pytest -q tests/test_images.py -k random
+fuzz:       ## 20,000 damaged pictures through decode, and as many with broken forms through the service
+	@$(LAB) setup-tests
+	RESNET18_LAB_FUZZ_CASES=20000 .venv/bin/python -m pytest -q --timeout 7200 \
+		tests/test_images.py tests/test_service_attacks.py -k random
+load:       ## the service under load and attack, a quarter of an hour; nothing else should run
+	@$(LAB) setup-tests
+	.venv/bin/python tools/load.py $(ARGS) && .venv/bin/python tools/make_serving.py
+chaos:      ## bulk runs killed 20 times at random moments, and the memory of 2,000 pictures beside 20,000
+	@$(LAB) setup-tests
+	RESNET18_LAB_KILLS=20 RESNET18_LAB_FLAT=2000,20000 .venv/bin/python -m pytest -q --timeout 3600 \
+		tests/test_bulk_run.py -k "killed_at_random or flat"
 clean:      ## remove what can be made again (weights stay)
 	rm -rf artifacts reports .state .pytest_cache .mypy_cache .ruff_cache

@@ -3,7 +3,7 @@
 import sys
 from importlib.util import find_spec
 
-TASKS = ("setup", "test", "test-fast", "lab")
+TASKS = ("setup", "setup-tests", "test", "test-fast", "lab")
 """What ``setup_tasks`` does; imported for these alone, because the other commands must start quickly."""
 
 

@@ -10,10 +10,10 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from numpy.typing import NDArray
 from torch import nn
 
+from resnet18_lab.notebook_display import CHART
 from resnet18_lab.plots import _ACCENT, _REST, Picture, _figure, _show
 from resnet18_lab.receptive_field import field_of_centre
 
-CHART = "chart"
 _WITH = _ACCENT
 _CUT = "#b3261e"
 _SKIP = "#b85c00"

@@ -18,6 +18,7 @@ from resnet18_lab import atomicfile, hashing, paths, weights
 from resnet18_lab.catalogue import catalogue
 from resnet18_lab.environment import cpu_model
 from resnet18_lab.errors import ArtifactError, ParameterError, WeightsNotFoundError, unknown_name
+from resnet18_lab.labels import CLASS_COUNT
 from resnet18_lab.weights import WeightsFile
 
 MANIFEST = "manifest.json"
@@ -35,6 +36,8 @@ class ArtifactKind:
     recipe: dict[str, Any]
     made_with: tuple[str, ...]
     native: bool = False
+    width: int = CLASS_COUNT
+    """Numbers it gives for a picture."""
 
 
 KINDS = {
@@ -49,6 +52,13 @@ KINDS = {
         filename="resnet18-int8-static.onnx",
         recipe={"activations": "uint8, per tensor", "weights": "int8, per channel", "logits": "float32", "format": 1},
         made_with=("torch", "onnx", "onnxscript"),
+    ),
+    "onnx-embedding": ArtifactKind(
+        name="onnx-embedding",
+        filename="resnet18-embedding.onnx",
+        recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "output": "512 before fc", "format": 1},
+        made_with=("torch", "onnx", "onnxscript"),
+        width=512,
     ),
     "torchscript-traced": ArtifactKind(
         name="torchscript-traced",

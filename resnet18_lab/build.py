@@ -1,5 +1,6 @@
 """The artifact folder, filled: every format made, checked against eager, and written down."""
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +11,11 @@ from typing import Any
 import torch
 from filelock import FileLock
 
-from resnet18_lab import artifacts, calibration, compiled, export, model, parity, quantize, torchscript
+from resnet18_lab import artifacts, calibration, compiled, export, model, onnx_graphs, parity, quantize, torchscript
 from resnet18_lab.artifacts import ArtifactKind
 from resnet18_lab.atomicfile import replacing
-from resnet18_lab.backends.onnxruntime import make_session
 from resnet18_lab.backends.protocol import Batch, Logits
 from resnet18_lab.calibration import Calibration
-from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import BuildError, LabError
 from resnet18_lab.model import LoadedModel
 from resnet18_lab.parity_pictures import BATCHES
@@ -49,14 +48,20 @@ def _check(run: Callable[[Batch], Logits], loaded: LoadedModel, what: str, batch
 
 def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
     counts = export.export_onnx(loaded.module, target)
-    session = make_session(str(target), usable_cores())
-
-    def run(batch: Batch) -> Logits:
-        logits: Logits = session.run(None, {export.INPUT_NAME: batch})[0]
-        return logits
-
     as_run = quantize.optimised_operators(target)  # what this CPU's runtime makes of them
-    return {"operators": counts, "operators_as_run": as_run, "parity": _check(run, loaded, "ONNX", BATCHES)}
+    return {
+        "operators": counts,
+        "operators_as_run": as_run,
+        "parity": _check(onnx_graphs.runner(target), loaded, "ONNX", BATCHES),
+    }
+
+
+def _make_onnx_embedding(loaded: LoadedModel, target: Path) -> dict[str, Any]:
+    trunk = copy.deepcopy(loaded.module)
+    trunk.fc = torch.nn.Identity()
+    counts = export.export_onnx(trunk, target, output_name="embedding")
+    headless = LoadedModel(trunk, loaded.weights)
+    return {"operators": counts, "parity": _check(onnx_graphs.runner(target), headless, "embedding", BATCHES)}
 
 
 def _make_torchscript(loaded: LoadedModel, target: Path, *, freeze: bool) -> dict[str, Any]:
@@ -84,6 +89,7 @@ INT8 = "onnx-int8-static"
 MAKERS: dict[str, Maker] = {
     "onnx-fp32": _make_onnx_fp32,
     INT8: quantize.build_int8,
+    "onnx-embedding": _make_onnx_embedding,
     "torchscript-traced": partial(_make_torchscript, freeze=False),
     "torchscript": partial(_make_torchscript, freeze=True),
     "torch-export": _make_torch_export,

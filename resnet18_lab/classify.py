@@ -1,6 +1,6 @@
 """From logits to named answers, and from pictures to results."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from os import PathLike, fspath
@@ -36,8 +36,9 @@ class Result:
     engine: Engine | None = None
     error: ImageError | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, languages: Sequence[str] = ("en", "zh")) -> dict[str, Any]:
         """The result as every door writes it; the engine that gave an answer is named in it."""
+        dropped = {"en", "zh"} - set(languages)
         if self.error is not None:
             error = {
                 "code": self.error.code,
@@ -47,7 +48,10 @@ class Result:
             return {"file": self.file, "error": error}
         answer: dict[str, Any] = {
             "file": self.file,
-            "predictions": [asdict(prediction) for prediction in self.predictions],
+            "predictions": [
+                {name: value for name, value in asdict(prediction).items() if name not in dropped}
+                for prediction in self.predictions
+            ],
             "warnings": list(self.warnings),
         }
         if self.engine is not None:
@@ -100,24 +104,29 @@ def classify_files(
         yield from _classify_chunk(chunk, backend, k, draft_for)
 
 
-def _classify_chunk(files: list[str], backend: Backend, k: int, draft_for: int | None) -> list[Result]:
-    results: list[Result | None] = []
+def read_crops(
+    named: Sequence[tuple[str, images.Source]], draft_for: int | None = None
+) -> tuple[list[NDArray[np.uint8]], list[tuple[str, ...] | ImageError]]:
+    """Crops of the pictures that can be taken, and for each picture its warnings or its error."""
     crops: list[NDArray[np.uint8]] = []
-    noted: list[tuple[str, ...]] = []
-    for file in files:
+    noted: list[tuple[str, ...] | ImageError] = []
+    for _, source in named:
         try:
-            picture = images.decode(file, draft_for=draft_for)
+            picture = images.decode(source, draft_for=draft_for)
             crops.append(preprocess.crop(picture))
         except ImageError as error:
-            results.append(Result(file, error=error))
+            noted.append(error)
             continue
         noted.append(tuple(preprocess.warnings_for(picture.size)))
-        results.append(None)
+    return crops, noted
+
+
+def _classify_chunk(files: list[str], backend: Backend, k: int, draft_for: int | None) -> list[Result]:
+    crops, noted = read_crops([(file, file) for file in files], draft_for)
     answers: Iterator[tuple[Prediction, ...]] = iter(())
     if crops:
         answers = iter(top_k(backend.run(preprocess.normalise(np.stack(crops))), k))
-    warnings = iter(noted)
     return [
-        result if result is not None else Result(file, next(answers), next(warnings), backend.engine)
-        for file, result in zip(files, results, strict=True)
+        Result(file, error=note) if isinstance(note, ImageError) else Result(file, next(answers), note, backend.engine)
+        for file, note in zip(files, noted, strict=True)
     ]

@@ -9,11 +9,12 @@ import pandas as pd
 
 from resnet18_lab import artifacts
 from resnet18_lab.backends.registry import spec_of
-from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configuration, usable_backends
+from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configuration
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.runner import run_configurations
 from resnet18_lab.benchmark.statistics import Interval
-from resnet18_lab.benchmark.tables import NOT_AVAILABLE, intervals, shown, warnings_of
+from resnet18_lab.benchmark.suites import usable_backends
+from resnet18_lab.benchmark.tables import NOT_AVAILABLE, intervals, megabytes, shown, warnings_of
 from resnet18_lab.errors import ParameterError, unknown_name
 
 _MB = 1e6
@@ -76,9 +77,9 @@ def measured(record: Record) -> pd.DataFrame:
             "load ms": f"{_median(row, 'load') * 1e3:.0f}",
             "first call ms": f"{_median(row, 'first') * 1e3:.0f}",
             "then ms": shown(seconds[row.configuration.key()]),
-            "peak MB": _megabytes(row, "peak"),
-            "PSS MB": _megabytes(row, "pss"),
-            "imports MB": _megabytes(row, "import_peak"),
+            "peak MB": megabytes([result.get("peak") for result in row.results]),
+            "PSS MB": megabytes([result.get("pss") for result in row.results]),
+            "imports MB": megabytes([result.get("import_peak") for result in row.results]),
             "max |Δlogit| / max |logit|": _parity(row),
             "torch": "in the process" if row.results[0]["torch"] else "none",
             "note": warnings_of(row),
@@ -126,11 +127,6 @@ def _alike(name: str, best: str, timed: bool, times: Mapping[str, Interval], fig
 
 def _median(row: Row, what: str) -> float:
     return float(median(result[what] for result in row.results))
-
-
-def _megabytes(row: Row, what: str) -> str:
-    known = [result[what] for result in row.results if result.get(what) is not None]
-    return f"{median(known) / _MB:.0f}" if known else NOT_AVAILABLE
 
 
 def _entry(name: str, weights: str) -> dict[str, Any]:

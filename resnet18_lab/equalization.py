@@ -9,10 +9,10 @@ from collections.abc import Collection
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
+from resnet18_lab import onnx_graphs
 from resnet18_lab.backends.protocol import Batch
 
 _SMALLEST = 0.02
@@ -68,17 +68,12 @@ def _groups(proto: onnx.ModelProto, constants: Collection[str]) -> dict[str, str
 
 def _largest_by_channel(proto: onnx.ModelProto, batch: Batch) -> dict[str, NDArray[np.float32]]:
     """Largest magnitude of each channel over the batch, of every feature map that another layer reads."""
-    probed = onnx.ModelProto()
-    probed.CopyFrom(proto)
     before_relu = {node.input[0] for node in proto.graph.node if node.op_type == "Relu"}
     names = [node.output[0] for node in proto.graph.node if node.op_type in ("Conv", "Add", "Relu")]
     names = [name for name in names if name not in before_relu]
-    for name in names:
-        probed.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    session = ort.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
     found: dict[str, NDArray[np.float32]] = {}
-    for picture in batch:
-        for name, values in zip(names, session.run(names, {proto.graph.input[0].name: picture[None]}), strict=True):
+    for tensors in onnx_graphs.outputs(proto, names, batch):
+        for name, values in zip(names, tensors, strict=True):
             peak = np.abs(values[0]).max(axis=(1, 2))
             found[name] = np.maximum(found.get(name, peak), peak)
     return found

@@ -53,6 +53,10 @@ class ParameterError(LabError):
     """A setting outside its allowed values; the message names the nearest valid one."""
 
 
+class ServeError(LabError):
+    """A service that cannot start: the address is taken, or its workers die."""
+
+
 class ReportError(LabError):
     """A report that could not be made."""
 

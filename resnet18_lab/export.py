@@ -18,7 +18,7 @@ INPUT_NAME = "input"
 OUTPUT_NAME = "logits"
 
 
-def export_onnx(module: nn.Module, target: Path) -> dict[str, int]:
+def export_onnx(module: nn.Module, target: Path, *, output_name: str = OUTPUT_NAME) -> dict[str, int]:
     """Write one ONNX file (float32, batch axis dynamic) and return its operator counts.
 
     The exporter saves an opset it does not know as another one without a word, so the opset is read back.
@@ -33,7 +33,7 @@ def export_onnx(module: nn.Module, target: Path) -> dict[str, int]:
             external_data=False,
             dynamic_shapes=({0: "batch"},),
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
+            output_names=[output_name],
         )
     if program is None:
         raise BuildError("torch.onnx.export returned no program.")

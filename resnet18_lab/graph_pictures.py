@@ -1,37 +1,22 @@
 """A residual block of an ONNX file as a drawing, before and after ONNX Runtime's optimisation."""
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import onnx
-import onnxruntime as ort
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 from resnet18_lab.errors import ParameterError
+from resnet18_lab.notebook_display import CHART
 from resnet18_lab.plots import _ACCENT, _figure
 
-CHART = "chart"
 _FIRST, _NEXT = 1, 3
 """Convolutions before the first residual block, and before the one after it: stem, and two in the block.
 
 Counted, not looked up by name: of a network without biases the optimised graph keeps no names of layers.
 """
 _FLOAT, _INTEGER, _CONVERSION = "#dcebf2", "#d5ecd8", "#f1e3cf"
-
-
-def optimised(path: Path) -> onnx.ModelProto:
-    """The graph that ONNX Runtime really runs on this CPU."""
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "optimised.onnx"
-        options = ort.SessionOptions()
-        options.optimized_model_filepath = str(target)
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return onnx.load(target)
 
 
 def block_nodes(proto: onnx.ModelProto) -> list[onnx.NodeProto]:

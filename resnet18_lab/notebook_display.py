@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 PHOTOGRAPH = "photograph"
 """A figure with this label holds photographs."""
+CHART = "chart"
 _DPI = {"jpeg": 56, "png": 90}
 _JPEG_QUALITY = 60
 

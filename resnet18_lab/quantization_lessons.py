@@ -2,9 +2,9 @@
 
 import json
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from resnet18_lab import artifacts, evaluate, images, metrics, paths, preprocess
 from resnet18_lab import quantization_rivals as rivals
 from resnet18_lab.backends.protocol import Logits
 from resnet18_lab.backends.registry import open_backend
+from resnet18_lab.benchmark.configuration import Effort
+from resnet18_lab.benchmark.loops import sample
 from resnet18_lab.benchmark.runner import run
 from resnet18_lab.benchmark.tables import intervals, shown
 from resnet18_lab.errors import BackendError, ParameterError
@@ -129,16 +131,10 @@ def milliseconds_here(rival: Rival, crop: Crop, calls: int = 20) -> float:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        samples = [_seconds(lambda: rival.run(crop[None])) for _ in range(_WARMUP + calls)]
+        samples = sample(lambda: rival.run(crop[None]), Effort(1, _WARMUP, 0.0, 0.0, calls, calls, inf))["samples"]
     finally:
         torch.set_num_threads(threads)
-    return float(np.median(samples[_WARMUP:])) * 1e3
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
+    return float(np.median(samples)) * 1e3
 
 
 def kept_record(name: str) -> dict[str, Any]:

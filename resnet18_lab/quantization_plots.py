@@ -8,14 +8,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from resnet18_lab import labels
-from resnet18_lab.plots import _ACCENT, _REST, _figure
+from resnet18_lab.notebook_display import CHART
+from resnet18_lab.plots import _ACCENT, _REST, COLOURS, _figure
 
 if TYPE_CHECKING:
     from resnet18_lab.quantization_lessons import Flip
 
-CHART = "chart"
-_RIGHT = "#1b7f3b"
-_WRONG = "#b3261e"
+_WRONG = COLOURS["wrong"]
 
 
 def histograms(tensors: Mapping[str, NDArray[np.float32]], weights: str) -> Figure:
@@ -106,7 +105,7 @@ def flips(found: "Sequence[Flip]", weights: str, most: int = 12) -> Figure:
             f"{name}: {labels.by_index(index).en}{' (right)' if good else ''}"
             for name, index, good in (("float", flip.exact, flip.exact_right), ("INT8", flip.made, flip.made_right))
         ]
-        axes.set_title("\n".join(words), fontsize=9, color=_RIGHT if flip.made_right else _WRONG)
+        axes.set_title("\n".join(words), fontsize=9, color=COLOURS["right"] if flip.made_right else _WRONG)
     for axes in figure.axes:
         axes.set_axis_off()
     return figure

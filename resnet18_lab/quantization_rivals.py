@@ -17,8 +17,7 @@ import onnx
 import rich
 import torch
 
-from resnet18_lab import export, preprocess, quantize
-from resnet18_lab.backends.onnxruntime import make_session
+from resnet18_lab import export, onnx_graphs, preprocess, quantize, torchscript
 from resnet18_lab.backends.protocol import Logits
 from resnet18_lab.errors import BackendError
 from resnet18_lab.model import LoadedModel
@@ -94,8 +93,7 @@ def nncf_static(source: Path, target: Path, fit: Crop) -> Rival:
 def torch_dynamic(loaded: LoadedModel) -> Rival:
     """``torch.ao.quantization.quantize_dynamic``, as tutorials call it: only ``fc`` becomes INT8."""
     started = time.perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         made = torch.ao.quantization.quantize_dynamic(loaded.module, {torch.nn.Linear}, dtype=torch.qint8)
     quantized = sum("quantized" in type(module).__module__ for module in made.modules() if not list(module.children()))
     floats = sum(isinstance(module, torch.nn.Conv2d) for module in made.modules())
@@ -121,8 +119,7 @@ def torchao_pt2e(loaded: LoadedModel, fit: Crop) -> Rival:
 
     started = time.perf_counter()
     example = (torch.from_numpy(preprocess.normalise(fit[:1])),)
-    with _quiet(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _quiet():
         program = torch.export.export(loaded.module, example, strict=True).module()
         made: Any = x86.X86InductorQuantizer()
         quantizer = made.set_global(x86.get_default_x86_inductor_quantization_config())
@@ -147,10 +144,8 @@ def torchao_pt2e(loaded: LoadedModel, fit: Crop) -> Rival:
 def torch_optimized(loaded: LoadedModel) -> Rival:
     """TorchScript after ``optimize_for_inference``, float32; in memory alone, for it cannot be saved reliably."""
     started = time.perf_counter()
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")
-        traced = torch.jit.trace(loaded.module, torch.zeros(1, 3, 224, 224))
-        made = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
+    with torchscript.deprecation_known():
+        made = torch.jit.optimize_for_inference(torchscript.traced(loaded.module, freeze=True))
     return Rival(None, {}, _calling(made, chunk=1), time.perf_counter() - started)
 
 
@@ -199,11 +194,10 @@ def _reader(fit: Crop) -> Any:  # noqa: ANN401 - a class of onnxruntime, importe
 
 def of_file(path: Path, seconds: float) -> Rival:
     """An ONNX file that is there already, run by ONNX Runtime with one thread."""
-    session = make_session(str(path), 1, spinning=False)
+    session = onnx_graphs.runner(path, 1)
 
     def run(crops: Crop) -> Logits:
-        name = session.get_inputs()[0].name
-        return np.concatenate([session.run(None, {name: preprocess.normalise(crop)})[0] for crop in crops])
+        return np.concatenate([session(preprocess.normalise(crop)) for crop in crops])
 
     counts = quantize.optimised_operators(path)
     kept = {name: count for name, count in counts.items() if name in _OF_INTEREST}

@@ -6,11 +6,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
-from onnx import helper
 
-from resnet18_lab import metrics, preprocess, quantize, reconstruction, rounding
+from resnet18_lab import metrics, onnx_graphs, preprocess, quantize, reconstruction, rounding
 from resnet18_lab.backends.protocol import Batch, Logits
 from resnet18_lab.classify import softmax
 from resnet18_lab.equalization import equalized
@@ -61,9 +59,7 @@ def int8_logits(proto: onnx.ModelProto, fit: Crop, unseen: Crop, method: Method,
 
 def run_graph(proto: onnx.ModelProto, crops: Crop) -> Logits:
     """Logits of a graph for crops, one at a time."""
-    session = ort.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    name = proto.graph.input[0].name
-    return np.concatenate([session.run(None, {name: preprocess.normalise(crop)})[0] for crop in crops])
+    return _whole(proto, [proto.graph.output[0].name], preprocess.normalise(crops))[0]
 
 
 def divergence(expected: Logits, got: Logits) -> float:
@@ -117,8 +113,8 @@ def layer_noise(proto: onnx.ModelProto, integers: Integers, batch: Batch) -> dic
         if node.op_type in ("Conv", "Gemm"):
             output = after.get(node.output[0], node.output[0])
             names[node.input[1].removesuffix(".weight")] = output
-    exact = _outputs(proto, list(names.values()), batch)
-    made = _outputs(
+    exact = _whole(proto, list(names.values()), batch)
+    made = _whole(
         quantized, [f"{name}_dequantized" if name in integers.ranges else name for name in names.values()], batch
     )
     return {
@@ -134,21 +130,14 @@ def sensitivity(proto: onnx.ModelProto, integers: Integers, batch: Batch, expect
         if node.op_type in ("Conv", "Gemm"):
             name = node.input[1]
             alone = Integers({}, {name: integers.constants[name]})
-            (logits,) = _outputs(quantize.with_integers(proto, alone), [proto.graph.output[0].name], batch)
+            (logits,) = _whole(quantize.with_integers(proto, alone), [proto.graph.output[0].name], batch)
             found[name.removesuffix(".weight")] = divergence(expected, logits)
     return found
 
 
-def _outputs(proto: onnx.ModelProto, names: list[str], batch: Batch) -> list[NDArray[np.float32]]:
-    probed = onnx.ModelProto()
-    probed.CopyFrom(proto)
-    known = {value.name for value in proto.graph.output}
-    for name in names:
-        if name not in known:
-            probed.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    session = ort.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
-    parts = [session.run(names, {proto.graph.input[0].name: picture[None]}) for picture in batch]
-    return [np.concatenate(tensors) for tensors in zip(*parts, strict=True)]
+def _whole(proto: onnx.ModelProto, names: list[str], batch: Batch) -> list[NDArray[np.float32]]:
+    """The tensors of those names for all pictures together."""
+    return [np.concatenate(parts) for parts in zip(*onnx_graphs.outputs(proto, names, batch), strict=True)]
 
 
 def study(

@@ -13,16 +13,13 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from resnet18_lab import calibration, environment, export, metrics, parity, preprocess, reconstruction
-from resnet18_lab.backends.onnxruntime import make_session
+from resnet18_lab import calibration, environment, export, metrics, onnx_graphs, parity, preprocess, reconstruction
 from resnet18_lab.backends.protocol import Batch, Logits
 from resnet18_lab.calibration import Calibration
-from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import BuildError
 from resnet18_lab.model import LoadedModel
 from resnet18_lab.reconstruction import Integers, Method
@@ -63,7 +60,7 @@ def build_int8(
     }
     if wrong:
         raise BuildError(f"ONNX Runtime's optimised INT8 graph holds {wrong} where {EXPECTED_OPERATORS} is expected.")
-    run = runner(target)
+    run = onnx_graphs.runner(target)
     agreement = _agreement(run, loaded, batch)
     if agreement["mean_cosine"] < LOWEST_COSINE:
         raise BuildError(
@@ -190,25 +187,7 @@ class _Parts:
 
 def optimised_operators(path: Path) -> dict[str, int]:
     """How many nodes of each operator ONNX Runtime's optimised graph of the file has on this CPU."""
-    with tempfile.TemporaryDirectory() as folder:
-        optimised = Path(folder) / "optimised.onnx"
-        options = ort.SessionOptions()
-        options.optimized_model_filepath = str(optimised)
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3  # errors only: it warns that the optimised file fits this CPU alone
-        ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        return export.operator_counts(onnx.load(optimised))
-
-
-def runner(path: Path) -> Callable[[Batch], Logits]:
-    """A function from a batch to the file's logits, run by ONNX Runtime on all usable cores."""
-    session = make_session(str(path), usable_cores(), spinning=False)
-
-    def run(batch: Batch) -> Logits:
-        logits: Logits = session.run(None, {export.INPUT_NAME: batch})[0]
-        return logits
-
-    return run
+    return export.operator_counts(onnx_graphs.optimised(path))
 
 
 def _agreement(run: Callable[[Batch], Logits], loaded: LoadedModel, batch: Batch) -> dict[str, float]:

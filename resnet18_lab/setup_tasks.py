@@ -15,7 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / ".resnet18-lab-setup"
+TEST_STAMP = VENV / ".resnet18-lab-test-setup"
 REQUIREMENTS = ROOT / "requirements.txt"
+TEST_REQUIREMENTS = ROOT / "requirements-test.txt"
+"""What the tests need on top: a cluster, a browser's driver, other people's clients and servers."""
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"  # the small CPU builds for Linux live only there
 TORCH_PACKAGES = ("torch", "torchvision")
 MINIMUM_PYTHON = (3, 11)
@@ -35,12 +38,20 @@ def _wanted_stamp() -> str:
     return hashlib.sha256(b"\0".join([*parts, str(ROOT).encode()])).hexdigest()
 
 
-def is_up_to_date() -> bool:
-    """True when ``.venv`` was made from today's requirements for this folder."""
+def _wanted_test_stamp() -> str:
+    return hashlib.sha256(_wanted_stamp().encode() + TEST_REQUIREMENTS.read_bytes()).hexdigest()
+
+
+def _says(stamp: Path, wanted: str) -> bool:
     try:
-        return STAMP.read_text(encoding="ascii") == _wanted_stamp() and environment_python().exists()
+        return stamp.read_text(encoding="ascii") == wanted and environment_python().exists()
     except OSError:
         return False
+
+
+def is_up_to_date() -> bool:
+    """True when ``.venv`` was made from today's requirements for this folder."""
+    return _says(STAMP, _wanted_stamp())
 
 
 def _pip(*arguments: str) -> None:
@@ -105,6 +116,15 @@ def setup() -> None:
     _say("ready")
 
 
+def setup_tests() -> None:
+    """``setup``, and on top what only the tests need."""
+    setup()
+    if not _says(TEST_STAMP, _wanted_test_stamp()):
+        _say("installing what only the tests need")
+        _pip("install", "--quiet", "--requirement", str(TEST_REQUIREMENTS))
+        TEST_STAMP.write_text(_wanted_test_stamp(), encoding="ascii")
+
+
 def _say(text: str) -> None:
     print(f"setup: {text}", file=sys.stderr, flush=True)  # noqa: T201 - nothing else is installed yet
 
@@ -120,10 +140,12 @@ def _setup_only(_: list[str]) -> int:
 
 
 def _test(arguments: list[str]) -> int:
+    setup_tests()
     return _in_environment(str(ROOT / "tools" / "run_tests.py"), *arguments)
 
 
 def _test_fast(arguments: list[str]) -> int:
+    setup_tests()
     return _in_environment(str(ROOT / "tools" / "run_tests.py"), "--fast", *arguments)
 
 
@@ -131,7 +153,12 @@ def _lab(arguments: list[str]) -> int:
     return _in_environment("-m", "jupyter", "lab", "--notebook-dir", str(ROOT / "notebooks"), *arguments)
 
 
-TASKS = {"setup": _setup_only, "test": _test, "test-fast": _test_fast, "lab": _lab}
+def _setup_tests_only(_: list[str]) -> int:
+    setup_tests()
+    return 0
+
+
+TASKS = {"setup": _setup_only, "setup-tests": _setup_tests_only, "test": _test, "test-fast": _test_fast, "lab": _lab}
 
 
 def run(task: str, arguments: list[str]) -> int:

@@ -22,14 +22,18 @@ def deprecation_known() -> Iterator[None]:
         yield
 
 
-def trace(module: nn.Module, target: Path, *, freeze: bool) -> None:
-    """Write the module traced on one picture; ``freeze`` folds batch norms and makes weights constants."""
+def traced(module: nn.Module, *, freeze: bool) -> torch.jit.ScriptModule:
+    """The module traced on one picture; ``freeze`` folds batch norms and makes weights constants."""
     with deprecation_known(), torch.inference_mode():
-        traced = torch.jit.trace(module, torch.zeros(1, 3, 224, 224))
-        if freeze:
-            traced = torch.jit.freeze(traced)
-        content = io.BytesIO()  # on a full disk torch's own file writer ends the whole process
-        torch.jit.save(traced, content)
+        program = torch.jit.trace(module, torch.zeros(1, 3, 224, 224))
+        return torch.jit.freeze(program) if freeze else program
+
+
+def trace(module: nn.Module, target: Path, *, freeze: bool) -> None:
+    """Write the traced module."""
+    content = io.BytesIO()  # on a full disk torch's own file writer ends the whole process
+    with deprecation_known():
+        torch.jit.save(traced(module, freeze=freeze), content)
     target.write_bytes(content.getbuffer())
 
 

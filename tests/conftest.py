@@ -1,11 +1,15 @@
 """What the tests share: places, trained weights where there are any, and one home with built artifacts."""
 
+import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from page_driver import browser, page, service  # noqa: F401 - fixtures
 
 from resnet18_lab import paths, weights
 from resnet18_lab.build import build
@@ -14,6 +18,15 @@ from resnet18_lab.weights import WeightsFile
 
 ROOT = Path(__file__).resolve().parent.parent
 CLASSROOM = ROOT.parent / "shared"
+
+
+def tool(name: str) -> ModuleType:
+    """The script ``tools/NAME.py`` as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def weights_or_skip(name: str) -> WeightsFile:
@@ -73,9 +86,13 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 
 def run_cli(
-    *arguments: str | Path, home: Path | None = None, env: dict[str, str] | None = None, **options: object
+    *arguments: str | Path,
+    home: Path | None = None,
+    env: dict[str, str] | None = None,
+    prefix: Sequence[str] = (),
+    **options: object,
 ) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own, as a user runs it."""
+    """The command line in a process of its own, as a user runs it; ``prefix`` is a command that starts it."""
     environment = {**os.environ, **(env or {})}
     if home is not None:
         environment["RESNET18_LAB_HOME"] = str(home)
@@ -87,7 +104,7 @@ def run_cli(
         **options,
     }
     return subprocess.run(
-        [sys.executable, "-m", "resnet18_lab", *map(str, arguments)], env=environment, check=False, **settings
+        [*prefix, sys.executable, "-m", "resnet18_lab", *map(str, arguments)], env=environment, check=False, **settings
     )
 
 

@@ -3,7 +3,7 @@
 import onnx
 import pytest
 
-from resnet18_lab import artifacts, conversion_study, graph_pictures
+from resnet18_lab import artifacts, conversion_study, graph_pictures, onnx_graphs
 from resnet18_lab.benchmark import record as records
 from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configuration, Effort
 from resnet18_lab.benchmark.record import Row
@@ -80,7 +80,7 @@ def test_engines_measured_in_their_own_processes_agree_with_eager_and_tell_wheth
 
 def test_the_block_drawn_is_the_first_residual_block_and_optimising_makes_it_shorter(home):
     path = artifacts.load(artifacts.KINDS["onnx-fp32"], "untrained").path
-    graphs = {"the file": onnx.load(path), "as it runs": graph_pictures.optimised(path)}
+    graphs = {"the file": onnx.load(path), "as it runs": onnx_graphs.optimised(path)}
     file, runs = (graph_pictures.block_nodes(graph) for graph in graphs.values())
     assert [node.op_type for node in file] == ["Conv", "Relu", "Conv", "Add", "Relu"]
     assert len([node for node in runs if node.op_type == "Conv"]) == 2

@@ -12,11 +12,11 @@ from resnet18_lab import paths
 PACKAGE = Path(paths.__file__).parent
 FLOORS = {
     0: ["images", "image_formats", "image_errors", "preprocess", "labels", "weights", "catalogue", "transfer", "fetch", "artifacts", "paths", "errors", "atomicfile",
-        "hashing", "cores", "samples", "environment", "provide"],
-    1: ["metrics", "parity_pictures", "tuned", "backends", "classify"],
-    2: ["model", "torchscript", "compiled", "calibration", "rounding", "reconstruction", "quantize", "export", "build", "parity", "introspection", "torch_backends", "_torchvision"],
-    3: ["architecture", "architecture_plots", "stage_times", "equalization", "quantization_study", "quantization_rivals", "quantization_plots", "quantization_lessons", "conversion_study", "graph_pictures", "receptive_field", "skip_study", "folding", "benchmark", "doctor", "evaluate", "mistakes", "plots", "notebook_display"],
-    4: ["cli", "report", "__main__", "setup_tasks"],
+        "hashing", "cores", "samples", "environment", "provide", "text_safety"],
+    1: ["metrics", "parity_pictures", "tuned", "backends", "classify", "bulk"],
+    2: ["model", "torchscript", "compiled", "onnx_graphs", "calibration", "rounding", "reconstruction", "quantize", "export", "build", "parity", "introspection", "torch_backends", "_torchvision"],
+    3: ["architecture", "architecture_plots", "stage_times", "equalization", "quantization_study", "quantization_rivals", "quantization_plots", "quantization_lessons", "conversion_study", "graph_pictures", "receptive_field", "skip_study", "folding", "preprocessing_study", "preprocessing_plots", "uint8_input", "bulk_lessons", "claims", "benchmark", "doctor", "evaluate", "mistakes", "plots", "notebook_display", "serving_study", "load_study", "serving_plots"],
+    4: ["cli", "report", "service", "__main__", "setup_tasks"],
 }  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 TORCH = {"torch", "torchvision", "onnxscript", "torchao"}

@@ -2,39 +2,45 @@
 
 import csv
 import hashlib
-import importlib.util
 import re
 import subprocess
 import tomllib
 
 import pytest
-from conftest import ROOT, samples_dir
+from conftest import ROOT, samples_dir, tool
 from PIL import Image
 
 from resnet18_lab import images, samples
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
-
-def load_lock():
-    spec = importlib.util.spec_from_file_location("lock", ROOT / "tools" / "lock.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+BOTH = ("requirements.txt", "requirements-test.txt")
 
 
-def test_requirements_hold_pinned_versions_and_nothing_else():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+def pins(*names):
+    lines = [line for name in names for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if not line.startswith("#")]
+
+
+def test_what_only_tests_need_is_not_in_the_everyday_environment():
+    everyday, beyond = ({line.split("==")[0] for line in pins(name)} for name in BOTH)
+    assert not everyday & beyond
+    assert {"ray", "playwright", "flask", "schemathesis", "tritonclient"} <= beyond
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_requirements_hold_pinned_versions_and_nothing_else(name):
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     assert lines[0].startswith("# Generated")
     for line in lines[1:]:
         assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.!]*", line), line
 
 
 def test_every_direct_requirement_is_pinned():
-    pinned = {line.split("==")[0] for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()[1:]}
+    pinned = {line.split("==")[0] for line in pins(*BOTH)}
     project = PYPROJECT["project"]
     direct = list(project["dependencies"])
-    for extra in load_lock().EXTRAS:
+    for extra in (*tool("lock").EXTRAS, *tool("lock").TEST_EXTRAS):
         direct += project["optional-dependencies"][extra]
     for requirement in direct:
         name = re.match(r"[A-Za-z0-9_.-]+", requirement).group().lower().replace("_", "-")
@@ -42,7 +48,7 @@ def test_every_direct_requirement_is_pinned():
 
 
 def test_environment_yml_is_what_the_lock_tool_writes():
-    assert (ROOT / "environment.yml").read_text(encoding="utf-8") == load_lock().conda_environment()
+    assert (ROOT / "environment.yml").read_text(encoding="utf-8") == tool("lock").conda_environment()
 
 
 def test_environment_yml_names_cpu_torch():

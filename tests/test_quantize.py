@@ -12,7 +12,20 @@ import torch
 from conftest import run_cli, samples_dir, weights_or_skip
 from onnx import numpy_helper
 
-from resnet18_lab import artifacts, calibration, environment, evaluate, metrics, model, quantize, rounding
+from resnet18_lab import (
+    artifacts,
+    calibration,
+    environment,
+    evaluate,
+    images,
+    metrics,
+    model,
+    preprocess,
+    quantize,
+    rounding,
+    samples,
+    uint8_input,
+)  # fmt: skip
 from resnet18_lab.backends.registry import default_name, open_backend
 from resnet18_lab.build import build
 from resnet18_lab.errors import BuildError, ParameterError
@@ -175,6 +188,15 @@ def test_a_file_that_answers_otherwise_is_not_kept(two_pictures, tmp_path, monke
         quantize.build_int8(
             model.load("untrained"), tmp_path / "x.onnx", pictures=calibration.from_folder(two_pictures)
         )
+
+
+def test_pixels_through_a_table_of_codes_give_bit_identical_logits(small_home, small_file, monkeypatch):
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(small_home))
+    network = uint8_input.Uint8Network(small_file)
+    crops = np.stack([preprocess.crop(images.decode(sample.path)) for sample in samples.load()])
+    with open_backend("onnxruntime-int8", weights="untrained", threads=1) as engine:
+        expected = engine.run(preprocess.normalise(crops))
+    np.testing.assert_array_equal(network.run(network.codes(crops)), expected)
 
 
 def test_int8_is_the_default_once_built_and_runs_without_torch(small_home, monkeypatch):

@@ -56,6 +56,19 @@ def test_the_environment_is_out_of_date_when_requirements_change(tmp_path, monke
     assert not setup_tasks.is_up_to_date()
 
 
+def test_tests_install_what_only_they_need_and_once(tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.touch()
+    monkeypatch.setattr(setup_tasks, "environment_python", lambda: python)
+    monkeypatch.setattr(setup_tasks, "TEST_STAMP", tmp_path / "stamp")
+    monkeypatch.setattr(setup_tasks, "setup", lambda: None)
+    installed = []
+    monkeypatch.setattr(setup_tasks, "_pip", lambda *arguments: installed.append(arguments[-1]))
+    setup_tasks.setup_tests()
+    setup_tasks.setup_tests()
+    assert installed == [str(setup_tasks.TEST_REQUIREMENTS)]
+
+
 def test_a_failing_step_is_one_line_and_exit_2(monkeypatch, capfd):
     def refuse():
         raise setup_tasks.SetupError("no room")

@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 from resnet18_lab import weights
+from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import LabError
 
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM_COVERAGE = 90
+MOST_AT_ONCE = 4
+"""Files of tests at the same time; each may hold a torch of its own in memory."""
 
 
 def main() -> int:
@@ -28,7 +31,9 @@ def main() -> int:
         print(f"no trained weights, tests that need them are skipped: {error}", flush=True)
     if not trained:
         environment["RESNET18_LAB_WEIGHTS"] = "untrained"
-    command = [sys.executable, "-m", "pytest"]
+    # by file, in their order: a file's tests share what they built, and the long files do not come last
+    side_by_side = ["-n", str(min(MOST_AT_ONCE, usable_cores())), "--dist", "loadfile", "--no-loadscope-reorder"]
+    command = [sys.executable, "-m", "pytest", *side_by_side]
     if fast:
         command += ["-m", "not slow"]
     else:

@@ -11,6 +11,7 @@ from resnet18_lab import artifacts, hashing
 from resnet18_lab.artifacts import Artifact
 from resnet18_lab.backends.protocol import Batch, Closing, Engine, Logits, check_shapes
 from resnet18_lab.errors import ArtifactError
+from resnet18_lab.labels import CLASS_COUNT
 
 if TYPE_CHECKING:
     from resnet18_lab.backends.registry import BackendSpec
@@ -44,7 +45,8 @@ class OnnxRuntimeBackend(Closing):
                 f"({type(error).__name__}); run `resnet18-lab build --force`."
             ) from error
         taken, given = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        check_shapes(artifact.path, taken.shape, given.shape)
+        width = artifacts.KINDS[spec.artifact].width if spec.artifact else CLASS_COUNT
+        check_shapes(artifact.path, taken.shape, given.shape, width)
         self._input = taken.name
         self.name = spec.name
         self.precision = spec.precision

@@ -41,9 +41,9 @@ class OpenVinoBackend(Closing):
             raise ArtifactError(
                 f"{artifact.path} cannot be loaded by OpenVINO; run `resnet18-lab build --force`."
             ) from error
-        check_shapes(artifact.path, *(_axes(port) for port in (self._compiled.input(0), self._compiled.output(0))))
+        check_shapes(artifact.path, _axes(self._compiled.input(0)), _axes(self._compiled.output(0)))
         found = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        if found not in (wanted, {"f32": "float", "bf16": "bfloat16"}[wanted]):
+        if found != wanted:
             raise BackendError(f"{spec.name} would compute in {found} on this CPU; take another engine.")
         self._request = self._compiled.create_infer_request()
         self.name, self.precision = spec.name, spec.precision

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.errors import ArtifactError
+from resnet18_lab.labels import CLASS_COUNT
 
 Batch = NDArray[np.float32]
 Logits = NDArray[np.float32]
@@ -57,14 +58,14 @@ class Backend(Protocol):
     ) -> None: ...
 
 
-def check_shapes(path: Path, taken: Sequence[object], given: Sequence[object]) -> None:
-    """ArtifactError for a graph that does not turn N×3×224×224 into N×1000; axes that are no numbers fit anything."""
-    for shape, expected in ((taken, (3, 224, 224)), (given, (1000,))):
+def check_shapes(path: Path, taken: Sequence[object], given: Sequence[object], width: int = CLASS_COUNT) -> None:
+    """ArtifactError for a graph that does not turn N×3×224×224 into N×width; axes that are no numbers fit anything."""
+    for shape, expected in ((taken, (3, 224, 224)), (given, (width,))):
         known = [axis if isinstance(axis, int) else size for axis, size in zip(shape[1:], expected, strict=False)]
         if len(shape) != len(expected) + 1 or tuple(known) != expected:
             raise ArtifactError(
                 f"{path} is another network: it turns {_shown(taken)} into {_shown(given)}, not N×3×224×224 into "
-                "N×1000; run `resnet18-lab build --force`."
+                f"N×{width}; run `resnet18-lab build --force`."
             )
 
 

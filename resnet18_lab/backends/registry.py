@@ -12,6 +12,7 @@ from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import ArtifactError, BackendError, ParameterError, WeightsError, unknown_name
 
 MAX_THREADS = 256
+_FP32_FILE, _INT8_FILE = "onnx-fp32", "onnx-int8-static"
 Opener = Callable[["BackendSpec", str, int, bool], Backend]
 
 
@@ -33,32 +34,27 @@ class BackendSpec:
 
 # The default is the first whose artifact exists, so the recommended engines come first, each group fastest first.
 SPECS = (
-    BackendSpec(
-        name="onnxruntime-int8",
-        precision="int8",
-        module="resnet18_lab.backends.onnxruntime",
-        artifact="onnx-int8-static",
-        needs=("onnxruntime",),
-        extra=None,
-    ),
-    BackendSpec(
-        name="onnxruntime-fp32",
-        precision="fp32",
-        module="resnet18_lab.backends.onnxruntime",
-        artifact="onnx-fp32",
-        needs=("onnxruntime",),
-        extra=None,
+    *(
+        BackendSpec(
+            name=f"onnxruntime-{precision}",
+            precision=precision,
+            module="resnet18_lab.backends.onnxruntime",
+            artifact=artifact,
+            needs=("onnxruntime",),
+            extra=None,
+        )
+        for precision, artifact in (("int8", _INT8_FILE), ("fp32", _FP32_FILE))
     ),
     *(
         BackendSpec(
             name=f"openvino-{precision}",
             precision=precision,
             module="resnet18_lab.backends.openvino",
-            artifact="onnx-int8-static" if precision == "int8" else "onnx-fp32",
+            artifact=artifact,
             needs=("openvino",),
             extra="openvino",
         )
-        for precision in ("int8", "bf16", "fp32")
+        for precision, artifact in (("int8", _INT8_FILE), ("bf16", _FP32_FILE), ("fp32", _FP32_FILE))
     ),
     *(
         BackendSpec(
@@ -142,6 +138,28 @@ def open_backend(
         raise ParameterError(f"threads={count} is not allowed; give 1 to {MAX_THREADS}.")
     opener = cast(Opener, importlib.import_module(spec.module).open_backend)
     return opener(spec, weights, count, spinning)
+
+
+EMBEDDING = BackendSpec(
+    name="onnxruntime-embedding",
+    precision="fp32",
+    module="resnet18_lab.backends.onnxruntime",
+    artifact="onnx-embedding",
+    needs=("onnxruntime",),
+    extra=None,
+)
+"""Not one of SPECS: its runs return features, float32 N×512, where engines return logits."""
+
+
+def open_embedding(*, weights: str = "auto", threads: int = 1) -> Backend:
+    """The network without its last layer: ``run`` returns the features, float32 N×512.
+
+    Raises ArtifactError, WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
+    """
+    if not 1 <= threads <= MAX_THREADS:
+        raise ParameterError(f"threads={threads} is not allowed; give 1 to {MAX_THREADS}.")
+    opener = cast(Opener, importlib.import_module(EMBEDDING.module).open_backend)
+    return opener(EMBEDDING, weights, threads, False)
 
 
 def default_threads(name: str, weights: str = "auto") -> int:

@@ -56,13 +56,14 @@ def evaluate(
         sys.stdout.write(json.dumps({**content, "engines": [row.as_json() for row in found]}, indent=1) + "\n")
     else:
         _print(found)
-    _warn_of_calibration(evaluation.calibrated_on(pictures, weights), [row.engine.precision for row in found])
+    if any(row.engine.precision == "int8" for row in found):
+        _warn_of_calibration(evaluation.calibrated_on(pictures, weights))
     if unreadable:
         note(f"{unreadable} of {len(pictures)} pictures could not be read and are left out")
 
 
-def _warn_of_calibration(seen: list[Path], precisions: list[str]) -> None:
-    if seen and "int8" in precisions:
+def _warn_of_calibration(seen: list[Path]) -> None:
+    if seen:
         note(f"{len(seen)} of the pictures were used to calibrate INT8 ({seen[0].name}, ...): its row flatters")
 
 

@@ -12,3 +12,9 @@ def note(message: str) -> None:
     """Progress and remarks on stderr."""
     sys.stderr.write(f"{message}\n")
     sys.stderr.flush()
+
+
+def warn_untrained(weights: str) -> None:
+    """Say so when answers come from weights that were never trained."""
+    if weights == "untrained":
+        note("UNTRAINED weights: the answers below mean nothing; they show shapes and speed only")

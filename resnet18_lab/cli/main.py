@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from resnet18_lab import __version__
-from resnet18_lab.cli import accuracy, artifacts, bench, checkup, inspect, names, pictures, reports, weights
+from resnet18_lab.cli import (
+    accuracy,
+    artifacts,
+    bench,
+    bulk_files,
+    checkup,
+    inspect,
+    names,
+    pictures,
+    reports,
+    serving,
+    weights,
+)
 from resnet18_lab.cli.console import complain
 from resnet18_lab.errors import LabError
 
@@ -45,6 +57,9 @@ def _options(
 
 
 app.command(name="classify", epilog=pictures.EXAMPLES)(pictures.classify)
+app.command(name="merge", epilog=bulk_files.MERGE_EXAMPLES)(bulk_files.merge)
+app.command(name="embed", epilog=bulk_files.EMBED_EXAMPLES)(bulk_files.embed)
+app.command(name="similar", epilog=bulk_files.SIMILAR_EXAMPLES)(bulk_files.similar)
 app.command(name="build", epilog=artifacts.EXAMPLES)(artifacts.build)
 app.command(name="bench", epilog=bench.EXAMPLES)(bench.bench)
 app.command(name="evaluate", epilog=accuracy.EXAMPLES)(accuracy.evaluate)
@@ -52,6 +67,7 @@ app.command(name="doctor", epilog=checkup.EXAMPLES)(checkup.doctor)
 app.command(name="inspect", epilog=inspect.EXAMPLES)(inspect.inspect)
 app.command(name="labels", epilog=names.EXAMPLES)(names.labels)
 app.command(name="report", epilog=reports.EXAMPLES)(reports.report)
+app.command(name="serve", epilog=serving.EXAMPLES)(serving.serve)
 app.add_typer(weights.app, name="weights")
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 
 from resnet18_lab.classify import Result
 from resnet18_lab.errors import ImageError
+from resnet18_lab.text_safety import printable, spreadsheet_safe
 
 Languages = tuple[str, ...]
 
 _BAR_WIDTH = 20
 _WIDE, _NARROW = 110, 70  # columns: from the first on a long bar, under the second none
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def bar(score: float, width: int = _BAR_WIDTH) -> str:
@@ -21,17 +21,6 @@ def bar(score: float, width: int = _BAR_WIDTH) -> str:
     eighths = round(score * width * 8)
     full, rest = divmod(eighths, 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
-
-
-def printable(text: str) -> str:
-    """Text without characters that a terminal or an encoder would choke on (file names hold anything)."""
-    encoded = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in encoded)
-
-
-def spreadsheet_safe(text: str) -> str:
-    """Text a spreadsheet will not run as a formula."""
-    return "'" + text if text.startswith(_FORMULA_STARTS) else text
 
 
 def write_table(results: Iterable[Result], languages: Languages) -> int:
@@ -74,15 +63,11 @@ def _message(error: ImageError, languages: Languages) -> str:
 def write_json(results: Iterable[Result], languages: Languages) -> int:
     """Write one JSON array, an object a picture, each line as soon as it is known."""
     failed = 0
-    dropped = {"en", "zh"} - set(languages)
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     sys.stdout.write("[")
     for position, result in enumerate(results):
         failed += result.error is not None
-        answer = result.as_json()
-        for prediction in answer.get("predictions", []):
-            for language in dropped:
-                del prediction[language]
+        answer = result.as_json(languages)
         sys.stdout.write((",\n " if position else "\n ") + json.dumps(answer, ensure_ascii=plain))
     sys.stdout.write("\n]\n")
     return failed
@@ -108,8 +93,21 @@ def write_csv(results: Iterable[Result], languages: Languages) -> int:
     return failed
 
 
+def write_jsonl(results: Iterable[Result], languages: Languages) -> int:
+    """Write one JSON object a line, each as soon as it is known."""
+    failed = 0
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    for result in results:
+        failed += result.error is not None
+        answer = result.as_json(languages)
+        sys.stdout.write(json.dumps(answer, ensure_ascii=plain) + "\n")
+        sys.stdout.flush()
+    return failed
+
+
 WRITERS: dict[str, Callable[[Iterable[Result], Languages], int]] = {
     "table": write_table,
     "json": write_json,
+    "jsonl": write_jsonl,
     "csv": write_csv,
 }

@@ -22,7 +22,9 @@ CELL_TIMEOUT = {"fast": 300, "full": 3600}
 
 NEEDED = ("onnx-fp32",)
 """Artifacts every notebook may run; other formats are built by `build`, or before a notebook that compares them."""
-INT8_NOTEBOOKS = frozenset({"03_conversion", "04_quantization", "05_thread_benchmark"})
+INT8_NOTEBOOKS = frozenset(
+    {"03_conversion", "04_quantization", "05_thread_benchmark", "06_preprocessing", "07_bulk", "08_serving"}
+)
 
 
 @dataclass(frozen=True)
