@@ -131,11 +131,13 @@ def test_the_command_writes_record_tables_and_tuned_threads(tmp_path, untrained_
     done = run_cli(*arguments, "--output", tmp_path / "r.json", "--csv", tmp_path / "csv", home=untrained_home)
     assert done.returncode == 0, done.stderr
     assert "onnxruntime-fp32 (A/A)" in done.stdout
-    assert "remembered in" in done.stderr
+    tuned_files = list(untrained_home.glob("artifacts/*/tuned.json"))
+    # a busy machine gives intervals too wide to decide by: then the command says that it kept nothing
+    assert ("remembered in" if tuned_files else "no best threads remembered") in done.stderr
     assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["interrupted"] is False
     assert (tmp_path / "csv" / "latency.csv").is_file()
-    (tuned_file,) = untrained_home.glob("artifacts/*/tuned.json")
-    tuned_file.unlink()
+    for tuned_file in tuned_files:
+        tuned_file.unlink()
     compared = run_cli(
         *arguments, "--no-tune", "--output", tmp_path / "s.json", "--compare", tmp_path / "r.json", home=untrained_home
     )

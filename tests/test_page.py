@@ -308,6 +308,24 @@ def test_stopping_leaves_the_rest_for_later(page):
     expect(page.locator("#list li.done")).to_have_count(30)
 
 
+def test_a_picture_stopped_in_the_middle_of_its_answer_is_ready_again(page):
+    """Its status has come and its body has not: that is neither an answer nor the picture's fault."""
+    choose(page, CAT)
+    page.evaluate("""() => {
+        const real = window.fetch;
+        window.fetch = async (...what) => {
+            const answer = await real(...what);
+            window.fetch = real;
+            document.getElementById("stop").click();
+            return answer;
+        };
+    }""")
+    page.click("#recognise")
+    expect(page.locator("#list li.ready")).to_have_count(1)
+    page.click("#recognise")
+    expect(page.locator("#list li.done")).to_have_count(1)
+
+
 def test_two_pages_have_a_list_each(browser, service, page):
     choose(page, CAT)
     with open_page(browser, service, viewport=PHONE) as other:

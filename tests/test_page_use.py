@@ -99,10 +99,20 @@ def test_a_browser_in_chinese_gets_the_chinese_page(browser, service):
         expect(page.locator("#recognise")).to_have_text("Recognise")
 
 
+def test_a_page_whose_script_does_not_come_is_shown_all_the_same(browser, service):
+    context = browser.new_context(viewport=WIDE)
+    context.route("**/main.js", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(service)
+    expect(page.locator("#choose")).to_be_visible()
+    context.close()
+
+
 # Keyboard and screen reader
 
 
 def test_everything_can_be_done_with_the_keyboard_alone(page):
+    page.on("filechooser", lambda chooser: None)  # asked for only at the key press, the browser may be late
     for _ in range(3):
         page.keyboard.press("Tab")
     assert active(page) == "choose"

@@ -147,9 +147,13 @@ def _tune(measured: "Record", weights: str) -> None:
     from resnet18_lab.benchmark.tuning import best_threads, write_tuned
 
     folder = find_folder(weights)
-    if folder.is_dir() and (path := write_tuned(measured, folder)):
+    if not folder.is_dir() or not measured.of("latency"):
+        return
+    if path := write_tuned(measured, folder):
         best = ", ".join(f"{name} {count}" for name, count in best_threads(measured).items())
         note(f"best threads ({best}) remembered in {path}; --no-tune leaves it alone")
+    else:
+        note("no best threads remembered: too noisy or incomplete to decide; measure again with nothing else running")
 
 
 def _compared(old: "Record", new: "Record", percent: float | None) -> bool:

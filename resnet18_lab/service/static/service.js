@@ -37,7 +37,7 @@ export async function classify(file, name, signal) {
       await pause(answer, signal);
       continue;
     }
-    return read(answer);
+    return read(answer, signal);
   }
 }
 
@@ -49,10 +49,14 @@ async function post(file, name, signal) {
   try {
     return await fetch(address_, { method: "POST", body: form, signal: both_ });
   } catch (error) {
-    if (signal.aborted) throw own("stopped", {}, true);
-    if (error.name === "TimeoutError") throw own("timeout", {}, true);
-    throw await whyNot(file);
+    throw brokenOff(error, signal) ?? (await whyNot(file));
   }
+}
+
+// Stopping and the end of patience can come before the answer, and also in the middle of its body.
+function brokenOff(error, signal) {
+  if (signal.aborted) return own("stopped", {}, true);
+  return error.name === "TimeoutError" ? own("timeout", {}, true) : null;
 }
 
 // The browser says "failed to fetch" for all of these.
@@ -74,12 +78,12 @@ async function pause(answer, signal) {
   });
 }
 
-async function read(answer) {
+async function read(answer, signal) {
   let body;
   try {
     body = await answer.json();
-  } catch {
-    throw own("unexpected", { status: answer.status });
+  } catch (error) {
+    throw brokenOff(error, signal) ?? own("unexpected", { status: answer.status });
   }
   if (body?.error?.message) throw new ServiceError(body.error, answer.status === 503 || answer.status === 504);
   if (!answer.ok || !Array.isArray(body?.predictions)) throw own("unexpected", { status: answer.status });
