@@ -78,7 +78,7 @@ def peak_of(arguments: Sequence[str], pictures: Sequence[bytes], **options: Any)
 
 
 def offered_load(url: str, pictures: Sequence[bytes], rate: float, *, seconds: float = 3.0, mode: str = "") -> Load:
-    """Send pictures at random moments, ``rate`` a second on average, whether or not answers come back.
+    """Send pictures at random moments, ``rate`` a second, whether or not answers come back.
 
     Each time counts from the moment the picture was due: a caller who has to wait for a free connection
     waits too. The moments are the same in every run.
@@ -87,7 +87,8 @@ def offered_load(url: str, pictures: Sequence[bytes], rate: float, *, seconds: f
     outcomes, took = send_all(url, due, at_once=_CONNECTIONS)
     good = tuple(spent for status, spent in outcomes if status == http.client.OK)
     refused = sum(status == _BUSY for status, _ in outcomes)
-    return Load(mode, rate, len(good) / max(took, seconds), good, refused, len(due) - len(good) - refused)
+    offered = len(due) / seconds
+    return Load(mode, offered, len(good) / max(took, seconds), good, refused, len(due) - len(good) - refused)
 
 
 def send_all(
@@ -133,14 +134,14 @@ def curve(
 
 
 def arrivals(pictures: Sequence[bytes], rate: float, seconds: float) -> list[Due]:
-    """Due moments of a Poisson process and the picture of each, in turn."""
+    """Due moments and the picture of each, in turn.
+
+    They are those of a Poisson process that is known to have brought ``rate * seconds`` callers, so that what
+    is offered is what was asked for in a short run too: uniform moments in order.
+    """
     chance = random.Random(0)  # noqa: S311 - arrivals, not secrets
-    due: list[Due] = []
-    at = chance.expovariate(rate)
-    while at < seconds:
-        due.append((at, pictures[len(due) % len(pictures)]))
-        at += chance.expovariate(rate)
-    return due
+    moments = sorted(chance.uniform(0, seconds) for _ in range(max(1, round(rate * seconds))))
+    return [(moment, pictures[number % len(pictures)]) for number, moment in enumerate(moments)]
 
 
 def _warm_up(url: str, pictures: Sequence[bytes]) -> None:

@@ -32,6 +32,22 @@ def table(loads: Sequence[Load]) -> pd.DataFrame:
     )
 
 
+def gains(loads: Sequence[Load]) -> list[str]:
+    """What taking pictures together and remembering them is worth: a sentence for the highest load of all.
+
+    Each mode is compared with the first one, in answers a second and in p50.
+    """
+    most = max(load.offered for load in loads)
+    first, *others = [load for load in loads if load.offered == most]
+    found = [f"{most:.0f} pictures a second are offered."]
+    for load in others:
+        rate, wait = load.answered / first.answered, first.percentile(50) / load.percentile(50)
+        found.append(
+            f"{load.mode}: {rate:.2f} × the answers of {first.mode}, which waited {wait:.1f} × as long at the median."
+        )
+    return found
+
+
 def latency(loads: Sequence[Load]) -> Figure:
     """Time of an answer by offered load, a line for each service; the band reaches from p50 to p95."""
     figure, axes = chart("What waiting costs: p50, and up to p95", "pictures offered a second", "ms")

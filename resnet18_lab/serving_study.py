@@ -6,10 +6,12 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -46,11 +48,12 @@ class Running:
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a request that cannot be answered gets: HTTP status, stable code, and a sentence."""
+    """What a request that cannot be answered gets: HTTP status, stable code, and a sentence in two languages."""
 
     status: int
     code: str
     message: str
+    message_zh: str
 
 
 def start(*arguments: str, env: Mapping[str, str] | None = None) -> Running:
@@ -161,7 +164,7 @@ def resident(pids: Iterable[int]) -> int:
 
 
 def refusal(url: str, data: bytes) -> Refusal:
-    """Status, code and message that the service gives for bytes it cannot take."""
+    """Status, code and messages that the service gives for bytes it cannot take."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     try:
         with suppress(ConnectionError):  # it may answer before everything is sent; the answer can still be read
@@ -170,7 +173,13 @@ def refusal(url: str, data: bytes) -> Refusal:
         error = json.loads(answer.read())["error"]
     finally:
         connection.close()
-    return Refusal(answer.status, error["code"], error["message"])
+    return Refusal(answer.status, error["code"], error["message"], error["message_zh"])
+
+
+def announced_png(side: int) -> bytes:
+    """A PNG of some thirty bytes whose head announces ``side`` × ``side`` pixels, none of which follow."""
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
 
 
 @contextmanager

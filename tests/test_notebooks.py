@@ -53,7 +53,10 @@ def check_bulk(result: dict) -> None:
 def check_serving(result: dict) -> None:
     assert result["refusals"]["words"] == [415, "not_an_image"]
     assert result["refusals"]["21 MB"][0] == 413
-    assert {load["mode"] for load in result["loads"]} == {"one at a time", "together", "from the cache"}
+    assert result["refusals"]["50,000 × 50,000 pixels"] == [413, "too_many_pixels"]
+    refused = {load["mode"]: load["refused"] for load in result["loads"]}
+    assert set(refused) == {"one at a time", "together", "from the cache", "room for eight"}
+    assert refused["room for eight"] > 0
     assert sum(load["failed"] for load in result["loads"]) == 0
 
 

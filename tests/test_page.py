@@ -134,12 +134,28 @@ def test_dropped_text_is_refused_and_the_page_stays(page):
     for kind in ("dragEnter", "dragOver", "drop"):
         protocol.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
     expect(page.locator("#live")).to_have_text("There is no picture in it; drop or paste files.")
+    expect(page.locator("#toast")).to_be_visible()
+    expect(page.locator("#count")).to_have_text("0")
+
+
+def test_a_dropped_folder_is_said_and_the_pictures_beside_it_are_taken(page, tmp_path):
+    (tmp_path / "photos").mkdir()
+    drop(page, tmp_path / "photos", CAT)
+    expect(page.locator("#list .file")).to_have_text(["cat.jpg"])
+    expect(page.locator("#toast")).to_have_text("A folder cannot be taken; choose the pictures in it.")
+
+
+def test_pasted_text_is_refused_and_said(page):
+    page.evaluate("navigator.clipboard.writeText('only words')")
+    page.keyboard.press("Control+V")
+    expect(page.locator("#toast")).to_have_text("There is no picture in it; drop or paste files.")
     expect(page.locator("#count")).to_have_text("0")
 
 
 def test_pasted_pictures_are_recognised_and_have_names_of_their_own(page):
     paste(page, encode(scene(), "PNG"))
     expect(page.locator("#about")).to_contain_text("pasted-1.png")
+    expect(page.locator("#program-text")).to_contain_text("save the pasted picture as pasted-1.png")
     paste(page, encode(scene(300, 240), "PNG"))
     expect(page.locator("#about")).to_contain_text("pasted-2.png")
     page.click("#recognise")
@@ -169,19 +185,36 @@ def test_the_frame_on_the_preview_is_the_crop(page, name):
     assert frame["height"] == pytest.approx((bottom - top) * scale, abs=3)
 
 
-def test_the_time_is_split_into_parts_that_add_up(page):
-    recognise(page, COFFEE)
-    parts = page.locator("#legend dt").all_inner_texts()
-    assert parts == ["Decode", "Prepare", "Wait", "Model", "Other"]
-    spent = [float(text.split()[0]) for text in page.locator("#legend dd").all_inner_texts()]
-    total = float(page.locator("#total").inner_text().split()[0])
-    assert total > 0
-    assert sum(spent) == pytest.approx(total, abs=1.5)
+def new_picture(name="new.png"):
+    """One that no cache knows."""
+    noise = np.random.default_rng().integers(0, 255, (240, 240, 3), dtype=np.uint8)
+    return picture_file(name, encode(Image.fromarray(noise), "PNG"))
+
+
+def test_the_time_shown_is_split_as_the_service_split_it(page):
+    choose(page, new_picture())
+    with page.expect_response("**/api/v1/classify*") as answered:
+        page.click("#recognise")
+    timing = answered.value.json()["timing_ms"]
+    expect(page.locator("#predictions .best")).to_be_visible()
+    assert page.locator("#legend dt").all_inner_texts() == ["Decode", "Prepare", "Wait", "Model", "Other"]
+    parts = [timing[name] for name in ("decode", "prepare", "queue", "model")]
+    wanted = [*parts, timing["total"] - sum(parts)]
+    shown = [float(text.split()[0]) for text in page.locator("#legend dd").all_inner_texts()]
+    assert shown == pytest.approx(wanted, abs=0.51)
+    assert timing["model"] > 0
+    whole = page.locator("#split").bounding_box()["width"]
+    widths = [piece.bounding_box()["width"] for piece in page.locator("#split span").all()]
+    assert widths == pytest.approx([whole * part / timing["total"] for part in wanted], abs=1.5)
+    colours = [
+        page.locator(f"#split .{part}").evaluate("(it) => getComputedStyle(it).backgroundColor")
+        for part in ("decode", "prepare", "queue", "model", "other")
+    ]
+    assert len(set(colours)) == 5
 
 
 def test_a_repeated_picture_says_that_its_answer_is_from_the_cache(page):
-    noise = np.random.default_rng().integers(0, 255, (240, 240, 3), dtype=np.uint8)
-    choose(page, picture_file("new.png", encode(Image.fromarray(noise), "PNG")))
+    choose(page, new_picture())
     page.click("#recognise")
     expect(page.locator("#predictions .best")).to_be_visible()
     expect(page.locator("#cached")).to_be_hidden()
@@ -194,13 +227,21 @@ def test_every_sample_has_a_button_that_shows_picture_and_answer(page, service):
     listed = httpx.get(f"{service}/api/v1/samples").json()
     buttons = page.locator("#samples button")
     expect(buttons).to_have_count(len(listed))
-    sample = next(each for each in listed if each["name"] == "coffee.jpg")
-    page.get_by_role("button", name=f"Sample: {sample['en']}", exact=True).click()
+    named = [label.get_attribute("aria-label") for label in buttons.all()]
+    assert len(set(named)) == len(listed)
+    page.get_by_role("button", name="Sample: cup of coffee", exact=True).click()
     expect(page.locator("#about")).to_contain_text("coffee.jpg")
     expect(page.locator("#predictions .best .name")).to_have_text(answer_of(service, COFFEE)["predictions"][0]["en"])
-    page.get_by_role("button", name=f"Sample: {sample['en']}", exact=True).click()
+    page.get_by_role("button", name="Sample: cup of coffee", exact=True).click()
     expect(page.locator("#cached")).to_be_visible()
     expect(page.locator("#list li")).to_have_count(1)
+
+
+def test_samples_pressed_while_others_are_recognised_have_their_turn_once(page):
+    for name in ("cup of coffee", "cat", "cat", "pavilion", "cat"):
+        page.get_by_role("button", name=f"Sample: {name}", exact=True).click()
+    expect(page.locator("#list li.done")).to_have_count(3)
+    assert sorted(page.locator("#list .file").all_inner_texts()) == ["cat.jpg", "china.jpg", "coffee.jpg"]
 
 
 def test_a_small_picture_carries_the_warning(page):
@@ -297,13 +338,23 @@ def test_pictures_can_be_removed_and_the_list_cleared(page):
 
 def test_stopping_leaves_the_rest_for_later(page):
     choose(page, *as_files([CAT, COFFEE] * 15))
+    let_through = 4
+    held = []
+
+    def hold(route):
+        held.append(route)
+        if len(held) <= let_through:
+            route.continue_()
+
+    page.route("**/api/v1/classify*", hold)
     page.click("#recognise")
-    expect(page.locator("#list li.done").first).to_be_visible()
+    expect(page.locator("#list li.done")).to_have_count(let_through)
     page.click("#stop")
     expect(page.locator("#recognise")).not_to_have_class(re.compile("working"))
+    page.unroute("**/api/v1/classify*")
     left = page.locator("#list li.ready").count()
-    assert left > 0
-    expect(page.locator("#recognise")).to_have_text(f"Recognise ({left})" if left > 1 else "Recognise")
+    assert left == 30 - let_through
+    expect(page.locator("#recognise")).to_have_text(f"Recognise ({left})")
     page.click("#recognise")
     expect(page.locator("#list li.done")).to_have_count(30)
 
@@ -324,6 +375,15 @@ def test_a_picture_stopped_in_the_middle_of_its_answer_is_ready_again(page):
     expect(page.locator("#list li.ready")).to_have_count(1)
     page.click("#recognise")
     expect(page.locator("#list li.done")).to_have_count(1)
+
+
+def test_stopping_a_second_look_keeps_the_first_answer(page):
+    recognise(page, CAT)
+    page.route("**/api/v1/classify*", lambda route: None)
+    page.click("#recognise")
+    page.click("#stop")
+    expect(page.locator("#list li.done")).to_have_count(1)
+    expect(page.locator("#predictions .best")).to_be_visible()
 
 
 def test_two_pages_have_a_list_each(browser, service, page):

@@ -18,7 +18,6 @@ expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra
 STATIC = ROOT / "resnet18_lab" / "service" / "static"
 AXE = ROOT / "tests" / "vendor" / "axe-core" / "axe.min.js"
 CHINESE = re.compile(r"[一-鿿]")
-SAME_IN_BOTH = ("ResNet-18 Lab", "English", "中文", "openapi.json")
 
 
 def texts_of(page):
@@ -56,6 +55,15 @@ def test_every_text_the_page_names_exists(page):
         assert set(said) <= keys, module.name
 
 
+def test_every_text_is_used(page):
+    html = (STATIC / "index.html").read_text(encoding="utf-8")
+    code = "\n".join(file.read_text(encoding="utf-8") for file in STATIC.glob("*.js") if file.name != "texts.js")
+    named = set(re.findall(r'data-(?:text|label)="(\w+)"', html)) | set(re.findall(r'"(\w+)"', code))
+    named |= {f"error_{code_}" for code_ in re.findall(r'\bown\("(\w+)"', code)}
+    by_name = re.compile("sample_|warning_")  # of the service's samples and warnings
+    assert {key for key in texts_of(page)["en"] if key not in named and not by_name.match(key)} == set()
+
+
 def test_the_switch_changes_texts_names_errors_and_the_language_of_the_document(page, service):
     recognise(page, COFFEE, picture_file("text.jpg", b"no picture at all, only words", "image/jpeg"))
     page.click("[data-language=zh]")
@@ -72,14 +80,25 @@ def test_the_switch_changes_texts_names_errors_and_the_language_of_the_document(
     assert page.locator("#predictions .name").all_inner_texts() == names
     assert CHINESE.search(page.locator("#list .brief").nth(1).inner_text())
     for label in page.locator("#samples button").all():
-        assert CHINESE.search(label.get_attribute("aria-label"))
+        assert not re.search("[A-Za-z]", label.get_attribute("aria-label"))
+
+
+NOT_TRANSLATED = re.compile(
+    r"ResNet-18( Lab)?|English|openapi\.json|JPEG|PNG|WebP|GIF|BMP|API|CSV|JSON|curl.*|ms\b|kB|n\d{8}"
+    r"|compact(-large)?|official|untrained|onnxruntime-\w+|coffee\.jpg|text\.jpg|not_an_image"
+)
 
 
 def test_no_english_is_left_in_the_chinese_page(page):
+    """Names, formats and codes aside: on the empty page, with an answer, and with an error."""
     page.click("[data-language=zh]")
-    for line in page.locator("body").inner_text().splitlines():
-        if line.strip() and len(re.findall(r"[A-Za-z]{4,}", line)) > 2 and line not in SAME_IN_BOTH:
-            assert CHINESE.search(line) or line.startswith(("curl ", "JPEG")), line
+    shown = page.locator("body").inner_text()
+    recognise(page, COFFEE, picture_file("text.jpg", b"no picture at all, only words", "image/jpeg"))
+    shown += "\n" + page.locator("body").inner_text()
+    page.click("#list li:nth-child(2) .show")
+    shown += "\n" + page.locator("body").inner_text()
+    for line in shown.splitlines():
+        assert not re.search(r"[A-Za-z]{2,}", NOT_TRANSLATED.sub("", line)), line
 
 
 def test_the_switch_asks_the_service_nothing_and_is_remembered(page):
@@ -99,8 +118,14 @@ def test_a_browser_in_chinese_gets_the_chinese_page(browser, service):
         expect(page.locator("#recognise")).to_have_text("Recognise")
 
 
-def test_a_page_whose_script_does_not_come_is_shown_all_the_same(browser, service):
-    context = browser.new_context(viewport=WIDE)
+def test_a_language_that_is_none_changes_nothing(page, service):
+    page.goto(f"{service}/?lang=constructor")
+    expect(page.locator("#recognise")).to_have_text("Recognise")
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_page_whose_script_does_not_come_is_shown_all_the_same(browser, service, motion):
+    context = browser.new_context(viewport=WIDE, reduced_motion=motion)
     context.route("**/main.js", lambda route: route.abort())
     page = context.new_page()
     page.goto(service)
@@ -125,7 +150,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(page):
     page.keyboard.press("Enter")
     expect(page.locator("#list li.done")).to_have_count(2)
     assert active(page) == "recognise"
-    page.locator("#list .show").nth(1).focus()
+    tab_to(page, lambda: page.evaluate("document.activeElement.matches('#list li:nth-child(2) .show')"))
     page.keyboard.press("Enter")
     expect(page.locator("#about")).to_contain_text("coffee.jpg")
     page.keyboard.press("Tab")
@@ -134,13 +159,36 @@ def test_everything_can_be_done_with_the_keyboard_alone(page):
     assert active(page) == "remove"
 
 
+def tab_to(page, there, most=60):
+    """Press Tab until the keyboard is there."""
+    for _ in range(most):
+        if there():
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError("Tab does not lead there")
+
+
+def test_tab_leads_through_the_whole_page_in_order_and_out_of_it(page):
+    recognise(page, CAT)
+    page.evaluate("document.activeElement.blur()")
+    stops = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        stops.append(active(page))
+    else:
+        raise AssertionError("the keyboard is caught")
+    named = [stop for stop in stops if stop in {"choose", "recognise", "csv", "json", "clear", "stop", "copy", "show", "remove"}]
+    assert named == ["choose", "recognise", "csv", "json", "clear", "stop", "show", "remove", "copy"]
+
+
 def test_the_language_and_a_sample_can_be_reached_by_keyboard(page):
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
-    page.locator("#recognise").focus()
-    page.keyboard.press("Tab")
+    tab_to(page, lambda: page.evaluate("document.activeElement.matches('#samples button')"))
     page.keyboard.press("Enter")
     expect(page.locator("#list li.done")).to_have_count(1)
 
@@ -253,7 +301,10 @@ FIXED = (
 
 
 def places_of(page):
-    return {css: page.locator(css).bounding_box() for css in FIXED}
+    """Where things lie on the page, wherever it is scrolled to."""
+    scrolled = page.evaluate("scrollY")
+    boxes = {css: page.locator(css).bounding_box() for css in FIXED}
+    return {css: {**box, "y": round(box["y"] + scrolled, 2)} for css, box in boxes.items()}
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
@@ -335,10 +386,31 @@ def test_a_service_that_dies_is_said_for_pictures_and_samples(browser, trained_o
         expect(page.locator("#list li.failed")).to_have_count(2)
 
 
-def test_a_file_that_is_too_large_is_refused_with_a_reason(page):
-    choose(page, picture_file("large.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 21_000_000, "image/jpeg"))
+def test_a_sample_that_could_not_be_had_is_had_when_the_service_is_back(page):
+    page.route("**/samples/**", lambda route: route.abort())
+    page.route("**/api/v1/classify*", lambda route: route.abort())
+    page.route("**/healthz", lambda route: route.abort())
+    page.get_by_role("button", name="Sample: cat", exact=True).click()
+    expect(page.locator("#problem")).to_contain_text("unreachable")
+    page.unroute_all()
     page.click("#recognise")
-    expect(page.locator("#problem")).to_contain_text("large")
+    expect(page.locator("#list li.done")).to_have_count(1)
+    expect(page.locator("#preview")).to_be_visible()
+
+
+def test_an_upload_that_broke_off_is_tried_again(page):
+    page.route("**/api/v1/classify*", lambda route: route.abort("connectionreset"), times=1)
+    choose(page, CAT)
+    page.click("#recognise")
+    expect(page.locator("#problem")).to_contain_text("broken_off")
+    page.click("#recognise")
+    expect(page.locator("#list li.done")).to_have_count(1)
+
+
+def test_a_file_that_is_too_large_is_refused_with_a_reason(page):
+    choose(page, picture_file("big.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 21_000_000, "image/jpeg"))
+    page.click("#recognise")
+    expect(page.locator("#problem code")).to_have_text(re.compile("file_too_large|too_large"))
     recognise(page, CAT)
     expect(page.locator("#list li.done")).to_have_count(1)
 

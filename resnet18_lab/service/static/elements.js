@@ -30,6 +30,19 @@ export function onPress(button, action) {
 }
 
 let pending;
+let fading;
+
+// Said to everybody: to screen readers, and for a while at the foot of the window.
+export function tell(text) {
+  announce(text);
+  const toast = byId("toast");
+  toast.textContent = text;
+  toast.hidden = false;
+  clearTimeout(fading);
+  fading = setTimeout(() => {
+    toast.hidden = true;
+  }, 6000);
+}
 
 // Said to screen readers; of several at once the last one counts.
 export function announce(text) {

@@ -1,18 +1,18 @@
 // Ways in for a picture: the file dialog, dropping on the page, and pasting.
 
-import { announce, byId, onPress } from "./elements.js";
+import { announce, byId, onPress, tell } from "./elements.js";
 import { say } from "./language.js";
 import { add } from "./pictures.js";
 
 let pasted = 0;
 
-function take(files) {
+function take(files, folders = 0) {
   const list = Array.from(files);
-  if (!list.length) {
-    announce(say("say_no_files"));
-    return;
-  }
+  if (folders) tell(say("say_folders"));
+  else if (!list.length) tell(say("say_no_files"));
+  if (!list.length) return;
   add(list);
+  if (folders) return; // what is wrong is said before what is right
   announce(list.length === 1 ? say("say_chosen", { name: list[0].name }) : say("say_added", { count: list.length }));
 }
 
@@ -43,8 +43,16 @@ function dropping() {
     event.preventDefault(); // or the browser would leave the page for the picture
     inside = 0;
     light(false);
-    take(event.dataTransfer.files);
+    take(...withoutFolders(event.dataTransfer));
   });
+}
+
+// A folder comes as a file that nobody can read.
+function withoutFolders(transfer) {
+  const items = Array.from(transfer.items ?? []).filter((item) => item.kind === "file");
+  const isFolder = items.map((item) => item.webkitGetAsEntry?.()?.isDirectory === true);
+  const files = Array.from(transfer.files).filter((_, place) => !isFolder[place]);
+  return [files, isFolder.filter(Boolean).length];
 }
 
 function pasting() {
@@ -52,7 +60,9 @@ function pasting() {
     const files = Array.from(event.clipboardData.files, (file) => {
       if (file.name !== "image.png") return file;
       pasted += 1; // every pasted screenshot has this name
-      return new File([file], `pasted-${pasted}.png`, { type: file.type });
+      const own = new File([file], `pasted-${pasted}.png`, { type: file.type });
+      own.pasted = true; // it lies on no disk
+      return own;
     });
     take(files);
   });

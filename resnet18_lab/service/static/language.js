@@ -9,9 +9,9 @@ let current = first();
 
 function first() {
   const asked = new URLSearchParams(location.search).get("lang");
-  if (asked in TEXTS) return asked;
+  if (asked !== null && Object.hasOwn(TEXTS, asked)) return asked;
   const kept = stored();
-  if (kept in TEXTS) return kept;
+  if (kept !== null && Object.hasOwn(TEXTS, kept)) return kept;
   return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
 }
 

@@ -29,7 +29,7 @@ function newRow(picture) {
   const image = make("img", { attributes: { alt: "", width: 44, height: 44, loading: "lazy", decoding: "async" } });
   const thumb = make("span", { className: "thumb" }, image);
   image.addEventListener("error", () => thumb.classList.add("broken"));
-  image.src = picture.sample ?? picture.url;
+  image.addEventListener("load", () => thumb.classList.remove("broken"));
   const name = make("span", { className: "file", text: picture.name });
   const answer = make("span", { className: "brief" });
   const score = make("span", { className: "score" });
@@ -39,7 +39,7 @@ function newRow(picture) {
   show.addEventListener("click", () => select(picture));
   drop.addEventListener("click", () => removeRow(picture, item));
   byId("list").append(item);
-  return { item, show, answer, score, drop };
+  return { item, image, show, answer, score, drop, drawn: null };
 }
 
 function removeRow(picture, item) {
@@ -49,7 +49,15 @@ function removeRow(picture, item) {
   announce(say("say_removed", { name: picture.name }));
 }
 
-function drawRow(picture, { item, show, answer, score, drop }) {
+function drawRow(picture, row) {
+  const now = [picture.state, picture === current(), language(), picture.url, picture.result, picture.error];
+  if (row.drawn?.every((value, place) => value === now[place])) return; // of hundreds of rows one has changed
+  if (row.drawn?.[3] !== picture.url) row.image.src = picture.sample ?? picture.url;
+  row.drawn = now;
+  fillRow(picture, row);
+}
+
+function fillRow(picture, { item, show, answer, score, drop }) {
   const best = picture.result?.predictions[0];
   item.className = picture.state;
   show.setAttribute("aria-current", String(picture === current()));
@@ -57,6 +65,7 @@ function drawRow(picture, { item, show, answer, score, drop }) {
   score.textContent = picture.state === "done" ? percent(best.score) : "";
   if (picture.state === "done") answer.textContent = best[language()];
   else answer.textContent = picture.state === "failed" ? picture.error.texts[language()] : say(picture.state);
+  answer.title = answer.textContent; // a long one is cut
 }
 
 function drawProgress() {

@@ -20,6 +20,7 @@ export function add(files, sample = null) {
     file,
     name: file.name,
     sample,
+    pasted: file.pasted === true,
     url: URL.createObjectURL(file),
     state: "ready",
     result: null,
@@ -29,6 +30,14 @@ export function add(files, sample = null) {
   if (added.length) selected = added[0];
   changed();
   return added;
+}
+
+// Another content under the same name: a sample that could not be had at first.
+export function replaceFile(picture, file) {
+  URL.revokeObjectURL(picture.url);
+  picture.file = file;
+  picture.url = URL.createObjectURL(file);
+  changed();
 }
 
 export function select(picture) {

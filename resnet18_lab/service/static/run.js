@@ -1,47 +1,52 @@
 // Recognising pictures, a few at a time, with progress and a way to stop.
 
-import { announce } from "./elements.js";
+import { announce, byId } from "./elements.js";
 import { language, percent, say } from "./language.js";
-import { changed, current, pictures, waiting } from "./pictures.js";
-import { classify, own, ServiceError } from "./service.js";
+import { changed, current, pictures, replaceFile, waiting } from "./pictures.js";
+import { classify, fetchSample, own, ServiceError } from "./service.js";
 
 const AT_ONCE = 3; // enough for the service to make batches of them
 
 export const progress = { running: false, done: 0, count: 0, failed: 0 };
 let stopper = null;
+let queue = [];
+let wanted = [];
 
 // Everything that waits, or the picture looked at once more when nothing does.
 export async function recognise() {
-  if (progress.running) return;
-  const wanted = waiting();
-  if (!wanted.length && current()) wanted.push(current());
-  if (!wanted.length) {
-    announce(say("say_choose_first"));
-    return;
-  }
-  await run(wanted);
+  const turns = waiting();
+  if (!turns.length && current()) turns.push(current());
+  if (turns.length && !progress.running) await run(turns);
 }
 
+// While others are recognised the picture joins them.
 export async function recogniseOne(picture) {
-  if (!progress.running) await run([picture]);
+  if (!progress.running) {
+    await run([picture]);
+  } else if (picture.state !== "working" && !queue.includes(picture) && !stopper.signal.aborted) {
+    queue.push(picture);
+    wanted.push(picture);
+    progress.count += 1;
+    changed();
+  }
 }
 
 export function stop() {
   stopper?.abort();
 }
 
-async function run(wanted) {
+async function run(turns) {
   stopper = new AbortController();
-  Object.assign(progress, { running: true, done: 0, count: wanted.length, failed: 0 });
-  const queue = [...wanted];
-  const workers = Array.from({ length: Math.min(AT_ONCE, queue.length) }, () => work(queue, stopper.signal));
-  await Promise.all(workers);
+  Object.assign(progress, { running: true, done: 0, count: turns.length, failed: 0 });
+  wanted = [...turns];
+  queue = [...turns];
+  await Promise.all(Array.from({ length: AT_ONCE }, () => work(stopper.signal)));
   progress.running = false;
   changed();
-  report(wanted, stopper.signal.aborted);
+  report(stopper.signal.aborted);
 }
 
-async function work(queue, signal) {
+async function work(signal) {
   while (queue.length && !signal.aborted) {
     const picture = queue.shift();
     if (!pictures.includes(picture)) {
@@ -53,27 +58,39 @@ async function work(queue, signal) {
 }
 
 async function one(picture, signal) {
+  const before = { state: picture.state, result: picture.result, error: picture.error };
   picture.state = "working";
   changed();
   try {
+    if (picture.sample && !picture.file.size) replaceFile(picture, await fetchSample(picture.sample, picture.name, signal));
     picture.result = await classify(picture.file, picture.name, signal);
     picture.error = null;
     picture.state = "done";
   } catch (error) {
-    picture.result = null;
-    picture.error = error instanceof ServiceError ? error : own("unexpected", { status: "?" });
-    picture.state = picture.error.code === "stopped" ? "ready" : "failed";
-    if (picture.state === "failed") progress.failed += 1;
+    const known = error instanceof ServiceError ? error : own("unexpected", { status: "?" });
+    if (known.code === "stopped") {
+      Object.assign(picture, before); // what was known stays known
+      changed();
+      return;
+    }
+    Object.assign(picture, { state: "failed", result: null, error: known });
+    progress.failed += 1;
   }
-  if (picture.state !== "ready") progress.done += 1;
+  progress.done += 1;
   changed();
 }
 
-function report(wanted, stopped) {
+function report(stopped) {
   if (stopped) announce(say("say_stopped", progress));
   else if (wanted.length > 1) announce(say("say_done", progress));
-  else if (wanted[0].state === "done") announce(say("say_answer", { name: wanted[0].name, answers: spoken(wanted[0]) }));
-  else announce(say("say_error", { name: wanted[0].name, message: wanted[0].error.texts[language()] }));
+  else reportOne(wanted[0]);
+}
+
+function reportOne(picture) {
+  const { name } = picture;
+  if (picture.state === "done") announce(say("say_answer", { name, answers: spoken(picture) }));
+  else announce(say("say_error", { name, message: picture.error.texts[language()] }));
+  byId("verdict").scrollIntoView({ block: "nearest" }); // on a phone the answer lies below the buttons
 }
 
 function spoken(picture) {

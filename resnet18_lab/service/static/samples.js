@@ -1,12 +1,14 @@
 // Buttons of the project's own photographs: one press shows the picture and its answer.
 
 import { byId, make } from "./elements.js";
-import { language, say } from "./language.js";
+import { say } from "./language.js";
 import { add, pictures, select } from "./pictures.js";
 import { recogniseOne } from "./run.js";
-import { address, get } from "./service.js";
+import { address, fetchSample, get } from "./service.js";
+import { TEXTS } from "./texts.js";
 
 let samples = [];
+const coming = new Set(); // addresses on their way: a second press must not bring the picture twice
 
 export async function openSamples() {
   samples = await get("api/v1/samples").catch(() => []);
@@ -33,12 +35,11 @@ export function drawSamples() {
   }
 }
 
-// A name of its own for each button: the class, or the file where there is none or two show the same.
+// What a person sees in it, not its class: most of them teach something because the model sees something else.
 function nameOf(place) {
-  const { name, [language()]: label } = samples[place];
-  const file = name.replace(/\.\w+$/, "");
-  const again = samples.findIndex((sample) => sample[language()] === label) < place;
-  return label && !again ? label : [label, file].filter(Boolean).join(", ");
+  const file = samples[place].name.replace(/\.\w+$/, "");
+  const key = `sample_${file}`;
+  return Object.hasOwn(TEXTS.en, key) ? say(key) : file;
 }
 
 async function show(sample) {
@@ -49,8 +50,11 @@ async function show(sample) {
 }
 
 async function fetched(sample) {
-  const file = await fetch(whereIs(sample))
-    .then((answer) => (answer.ok ? answer.blob() : Promise.reject(answer.status)))
-    .catch(() => new Blob([])); // the service is gone: recognising says so
-  return add([new File([file], sample.name, { type: file.type })], whereIs(sample))[0];
+  const url = whereIs(sample);
+  if (coming.has(url)) return null;
+  coming.add(url);
+  const empty = new File([], sample.name); // the service is gone: recognising asks again, and says so
+  const file = await fetchSample(url, sample.name).catch(() => empty);
+  coming.delete(url);
+  return add([file], url)[0];
 }

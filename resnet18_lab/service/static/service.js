@@ -3,6 +3,9 @@
 import { both } from "./language.js";
 
 const PATIENCE = 60_000; // ms for one picture
+const SHORT_PATIENCE = 5_000; // ms to learn whether the service lives
+const LARGE = 20_000_000; // bytes from which a broken-off upload is the file's fault: the service's own default limit
+const TRY_AGAIN = [408, 503, 504]; // nothing is wrong with the picture
 const TRIES = 6; // when the service says it is busy
 const LONGEST_WAIT = 5; // s between tries, whatever the service asks for
 
@@ -45,12 +48,35 @@ async function post(file, name, signal) {
   const form = new FormData();
   form.append("file", file, name);
   const address_ = address("api/v1/classify?top_k=3&lang=both&crop=1");
-  const both_ = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE)]);
   try {
-    return await fetch(address_, { method: "POST", body: form, signal: both_ });
+    return await fetch(address_, { method: "POST", body: form, signal: limited(signal) });
   } catch (error) {
-    throw brokenOff(error, signal) ?? (await whyNot(file));
+    throw brokenOff(error, signal) ?? (await whyNot(file, signal));
   }
+}
+
+// Ends when the signal does, or after a while; by hand, since AbortSignal.any is younger than some browsers in use.
+function limited(signal, patience = PATIENCE) {
+  const controller = new AbortController();
+  const late = () => controller.abort(new DOMException("too late", "TimeoutError"));
+  const timer = setTimeout(late, patience);
+  const stopped = () => {
+    clearTimeout(timer);
+    controller.abort();
+  };
+  if (signal?.aborted) stopped();
+  else signal?.addEventListener("abort", stopped, { once: true });
+  return controller.signal;
+}
+
+// The bytes of one of the service's own photographs.
+export async function fetchSample(url, name, signal) {
+  const answer = await fetch(url, { signal: limited(signal) }).catch((error) => {
+    throw (signal && brokenOff(error, signal)) ?? own("unreachable", {}, true);
+  });
+  if (!answer.ok) throw own("unexpected", { status: answer.status }, true);
+  const content = await answer.blob();
+  return new File([content], name, { type: content.type });
 }
 
 // Stopping and the end of patience can come before the answer, and also in the middle of its body.
@@ -60,14 +86,16 @@ function brokenOff(error, signal) {
 }
 
 // The browser says "failed to fetch" for all of these.
-async function whyNot(file) {
+async function whyNot(file, signal) {
   try {
     await file.slice(0, 1).arrayBuffer();
   } catch {
     return own("unreadable");
   }
-  const alive = await fetch(address("healthz")).catch(() => null);
-  return alive ? own("broken_off") : own("unreachable", {}, true);
+  const alive = await fetch(address("healthz"), { signal: limited(signal, SHORT_PATIENCE) }).catch(() => null);
+  if (signal.aborted) return own("stopped", {}, true);
+  if (!alive) return own("unreachable", {}, true);
+  return file.size > LARGE ? own("too_large") : own("broken_off", {}, true);
 }
 
 async function pause(answer, signal) {
@@ -85,7 +113,7 @@ async function read(answer, signal) {
   } catch (error) {
     throw brokenOff(error, signal) ?? own("unexpected", { status: answer.status });
   }
-  if (body?.error?.message) throw new ServiceError(body.error, answer.status === 503 || answer.status === 504);
+  if (body?.error?.message) throw new ServiceError(body.error, TRY_AGAIN.includes(answer.status));
   if (!answer.ok || !Array.isArray(body?.predictions)) throw own("unexpected", { status: answer.status });
   return body;
 }

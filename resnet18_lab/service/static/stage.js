@@ -6,7 +6,7 @@ import { current } from "./pictures.js";
 
 const RESIZE = 256; // the model's own numbers: the short side becomes this,
 const CROP = 224; // and this square is cut from the middle
-let shownId = null;
+let shownUrl = null;
 let readable = true;
 
 export function openStage() {
@@ -24,8 +24,8 @@ export function openStage() {
 export function drawStage() {
   const picture = current();
   const preview = byId("preview");
-  if ((picture?.id ?? null) !== shownId) {
-    shownId = picture?.id ?? null;
+  if ((picture?.url ?? null) !== shownUrl) {
+    shownUrl = picture?.url ?? null;
     readable = true;
     if (picture) preview.src = picture.url;
     else preview.removeAttribute("src");
