@@ -1,6 +1,6 @@
 // Recognising pictures, a few at a time, with progress and a way to stop.
 
-import { announce, byId } from "./elements.js";
+import { announce } from "./elements.js";
 import { language, percent, say } from "./language.js";
 import { changed, current, pictures, replaceFile, waiting } from "./pictures.js";
 import { classify, fetchSample, own, ServiceError } from "./service.js";
@@ -90,7 +90,6 @@ function reportOne(picture) {
   const { name } = picture;
   if (picture.state === "done") announce(say("say_answer", { name, answers: spoken(picture) }));
   else announce(say("say_error", { name, message: picture.error.texts[language()] }));
-  byId("verdict").scrollIntoView({ block: "nearest" }); // on a phone the answer lies below the buttons
 }
 
 function spoken(picture) {
