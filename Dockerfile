@@ -7,7 +7,7 @@ RUN sh deploy/build_artifacts.sh /home-of-artifacts
 
 FROM python:3.11-slim
 WORKDIR /app
-COPY pyproject.toml requirements.txt README.md ./
+COPY pyproject.toml requirements.txt README.md LICENSE ./
 COPY deploy deploy
 COPY resnet18_lab resnet18_lab
 COPY data/samples data/samples

@@ -7,13 +7,14 @@ import stat
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from resnet18_lab.errors import ImageError
 from resnet18_lab.image_errors import image_error
@@ -23,6 +24,7 @@ from resnet18_lab.image_formats import ALLOWED, unsupported_format, webp_is_cut_
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
+_LYING = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _SHORTEST_PICTURE = 24  # bytes; anything shorter is at most a signature
 
 Source = bytes | str | os.PathLike[str] | BinaryIO
@@ -42,13 +44,20 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | None = None) -> Image.Image:
+def decode(
+    source: Source,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    draft_for: int | None = None,
+    before_pixels: Callable[[int], object] | None = None,
+) -> Image.Image:
     """An RGB picture, upright, alpha composited on white, from bytes, a path, or a binary file.
 
     16-bit grey keeps its upper 8 bits; of an animation the first frame is taken and
     ``info["animated"]`` is True. ``draft_for`` lets a JPEG of at least twice that size be decoded at a
-    fraction of it: quicker, other pixels. Raises ImageError and nothing else; limits are checked before
-    any pixel is decoded.
+    fraction of it: quicker, other pixels, and ``info["file_size"]`` keeps the file's own size.
+    ``before_pixels`` is called with the number of pixels before any of them is decoded: it may wait until
+    there is room for them (8 bytes each at most). Raises ImageError and nothing else; limits are checked first.
     """
     data = read(source, limits=limits)
     if not data:
@@ -56,14 +65,7 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | 
     if name := unsupported_format(data):
         raise image_error("svg" if name == "SVG" else "unsupported_format", format=name)
     try:
-        with Image.open(io.BytesIO(data), formats=ALLOWED) as picture:
-            _check_size(picture.size, limits)
-            if draft_for is not None and min(picture.size) >= 2 * draft_for:
-                picture.draft(None, (draft_for, draft_for))
-            animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
-            picture.load()
-            _turn_upright(picture)
-            upright = _to_rgb(picture)
+        return _decoded(data, limits, draft_for, before_pixels)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -73,7 +75,32 @@ def decode(source: Source, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | 
     except (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError,
             AttributeError, RuntimeError, struct.error, zlib.error) as error:  # fmt: skip
         raise _broken(data, error) from error
+
+
+def file_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height of the file behind a decoded picture, upright; more than the picture's own after a draft."""
+    width, height = picture.info.get("file_size", picture.size)
+    return int(width), int(height)
+
+
+def _decoded(
+    data: bytes, limits: Limits, draft_for: int | None, before_pixels: Callable[[int], object] | None
+) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=ALLOWED) as picture:
+        whole = picture.size
+        _check_size(whole, limits)
+        if draft_for is not None and min(whole) >= 2 * draft_for:
+            picture.draft(None, (draft_for, draft_for))
+        drafted = picture.size != whole
+        if before_pixels is not None:
+            before_pixels(picture.width * picture.height)
+        animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
+        picture.load()
+        lay = _turn_upright(picture)
+        upright = _to_rgb(picture)
     upright.info = {"animated": True} if animated else {}
+    if drafted:
+        upright.info["file_size"] = whole[::-1] if lay else whole
     return upright
 
 
@@ -132,14 +159,17 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         raise image_error("side_too_long", size=size, limit=limits.max_side)
 
 
-def _turn_upright(picture: Image.Image) -> None:
-    """In place: a copy of 12 megapixels would cost as much time as their decoding does."""
+def _turn_upright(picture: Image.Image) -> bool:
+    """Whether it lay on its side. In place: a copy of 12 megapixels would cost as much time as their decoding."""
+    lay = False
     with contextlib.suppress(Exception):  # damaged EXIF data says nothing about the pixels
+        lay = picture.getexif().get(ExifTags.Base.Orientation) in _LYING
         ImageOps.exif_transpose(picture, in_place=True)
+    return lay
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
-    """RGB from any mode Pillow gives for the allowed formats."""
+    """RGB from any mode Pillow gives for the allowed formats, which may be closed; two copies at most at a time."""
     if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture
     if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
@@ -147,16 +177,21 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         return Image.fromarray(np.clip(np.asarray(picture), 0, 255).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, picture).convert("RGB")
+        if picture.mode not in ("RGBA", "LA"):
+            picture, opened = picture.convert("RGBA"), picture
+            opened.close()  # its pixels, or there would be three copies
+        white = Image.new("RGB", picture.size, (255, 255, 255))
+        white.paste(picture, mask=picture)
+        return white
     return picture.convert("RGB")
 
 
 def _upper_byte(picture: Image.Image) -> NDArray[np.uint8]:
     """16-bit grey as 8-bit: Pillow's own conversion clips everything over 255 to white."""
-    levels = np.asarray(picture).astype(np.int64)
-    return np.asarray(np.clip(levels >> 8, 0, 255), dtype=np.uint8)
+    levels = np.asarray(picture) >> 8
+    if picture.mode == "I":  # 32 bits, with a sign
+        np.clip(levels, 0, 255, out=levels)
+    return levels.astype(np.uint8)
 
 
 def _broken(data: bytes, error: Exception) -> ImageError:

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, features
 
 ORIENTATION = 0x0112
 
@@ -102,21 +102,68 @@ def archive(kind: str) -> bytes:
     return out.getvalue()
 
 
+def psd() -> bytes:
+    """The scene as a Photoshop file: header, no palette, resources or layers, then the planes uncompressed."""
+    width, height = scene().size
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, height, width, 8, 3)
+    planes = b"".join(plane.tobytes() for plane in scene().split())
+    return head + b"\0" * 12 + b"\0\0" + planes
+
+
+def fits() -> bytes:
+    """The scene in grey as FITS: cards of 80 characters and data, each padded to blocks of 2,880 bytes."""
+    grey = scene().convert("L")
+    values = [("SIMPLE", "T"), ("BITPIX", 8), ("NAXIS", 2), ("NAXIS1", grey.width), ("NAXIS2", grey.height)]
+    cards = "".join(f"{name:8}= {value:>20}".ljust(80) for name, value in values) + "END".ljust(80)
+    data = grey.tobytes()
+    return cards.ljust(2880).encode() + data + b"\0" * (-len(data) % 2880)
+
+
+def cmyk_jpeg(*, marker: bool) -> bytes:
+    """The scene as a CMYK JPEG, with or without the marker by which Adobe's programs name the colours."""
+    data = encode(scene().convert("CMYK"), "JPEG", quality=95)
+    at = data.index(b"\xff\xee\0\x0eAdobe")
+    return data if marker else data[:at] + data[at + 16 :]
+
+
 def heic() -> bytes:
-    """The beginning of a HEIC file."""
+    """The beginning of a HEIC file: none can be made without its encoder, and none is read further than this."""
     return struct.pack(">I", 24) + b"ftypheic" + b"\0\0\0\0mif1heic" + b"\0" * 200
 
 
+AVIF_HEAD = struct.pack(">I", 24) + b"ftypavif" + b"\0\0\0\0mif1avif" + b"\0" * 200
 SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"></svg>'
-PDF = b"%PDF-1.7\n" + b"1 0 obj << >> endobj\n" * 20
-EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n" + b" " * 40
-PSD = b"8BPS\0\1" + b"\0" * 60
-FITS = b"SIMPLE  =                    T" + b" " * 200
+
+
+def of_odd_sizes() -> dict[str, tuple[bytes, str]]:
+    """The rows about too many or too few pixels."""
+    return {
+        "18 PNG header 50000x50000": (png_header(50_000, 50_000), "too_many_pixels"),
+        "19 PNG header 12000x12000": (png_header(12_000, 12_000), "too_many_pixels"),
+        "20 flat PNG 9000x9000": (flat_png(9000, 9000), "too_many_pixels"),
+        "21 PNG 0x0": (png_header(0, 0), "not_an_image"),
+        "22 PNG width 2^31": (png_header(2**31 - 1, 100), "too_many_pixels"),
+        "23 PNG 1x1": (encode(Image.new("RGB", (1, 1)), "PNG"), "image_too_small"),
+        "24 PNG 1x30000": (flat_png(1, 30_000), "extreme_aspect_ratio"),
+        "25 JPEG 30000x1": (encode(Image.new("RGB", (30_000, 1)), "JPEG"), "extreme_aspect_ratio"),
+    }
 
 
 def rejected() -> dict[str, tuple[bytes, str]]:
     """Row of the table of bad inputs -> (bytes, code they get)."""
-    whole = {kind: encode(scene(), kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "ICO", "AVIF")}
+    kinds = (
+        "JPEG",
+        "PNG",
+        "WEBP",
+        "GIF",
+        "BMP",
+        "TIFF",
+        "ICO",
+        "EPS",
+        "PDF",
+        *(["AVIF"] if features.check("avif") else []),
+    )
+    whole = {kind: encode(scene(), kind) for kind in kinds}
     floating = encode(Image.fromarray(np.ones((20, 20), dtype=np.float32)), "TIFF")
     rows = {
         "4 zero bytes": (b"", "empty_file"),
@@ -126,27 +173,20 @@ def rejected() -> dict[str, tuple[bytes, str]]:
         "6 text": (b"dear reader, this is no picture at all, whatever its name says", "not_an_image"),
         "6 HTML": (b"<!doctype html><html><body>404</body></html>" + b" " * 50, "not_an_image"),
         "7 SVG": (SVG, "unsupported_format"),
-        "8 PDF": (PDF, "unsupported_format"),
+        "8 PDF": (whole["PDF"], "unsupported_format"),
         "9 ZIP": (archive("zip"), "unsupported_format"),
         "9 tar.gz": (archive("tar.gz"), "unsupported_format"),
-        "10 EPS": (EPS, "unsupported_format"),
+        "10 EPS": (whole["EPS"], "unsupported_format"),
         "10 TIFF": (whole["TIFF"], "unsupported_format"),
         "10 ICO": (whole["ICO"], "unsupported_format"),
-        "10 PSD": (PSD, "unsupported_format"),
-        "10 FITS": (FITS, "unsupported_format"),
-        "10 AVIF": (whole["AVIF"], "unsupported_format"),
+        "10 PSD": (psd(), "unsupported_format"),
+        "10 FITS": (fits(), "unsupported_format"),
+        "10 AVIF": (whole.get("AVIF", AVIF_HEAD), "unsupported_format"),
         "10 HEIC": (heic(), "unsupported_format"),
         "13 half a JPEG": (whole["JPEG"][: len(whole["JPEG"]) // 2], "image_truncated"),
         "14 JPEG without its last 2 bytes": (whole["JPEG"][:-2], "image_truncated"),
         "16 broken PNG": (broken_png(), "image_corrupt"),
-        "18 PNG header 50000x50000": (png_header(50_000, 50_000), "too_many_pixels"),
-        "19 PNG header 12000x12000": (png_header(12_000, 12_000), "too_many_pixels"),
-        "20 flat PNG 9000x9000": (flat_png(9000, 9000), "too_many_pixels"),
-        "21 PNG 0x0": (png_header(0, 0), "not_an_image"),
-        "22 PNG width 2^31": (png_header(2**31 - 1, 100), "too_many_pixels"),
-        "23 PNG 1x1": (encode(Image.new("RGB", (1, 1)), "PNG"), "image_too_small"),
-        "24 PNG 1x30000": (flat_png(1, 30_000), "extreme_aspect_ratio"),
-        "25 JPEG 30000x1": (encode(Image.new("RGB", (30_000, 1)), "JPEG"), "extreme_aspect_ratio"),
+        **of_odd_sizes(),
         "26 text bomb": (text_bomb_png(), "image_corrupt"),
         "30 float TIFF": (floating, "unsupported_format"),
     }

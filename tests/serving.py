@@ -8,12 +8,20 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import uvicorn
 
 from resnet18_lab import serving_study
+from resnet18_lab.service.app import create_app
+from resnet18_lab.service.edge import Edge
+from resnet18_lab.service.settings import Settings
+from resnet18_lab.service.supervisor import bound_socket
+from resnet18_lab.service.worker import server_config
 
 
 @dataclass
@@ -93,6 +101,64 @@ def start(home: Path, temporary: Path, *options: str, env: dict[str, str] | None
         time.sleep(0.01)
     process.kill()
     raise AssertionError("the service did not start: " + "\n".join(service.lines))
+
+
+@dataclass
+class Inside:
+    """A worker's server in a thread of this process, where its parts can be reached."""
+
+    edge: Edge
+    server: uvicorn.Server
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def classifier(self):
+        return self.edge.app.state.classifier
+
+    def connection(self, *, receive_buffer: int | None = None) -> socket.socket:
+        sock = socket.socket()
+        sock.settimeout(20)
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.connect(("127.0.0.1", self.port))
+        return sock
+
+
+@contextmanager
+def inside(*, send_buffer: int | None = None, **settings: object) -> Iterator[Inside]:
+    """The server with the untrained network of RESNET18_LAB_HOME, on sockets with that buffer."""
+    chosen = Settings(port=0, weights="untrained", **settings)
+    edge = create_app(chosen)
+    server = uvicorn.Server(server_config(edge, chosen))
+    with bound_socket(chosen) as sock:
+        if send_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
+        thread.start()
+        wait_until(lambda: server.started)
+        try:
+            yield Inside(edge, server, sock.getsockname()[1])
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+def wait_until(happened: Callable[[], object], seconds: float = 20) -> None:
+    """Returns when it has happened; an AssertionError when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def number(url: str, name: str) -> float:
+    """The sum of a number of /metrics over its labels; ``name`` may end within them."""
+    lines = httpx.get(url + "/metrics", timeout=30).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def _collect(service: Service) -> None:

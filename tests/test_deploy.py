@@ -2,14 +2,17 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import urllib.request
 
 import pytest
 from conftest import ROOT, run_cli, samples_dir
 
 from resnet18_lab import serving_study
+from resnet18_lab.service.settings import ENVELOPE_BYTES, MEGABYTE, Settings
 
 DEPLOY = sorted((ROOT / "deploy").iterdir())
 PAGES = [ROOT / "docs" / "deploy.md", ROOT / "Dockerfile", *DEPLOY]
@@ -28,7 +31,7 @@ def test_every_option_of_serve_exists(path, options):
             named |= set(re.findall(r"--[a-z-]+", line))
     if path.name == "deploy.md":
         named = set(re.findall(r"`(--[a-z-]+)", path.read_text(encoding="utf-8")))
-    assert named <= options | {"--only"}
+    assert named <= options | {"--only", "--quick"}
 
 
 def test_every_number_and_route_exists(untrained_home, monkeypatch):
@@ -62,6 +65,44 @@ def test_the_dockerfile_runs_the_steps_as_another_user_and_without_torch():
     ).stdout
     assert "fastapi" in wanted
     assert "torch" not in wanted
+
+
+def test_the_second_stage_copies_what_an_installation_reads():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    copied = re.search(r"^COPY (.*) \./$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+    assert {project["readme"], *project["license-files"]} <= set(copied)
+
+
+def test_the_proxy_lets_the_largest_body_through_and_names_the_client():
+    text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    allowed = int(re.search(r"client_max_body_size (\d+)m", text)[1]) * 2**20
+    largest = Settings().batch_mb * MEGABYTE + ENVELOPE_BYTES
+    assert largest <= allowed < largest + 5e6
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in text
+    assert "--proxy-headers" in (ROOT / "deploy" / "resnet18-lab.service").read_text(encoding="utf-8")
+
+
+def test_the_unit_s_memory_holds_the_bound_that_is_written():
+    settings, unit = Settings(), (ROOT / "deploy" / "resnet18-lab.service").read_text(encoding="utf-8")
+    page = " ".join((ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").split())
+    pixels = settings.limits.max_pixels * 8 // MEGABYTE
+    bound = 150 + settings.upload_mb + settings.max_mb + pixels
+    assert f"150 + {settings.upload_mb} + {settings.max_mb} + {pixels} = {bound} MB" in page
+    workers = int(re.search(r"--workers (\d+)", unit)[1])
+    assert workers * bound <= int(re.search(r"MemoryMax=(\d+)M", unit)[1]) * 2**20 / MEGABYTE
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt" or shutil.which("git") is None, reason="the steps are shell scripts, and need git")
+def test_the_container_s_steps_work_in_a_folder_of_their_own(untrained_home):
+    if not (ROOT / ".venv" / "bin" / "python").exists() or not (ROOT / ".git").exists():
+        pytest.skip("needs a clone with its .venv, whose packages the trial links")
+    done = subprocess.run(
+        ["sh", "deploy/try_container.sh", "--quick", "--weights", "untrained"], cwd=ROOT, capture_output=True, text=True,
+        check=False, timeout=300, env={**os.environ, "RESNET18_LAB_HOME": str(untrained_home)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "the container's steps work" in done.stdout
 
 
 @pytest.mark.slow

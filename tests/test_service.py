@@ -1,8 +1,11 @@
 """The service as it runs: answers, refusals, documents; the table of bad inputs is in test_service_attacks.py."""
 
 import asyncio
+import base64
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,10 +20,10 @@ import pictures
 import pytest
 import serving
 from conftest import run_cli, samples_dir
+from page_driver import Watch
+from serving import number, wait_until
 
 from resnet18_lab import images, preprocess
-from resnet18_lab.backends.registry import open_backend
-from resnet18_lab.classify import top_k
 from resnet18_lab.service.settings import Settings
 from resnet18_lab.service.supervisor import bound_socket
 
@@ -77,8 +80,6 @@ def test_the_language_chooses_the_names(client, lang, keys):
 
 
 def test_the_crop_is_what_the_network_saw(client):
-    import base64
-
     address = upload(client, params={"crop": 1}).json()["crop"]
     picture = images.decode(base64.b64decode(address.removeprefix("data:image/png;base64,")))
     assert (np.asarray(picture) == preprocess.crop(images.decode(CAT))).all()
@@ -90,6 +91,16 @@ def test_the_same_bytes_are_answered_from_memory_and_that_is_said(client):
     assert (first["cached"], second["cached"]) == (False, True)
     assert second["predictions"][:3] == first["predictions"]
     assert second["file"] == "b.jpg"
+
+
+def test_a_draft_changes_pixels_and_not_the_size_that_is_told(untrained_home, tmp_path):
+    other = serving.start(untrained_home, tmp_path, "--weights", "untrained", "--draft")
+    try:
+        answer = upload(other.client(), pictures.encode(pictures.scene(2000, 1400), "JPEG")).json()
+        assert answer["size"] == [2000, 1400]
+        assert httpx.get(other.url + "/api/v1/model").json()["preprocess_id"].endswith("-draft256")
+    finally:
+        other.stop()
 
 
 def test_small_pictures_carry_a_warning(client):
@@ -141,8 +152,6 @@ def test_what_needs_no_picture_answers_with_the_security_headers(client, target)
 
 
 def test_pages_hold_no_inline_scripts_and_name_no_other_site(client):
-    import re
-
     for target in ("/", "/docs"):
         text = client.get(target).text
         assert not re.search(r"<script(?![^>]*\bsrc=)", text)
@@ -150,6 +159,33 @@ def test_pages_hold_no_inline_scripts_and_name_no_other_site(client):
         assert not re.search(r'(?:src|href)="(?:https?:)?//', text)
         for address in re.findall(r'(?:src|href)="(/[^"]+)"', text):
             assert client.get(address).status_code == 200, address
+
+
+def test_the_documentation_is_drawn_and_asks_nobody_else(service, browser):
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    watch = Watch(page, service.url)
+    page.on("console", lambda message: watch.problems.append(message.text) if message.type == "error" else None)
+    page.goto(service.url + "/docs")
+    operation = page.locator("#operations-pictures-classify_api_v1_classify_post")
+    operation.locator(".opblock-summary-control").click()
+    operation.get_by_role("button", name="Try it out").wait_for()
+    assert "multipart/form-data" in operation.inner_text()
+    assert page.locator(".opblock").count() > 12
+    context.close()
+    assert watch.problems == []
+
+
+@pytest.mark.parametrize("target", ["/", "/docs", "/static/docs.js", "/docs/ui/swagger-ui.css", "/samples/cat.jpg"])
+def test_files_are_asked_for_again_each_time(client, target):
+    answer = client.get(target)
+    assert answer.headers["cache-control"] == "no-cache"
+    again = client.get(target, headers={"if-none-match": answer.headers["etag"]})
+    if target.startswith(("/static", "/docs/ui")):
+        assert again.status_code == 304
+        assert again.headers["cache-control"] == "no-cache"
+    assert client.get("/healthz").headers["cache-control"] == "no-store"
 
 
 def test_the_document_names_every_route(client):
@@ -184,79 +220,6 @@ def test_the_log_names_requests_and_never_pictures(service, client):
     assert not [line for line in service.lines if "secret" in line]
 
 
-def test_open_inference_speaks_json(client, untrained_home, monkeypatch):
-    batch = preprocess.preprocess(images.decode(CAT))
-    tensor = {"name": "input", "datatype": "FP32", "shape": [1, 3, 224, 224], "data": batch.reshape(-1).tolist()}
-    answer = client.post("/v2/models/resnet18/infer", json={"id": "7", "inputs": [tensor]}).json()
-    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
-    with open_backend("onnxruntime-fp32", weights="untrained", threads=1) as engine:
-        logits = engine.run(batch)
-    assert answer["id"] == "7"
-    assert answer["outputs"][0]["shape"] == [1, 1000]
-    np.testing.assert_allclose(answer["outputs"][0]["data"], logits[0], atol=1e-4)
-
-
-@pytest.mark.parametrize("binary", [True, False])
-def test_tritonclient_can_talk_to_it(service, binary):
-    triton = pytest.importorskip("tritonclient.http")
-    with triton.InferenceServerClient(f"127.0.0.1:{service.port}") as client:
-        assert client.is_server_live()
-        assert client.is_server_ready()
-        assert client.is_model_ready("resnet18")
-        assert client.get_model_metadata("resnet18")["inputs"][0]["shape"] == [-1, 3, 224, 224]
-        batch = np.concatenate([preprocess.preprocess(images.decode(CAT))] * 11)
-        given = triton.InferInput("input", list(batch.shape), "FP32")
-        given.set_data_from_numpy(batch if binary else batch[:1], binary_data=binary) if binary else None
-        if not binary:
-            given = triton.InferInput("input", [1, 3, 224, 224], "FP32")
-            given.set_data_from_numpy(batch[:1], binary_data=False)
-        wanted = triton.InferRequestedOutput("logits", binary_data=binary)
-        logits = client.infer("resnet18", [given], outputs=[wanted]).as_numpy("logits")
-    assert logits.shape == (11 if binary else 1, 1000)
-    answer = httpx.post(service.url + "/predict", files={"file": CAT.read_bytes()}).json()["predictions"]
-    assert [best.index for best in top_k(logits[:1].astype(np.float32))[0]] == [best["index"] for best in answer]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"", b"{}", b"[]", b"null", b'{"inputs": []}', b'{"inputs": [{"name": "input"}]}', b"{" * 5000, b"\xff\xfe",
-        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [1,3,224,224], "data": [1]}]}',
-        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [1,3,224,224], "data": ["a"]}]}',
-        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [-1,3,224,224], "data": []}]}',
-        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [99999999,3,224,224], "data": []}]}',
-        b'{"inputs": [{"name": "input", "datatype": "INT8", "shape": [1,3,224,224], "data": []}]}',
-        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [true,3,224,224], "data": []}]}',
-        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": {"a": 1}, "data": []}]}',
-        b'{"inputs": [{"name": "input", "datatype": "FP32", "shape": [1,3,224,224], "parameters": {"binary_data_size": "x"}}]}',
-    ],
-)  # fmt: skip
-@pytest.mark.parametrize("head", [None, "0", "5", "-1", "x", "99999999"])
-def test_bad_tensors_are_refused(client, body, head):
-    headers = {"inference-header-content-length": head} if head else {}
-    answer = client.post("/v2/models/resnet18/infer", content=body, headers=headers)
-    assert answer.status_code == 400
-    assert answer.json()["error"]["code"] == "bad_request"
-
-
-def test_values_that_are_no_numbers_are_refused(client):
-    batch = np.full((1, 3, 224, 224), np.nan, np.float32)
-    head = {
-        "inputs": [
-            {
-                "name": "input",
-                "datatype": "FP32",
-                "shape": [1, 3, 224, 224],
-                "parameters": {"binary_data_size": batch.nbytes},
-            }
-        ]
-    }
-    text = json.dumps(head).encode()
-    headers = {"inference-header-content-length": str(len(text))}
-    assert client.post("/v2/models/resnet18/infer", content=text + batch.tobytes(), headers=headers).status_code == 400
-    assert client.post("/v2/models/other/infer", content=text).status_code == 404
-
-
 def test_no_site_may_ask_unless_it_is_named(service, untrained_home, tmp_path):
     headers = {"origin": "https://example.org", "access-control-request-method": "POST"}
     assert "access-control-allow-origin" not in httpx.options(service.url + "/api/v1/classify", headers=headers).headers
@@ -279,53 +242,51 @@ def test_an_open_address_is_said_to_be_one(untrained_home, tmp_path):
 
 def test_sigterm_lets_running_requests_finish_and_leaves_no_file(untrained_home, tmp_path):
     other = serving.start(untrained_home, tmp_path / "tmp", "--weights", "untrained", "--cache", "0")
-    data = [pictures.jpeg() + bytes([number]) for number in range(30)]
-    with ThreadPoolExecutor(10) as pool, other.client() as client:
-        answers = [pool.submit(upload, client, one) for one in data]
-        while not any(answer.done() for answer in answers):
-            time.sleep(0.005)
-        others_done = time.monotonic()
+    parts = [("file", (f"{each}.jpg", pictures.jpeg() + bytes([each]))) for each in range(50)]
+    with ThreadPoolExecutor(1) as pool, other.client() as client:
+        asked = pool.submit(client.post, "/api/v1/classify/batch", files=parts)
+        wait_until(lambda: number(other.url, "resnet18_pending_pictures") == len(parts))
         assert other.stop() == 0
-        assert time.monotonic() - others_done < 20
-        finished = [answer.result() for answer in answers if answer.exception() is None]
-    assert finished
-    assert all(answer.status_code == 200 for answer in finished)
-    logged = [json.loads(line) for line in other.lines if line.startswith("{")]
-    assert len(logged) == len(finished)  # whatever was taken was answered
-    assert {line["status"] for line in logged} == {200}
+        answer = asked.result()
+    assert answer.status_code == 200
+    assert len([result for result in answer.json()["results"] if "predictions" in result]) == len(parts)
+    logged = [json.loads(line) for line in other.lines if '"path": "/api/v1/classify/batch"' in line]
+    assert [line["status"] for line in logged] == [200]
     assert not list((tmp_path / "tmp").iterdir())
-
-
-def healthy_requests(service) -> float:
-    text = httpx.get(service.url + "/metrics").text
-    counted = [
-        line for line in text.splitlines() if line.startswith("resnet18_http_requests_total{") and "/healthz" in line
-    ]
-    return float(counted[0].split()[-1]) if counted else 0.0
 
 
 def test_a_killed_worker_is_replaced_and_counted(untrained_home, tmp_path):
     other = serving.start(untrained_home, tmp_path / "tmp", "--weights", "untrained", "--workers", "2")
+    healthy = 'resnet18_http_requests_total{method="GET",route="/healthz"'
     try:
         before = other.workers()
         assert len(before) == 2
         for _ in range(6):
             assert httpx.get(other.url + "/healthz").status_code == 200
-        deadline = time.monotonic() + 20
-        while healthy_requests(other) < 6:  # a request is counted when its answer has left
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: number(other.url, healthy) == 6)  # a request is counted when its answer has left
         os.kill(before[0], signal.SIGKILL)
-        killed = time.monotonic()
-        while True:
-            text = httpx.get(other.url + "/metrics").text
-            if "resnet18_worker_restarts_total 1.0" in text and "resnet18_workers 2.0" in text:
-                break
-            assert time.monotonic() - killed < 20
-            time.sleep(0.05)
+        wait_until(lambda: number(other.url, "resnet18_worker_restarts_total") == 1)
+        wait_until(lambda: number(other.url, "resnet18_workers") == 2)
         assert before[0] not in other.workers()
         assert len(other.workers()) == 2
-        assert healthy_requests(other) == 6  # of both workers, the dead one too
+        assert number(other.url, healthy) == 6  # of both workers, the dead one too
+    finally:
+        assert other.stop() == 0
+
+
+def test_a_worker_that_cannot_be_replaced_is_tried_again_and_the_others_go_on(untrained_home, tmp_path):
+    home = shutil.copytree(untrained_home, tmp_path / "home")
+    other = serving.start(home, tmp_path / "tmp", "--weights", "untrained", "--workers", "2")
+    try:
+        kept, killed = other.workers()
+        (home / "artifacts").rename(home / "elsewhere")
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: sum("before it was ready" in line for line in other.lines) >= 2)
+        assert any("resnet18-lab build" in line for line in other.lines)
+        assert kept in other.workers()
+        assert upload(other.client()).status_code == 200
+        (home / "elsewhere").rename(home / "artifacts")
+        wait_until(lambda: number(other.url, "resnet18_workers") == 2)
     finally:
         assert other.stop() == 0
 
@@ -334,12 +295,14 @@ def test_workers_end_when_their_parent_is_killed(untrained_home, tmp_path):
     other = serving.start(untrained_home, tmp_path / "tmp", "--weights", "untrained")
     workers = other.workers()
     other.process.kill()
-    deadline = time.monotonic() + 15
-    while any(
-        Path(f"/proc/{pid}").exists() and "Z (" not in Path(f"/proc/{pid}/status").read_text() for pid in workers
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not any(is_running(pid) for pid in workers))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "Z (" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_a_taken_port_is_one_line(service, untrained_home):
@@ -350,8 +313,12 @@ def test_a_taken_port_is_one_line(service, untrained_home):
 
 
 @pytest.mark.parametrize(
-    "options", [("--backend", "nonsense"), ("--threads", "0"), ("--workers", "0"), ("--port", "70000")]
-)
+    "options",
+    [
+        ("--backend", "nonsense"), ("--threads", "0"), ("--workers", "0"), ("--port", "70000"), ("--cache", "-1"),
+        ("--body-seconds", "0"), ("--header-seconds", "nan"), ("--upload-mb", "0"),
+    ],
+)  # fmt: skip
 def test_wrong_options_are_one_line(untrained_home, options):
     done = run_cli("serve", "--weights", "untrained", *options, home=untrained_home)
     assert done.returncode == 2

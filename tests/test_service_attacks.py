@@ -1,11 +1,14 @@
 """Every row of the table of bad inputs against a running service, which is as well afterwards as before."""
 
+import base64
+import io
 import json
 import os
 import random
+import select
 import socket
-import threading
 import time
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +19,7 @@ import pictures
 import pytest
 import serving
 from PIL import Image
-from serving import FORM, form, post, status_of
+from serving import FORM, form, number, post, status_of, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc and signals of Unix")
 CASES = int(os.environ.get("RESNET18_LAB_FUZZ_CASES", "500"))
@@ -58,6 +61,8 @@ def service(untrained_home, tmp_path_factory):
         code = running.stop()
     assert code == 0
     assert not [line for line in running.lines if "Traceback" in line]
+    for line in running.lines[1:]:  # after the address
+        assert "time" in json.loads(line), line
     assert not list(place.iterdir())
 
 
@@ -114,9 +119,7 @@ TAKEN = {
     "27 1": (pictures.encode(pictures.scene().convert("1"), "PNG"), "a.png"),
     "28 I;16": (pictures.encode(GREY16, "PNG"), "a.png"),
     "29 48-bit": (
-        pictures.png_header(
-            16, 16, data=__import__("zlib").compress(b"".join([b"\0" + b"\x80\0\x40\0\x20\0" * 16] * 16)), bits=16
-        ),
+        pictures.png_header(16, 16, data=zlib.compress(b"".join([b"\0" + b"\x80\0\x40\0\x20\0" * 16] * 16)), bits=16),
         "a.png",
     ),
     "31 palette with tRNS": (
@@ -124,7 +127,8 @@ TAKEN = {
         "a.png",
     ),
     "32 transparent": (pictures.encode(HIDDEN, "PNG"), "a.png"),
-    "33 CMYK": (pictures.encode(pictures.scene().convert("CMYK"), "JPEG"), "a.jpg"),
+    "33 CMYK": (pictures.cmyk_jpeg(marker=False), "a.jpg"),
+    "33 CMYK with Adobe's marker": (pictures.cmyk_jpeg(marker=True), "a.jpg"),
     "35 orientation 99": (pictures.with_orientation(99), "a.jpg"),
     "35 garbage EXIF": (pictures.jpeg(exif=b"Exif\0\0II*\0\xff\xff\xff\xff garbage"), "a.jpg"),
     "36 PNG with orientation 6": (pictures.with_orientation(6, "PNG"), "a.png"),
@@ -142,9 +146,6 @@ def test_rows_11_to_39_an_odd_picture_is_taken(service, row):
 
 
 def crop_of(service, data):
-    import base64
-    import io
-
     address = ask(service, data, params={"crop": 1}).json()["crop"]
     with Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))) as crop:
         return np.asarray(crop, dtype=float)
@@ -158,12 +159,20 @@ def test_row_28_grey_of_16_bits_is_not_white(service):
     assert crop_of(service, TAKEN["28 I;16"][0]).mean() == pytest.approx(156, abs=1)
 
 
+def test_row_31_no_warning_of_a_library_reaches_the_log(service):
+    answer = ask(service, TAKEN["31 palette with tRNS"][0] + b"once more")
+    identity = answer.headers["x-request-id"]
+    wait_until(lambda: any(identity in line for line in service.lines))
+    assert not [line for line in service.lines if "transparency" in line or "Warning" in line]
+
+
 def test_row_32_transparency_is_white(service):
     assert crop_of(service, TAKEN["32 transparent"][0]).min() == 255
 
 
-def test_row_33_cmyk_is_near_the_original(service):
-    assert np.abs(crop_of(service, TAKEN["33 CMYK"][0]) - crop_of(service, pictures.jpeg())).mean() < 10
+@pytest.mark.parametrize("row", ["33 CMYK", "33 CMYK with Adobe's marker"])
+def test_row_33_cmyk_is_near_the_original(service, row):
+    assert np.abs(crop_of(service, TAKEN[row][0]) - crop_of(service, pictures.jpeg())).mean() < 10
 
 
 def test_row_34_orientations_are_turned_upright(service):
@@ -230,7 +239,7 @@ def test_row_42_a_content_length_too_big_then_silence(service, headers):
     answer = service.raw(post("a", body, *headers, f"Content-Length: {len(body) + 100}"))
     assert status_of(answer) == 408
     assert b"slow_client" in answer
-    assert DEADLINE * 0.9 < time.monotonic() - started < DEADLINE + 6
+    assert DEADLINE * 0.9 < time.monotonic() - started < DEADLINE + 1.5
 
 
 PARTS = b"".join(b'--B\r\nContent-Disposition: form-data; name="x"\r\n\r\n1\r\n' for _ in range(1500)) + b"--B--\r\n"
@@ -263,17 +272,26 @@ def test_row_43_too_many_files(service):
     refused(httpx.post(service.url + "/api/v1/classify", files=parts[:2], timeout=30), 413, "too_many_files")
 
 
-NAMES = ["../../etc/passwd.png", "C:\\x\\..\\y.png", "a\0b.png", "x" * 5000, "小猫 图片.png", "<img src=x onerror=alert(1)>.png",
-         "=cmd|'/C calc'!A0.png", "a\r\nX-Evil: 1.png", "\u202egnp.exe"]  # fmt: skip
+NAMES = {
+    "../../etc/passwd.png": "../../etc/passwd.png",
+    "C:\\x\\..\\y.png": "y.png",  # the parser takes the path of an old Internet Explorer off
+    "a\0b.png": "ab.png",
+    "x" * 5000: "x" * 100,
+    "小猫 图片.png": "小猫 图片.png",
+    "<img src=x onerror=alert(1)>.png": "<img src=x onerror=alert(1)>.png",
+    "=cmd|'/C calc'!A0.png": "=cmd|'/C calc'!A0.png",
+    "a\r\nX-Evil: 1.png": "a%0D%0AX-Evil: 1.png",
+    "\u202egnp.exe": "gnp.exe",
+}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_row_44_a_name_is_only_echoed(service, name):
+@pytest.mark.parametrize(("name", "echo"), NAMES.items())
+def test_row_44_a_name_is_only_echoed(service, name, echo):
     raw = name.encode().replace(b"\r\n", b"%0D%0A").replace(b'"', b"%22")
     body = form([(raw, pictures.jpeg())])
     answer = httpx.post(service.url + "/api/v1/classify", content=body, headers={"content-type": FORM.split(": ")[1]})
     assert answer.status_code == 200, answer.text
-    assert len(answer.json()["file"]) <= 100
+    assert answer.json()["file"] == echo
     assert b"<img" not in answer.content
     assert b"\0" not in answer.content
     assert "x-evil" not in answer.headers
@@ -282,13 +300,13 @@ def test_row_44_a_name_is_only_echoed(service, name):
 
 def test_row_45_slow_clients_are_dropped_and_others_served(service):
     whole = post("a", pictures.jpeg(), f"Content-Length: {len(pictures.jpeg())}")
-    with ExitStack() as stack:
+    with ExitStack() as stack, ThreadPoolExecutor(10) as pool:
         slow = [stack.enter_context(service.connection()) for _ in range(50)]
-        for number, sock in enumerate(slow):
-            sock.sendall(whole[:20] if number % 2 else whole[:400])
-        stop = threading.Event()
-        trickling = threading.Thread(target=_trickle, args=(slow[:10], whole, stop))
-        trickling.start()
+        for each, sock in enumerate(slow):
+            sock.sendall(whole[:20] if each % 2 else whole[:400])
+        trickling = [
+            pool.submit(trickle, sock, whole[20:] if each % 2 else whole[400:]) for each, sock in enumerate(slow[:10])
+        ]
         times = []
         for turn in range(20):
             started = time.perf_counter()
@@ -298,21 +316,17 @@ def test_row_45_slow_clients_are_dropped_and_others_served(service):
         for sock in slow[10:]:
             sock.settimeout(DEADLINE + 10)
             assert status_of(serving.read_all(sock)) == 408
-        stop.set()
-        trickling.join()
-    assert sorted(times)[len(times) // 2] < 0.1
+        assert [status_of(one.result()) for one in trickling] == [408] * 10
+    assert max(times) < 0.5  # five times the bar: other tests may run beside this one
 
 
-def _trickle(socks, whole, stop):
-    at = 400
-    while not stop.wait(0.1):
-        for number, sock in enumerate(socks):
-            start = at if number % 2 == 0 else at - 380
-            try:
-                sock.sendall(whole[start : start + 1])
-            except OSError:
-                continue
-        at += 1
+def trickle(sock, rest):
+    """The answer that a client gets which sends ten bytes a second."""
+    for at in range(len(rest)):
+        if select.select([sock], [], [], 0.1)[0]:
+            break
+        sock.sendall(rest[at : at + 1])
+    return serving.read_all(sock)
 
 
 @pytest.mark.parametrize(
@@ -349,16 +363,30 @@ def test_row_47_parameters_out_of_range(service, query):
 
 def test_row_50_a_client_that_hangs_up_leaves_nothing(service):
     body = form([(b"a.jpg", pictures.encode(pictures.scene(3000, 2000), "PNG"))])
-    for number in range(30):
+    before = number(service.url, "resnet18_dropped_requests_total")
+    for each in range(30):
         with service.connection() as sock:
-            cut = len(body) // 2 if number % 2 else len(body)
+            cut = len(body) // 2 if each % 2 else len(body)
             sock.sendall(post("a", body[:cut], FORM, f"Content-Length: {len(body)}"))
-            if number % 3 == 0:
+            if each % 3 == 0:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # a reset, no farewell
-    deadline = time.monotonic() + 20
-    while "resnet18_pending_pictures 0.0" not in httpx.get(service.url + "/metrics").text:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: number(service.url, "resnet18_dropped_requests_total") >= before + 15)  # the cut bodies at least
+    wait_until(lambda: number(service.url, "resnet18_pending_pictures") == 0)
+
+
+def test_row_50_the_work_of_clients_that_have_gone_is_not_done(service):
+    rows, dropped = (
+        number(service.url, name) for name in ("resnet18_batch_rows_sum", "resnet18_dropped_requests_total")
+    )
+    data = pictures.encode(pictures.scene(3000, 2000), "PNG")
+    with ExitStack() as stack:
+        for each in range(40):
+            one = data + bytes([each])
+            stack.enter_context(service.connection()).sendall(post("a", one, f"Content-Length: {len(one)}"))
+        wait_until(lambda: number(service.url, "resnet18_pending_pictures") > 20)
+    wait_until(lambda: number(service.url, "resnet18_pending_pictures") == 0)
+    assert number(service.url, "resnet18_dropped_requests_total") - dropped > 20
+    assert number(service.url, "resnet18_batch_rows_sum") - rows < 30
 
 
 def test_compressed_bodies_are_refused(service):
@@ -395,19 +423,19 @@ def test_random_damage_to_pictures_and_bodies_never_gives_500(service):
     generator = random.Random(20)
     kinds = [pictures.encode(pictures.scene(64, 48), kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP")]
     cases = []
-    for number in range(CASES):
+    for case in range(CASES):
         picture = generator.choice(kinds)
-        if number % 2:
+        if case % 2:
             cases.append((form([(b"a.jpg", mutated(generator, picture))]), FORM))
         else:
             cases.append(
-                (mutated(generator, form([(b"a.jpg", picture), (b"b.png", picture)][: 1 + number % 4 // 2])), FORM)
+                (mutated(generator, form([(b"a.jpg", picture), (b"b.png", picture)][: 1 + case % 4 // 2])), FORM)
             )
 
     def send(some):
         with httpx.Client(base_url=service.url, timeout=30) as client:
-            for number, (body, kind) in enumerate(some):
-                target = "/api/v1/classify/batch" if number % 3 == 0 else "/api/v1/classify"
+            for each, (body, kind) in enumerate(some):
+                target = "/api/v1/classify/batch" if each % 3 == 0 else "/api/v1/classify"
                 answer = client.post(target, content=body, headers={"content-type": kind.split(": ")[1]})
                 assert answer.status_code in (200, 400, 413, 415, 422), (answer.status_code, body[:200])
                 json.loads(answer.content)
@@ -426,7 +454,7 @@ def test_random_damage_to_pictures_and_bodies_never_gives_500(service):
 @pytest.mark.slow
 def test_schemathesis_finds_no_500(service):
     schemathesis = pytest.importorskip("schemathesis")
-    from hypothesis import HealthCheck, settings
+    from hypothesis import HealthCheck, given, settings
 
     schema = schemathesis.openapi.from_url(service.url + "/openapi.json")
     asked = set()
@@ -436,7 +464,7 @@ def test_schemathesis_finds_no_500(service):
         @settings(
             max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
         )
-        @schemathesis.pytest.given_case(operation) if hasattr(schemathesis.pytest, "given_case") else _given(operation)
+        @given(case=operation.as_strategy())
         def check(case):
             answer = case.call()
             asked.add(case.operation.path)
@@ -444,9 +472,3 @@ def test_schemathesis_finds_no_500(service):
 
         check()
     assert len(asked) > 12
-
-
-def _given(operation):
-    from hypothesis import given
-
-    return given(case=operation.as_strategy())

@@ -2,8 +2,10 @@
 
 Usage: python tools/load.py [--pictures FOLDER] [--short] [--soak SECONDS] [--output FILE]
 
-Each service runs on one core of its own, the load generator (tools/load_client.py) on another; what the
-generator itself used of its core stands in the record. ``--short`` takes a minute and is for tests: its
+Without arguments it is the run behind docs/serving.md, on the photographs that RESNET18_LAB_IMAGES names or the class
+room shares (../shared/images). Only such a run is written over docs/records/serving.json; any other goes to
+reports/ unless --output names a file. Each service runs on one core of its own, the load generator (tools/load_client.py) on another; what the
+generator itself used of its core stands in the record. ``--short`` takes a minute or two and is for tests: its
 figures are too few to be quoted.
 """
 
@@ -11,20 +13,19 @@ import argparse
 import io
 import json
 import os
-import signal
 import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
+from load_attack import bad_inputs, killed_worker, overload, slow_clients
 from load_figures import ask, send, summed
-from load_services import HealthWatch, get, predict, resident, restarts, service, tutorial_service, workers_of
+from load_services import ROOT, cpu_seconds, get, predict, resident, service, tutorial_service
 from PIL import Image
 
-from resnet18_lab import atomicfile, environment, paths, serving_study
+from resnet18_lab import atomicfile, environment, paths
 from resnet18_lab.benchmark.bulk import photographs
 
 RECORD = paths.records_dir() / "serving.json"
@@ -42,11 +43,12 @@ class Size:
     requests: int
     cached_requests: int
     overload_seconds: float
+    bad_rounds: int
     soak_seconds: float
 
 
-FULL = Size(250, 500, 1000, 4000, 15, 600)
-SHORT = Size(8, 10, 60, 100, 2, 4)
+FULL = Size(250, 500, 1000, 4000, 15, 20, 600)
+SHORT = Size(8, 10, 60, 100, 2, 2, 4)
 
 
 def re_encoded(source: Path | None, folder: Path, count: int) -> int:
@@ -82,37 +84,15 @@ def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict]:
     return summed(theirs), {**summed(mine), **about}, model
 
 
-def killed_worker() -> dict:
-    """Seconds from kill -9 of a worker until another has taken its place, and what /metrics counts."""
-    with service() as running:
-        before, (pid,) = restarts(running.url), workers_of(running)
-        started = time.perf_counter()
-        os.kill(pid, signal.SIGKILL)
-        while time.perf_counter() - started < 30:
-            now = [one for one in workers_of(running) if one != pid]
-            if now and get(running.url, "/readyz")[0] == 200:
-                break
-            time.sleep(0.01)
-        return {"seconds": time.perf_counter() - started, "counted": restarts(running.url) - before}
-
-
-def under_attack(folder: Path, requests: int) -> dict:
-    """The same load without and with 50 clients that send half a request and then nothing."""
-    with service("--cache", "0") as running:
-        quiet = send(predict(running), folder, "--at-once", AT_ONCE, "--requests", requests)
-        with serving_study.half_open(running.url, 50):
-            attacked = send(predict(running), folder, "--at-once", AT_ONCE, "--requests", requests)
-    return {"quiet": quiet, "attacked": attacked}
-
-
-def overload(folder: Path, peak: float, seconds: float) -> dict:
-    """Twice as much as it can do, with /healthz watched meanwhile."""
-    with service("--cache", "0") as running:
-        send(predict(running), folder, "--at-once", 2, "--requests", 20)
-        with HealthWatch(running.url) as health:
-            options = ("--at-once", 200, "--rate", 2 * peak, "--seconds", seconds)
-            found = send(predict(running), folder, *options)
-    return {**found, "peak": peak, "health_p99": health.percentile(99), "health_failed": health.failed}
+def workers_beside_each_other(folder: Path, requests: int) -> dict:
+    """One worker and two, each free to use both cores, the generator beside them; by number of workers."""
+    found = {}
+    for workers in (1, 2):
+        with service("--cache", "0", "--workers", str(workers), cores=(0, 1)) as running:
+            before = cpu_seconds(running)
+            part = send(predict(running), folder, "--at-once", 2 * AT_ONCE, "--requests", requests, cores=(0, 1))
+            found[str(workers)] = {**part, "cores_in_use": (cpu_seconds(running) - before) / part["seconds"]}
+    return found
 
 
 def soak(folder: Path, peak: float, seconds: float) -> dict:
@@ -133,9 +113,8 @@ def soak(folder: Path, peak: float, seconds: float) -> dict:
         end.set()
         watcher.join()
     settled = min(60.0, seconds / 10)
-    early = [mb for at, mb in memory if settled <= at <= 2 * settled]
-    late = [mb for at, mb in memory if at >= seconds - settled]
-    return {**found, "offered": 0.8 * peak, "settled_after": settled, "growth_mb": median(late) - median(early),
+    at_start = next(mb for at, mb in memory if at >= settled)
+    return {**found, "offered": 0.8 * peak, "settled_after": settled, "growth_mb": memory[-1][1] - at_start,
             "memory": [(round(at, 1), round(mb, 1)) for at, mb in memory]}  # fmt: skip
 
 
@@ -150,27 +129,42 @@ def measure(source: Path | None, size: Size) -> dict:
             send(predict(running), folder, "--at-once", 4, "--requests", count * len(QUALITIES))
             cached = send(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.cached_requests)
         say("one and two workers on both cores, the generator beside them")
-        both = {}
-        for workers in (1, 2):
-            with service("--cache", "0", "--workers", str(workers), cores=(0, 1)) as running:
-                options = ("--at-once", 2 * AT_ONCE, "--requests", size.requests)
-                both[str(workers)] = send(predict(running), folder, *options, cores=(0, 1))
+        both = workers_beside_each_other(folder, size.requests)
         say("twice the capacity")
         beyond = overload(folder, ours["rate"], size.overload_seconds)
-        say("half-open clients, and a killed worker")
-        attack, killed = under_attack(folder, size.requests // 2), killed_worker()
-        if size.soak_seconds:
-            say(f"soak for {size.soak_seconds:.0f} s")
-            soaked = {**soak(folder, ours["rate"], size.soak_seconds), "git_commit": environment.git_commit()}
-        else:
-            soaked = json.loads(RECORD.read_text(encoding="utf-8"))["soak"]
+        say("clients that do not finish, bad inputs, and a killed worker")
+        attack, bad, killed = slow_clients(folder, AT_ONCE, size.requests), bad_inputs(size.bad_rounds), killed_worker()
+        soaked = soaked_or_kept(folder, ours["rate"], size.soak_seconds)
     return {
         "environment": environment.snapshot(), "model": model, "at_once": AT_ONCE,
         "pictures": {"folder": source.name if source else "data/samples", "photographs": count,
                      "re_encodings": list(QUALITIES)},
         "tutorial": tutorial, "ours": ours, "cached": cached, "workers": both, "overload": beyond, "attack": attack,
-        "killed": killed, "soak": soaked,
+        "bad_inputs": bad, "killed": killed, "soak": soaked,
     }  # fmt: skip
+
+
+def soaked_or_kept(folder: Path, peak: float, seconds: float) -> dict:
+    """A soak of so many seconds, or for 0 the one in the kept record."""
+    if not seconds:
+        return json.loads(RECORD.read_text(encoding="utf-8"))["soak"]
+    say(f"soak for {seconds:.0f} s")
+    return {**soak(folder, peak, seconds), "git_commit": environment.git_commit()}
+
+
+def place_of(source: Path | None, *, short: bool) -> Path:
+    """Where a run's record goes when nobody says: over the kept one only from all the photographs."""
+    return RECORD if source and not short else paths.reports_dir() / RECORD.name
+
+
+def class_room_pictures() -> Path | None:
+    """The folder that RESNET18_LAB_IMAGES names, or the class room's beside the clone; None when there is none."""
+    chosen = os.environ.get("RESNET18_LAB_IMAGES")
+    if chosen and not Path(chosen).is_dir():
+        raise SystemExit(f"RESNET18_LAB_IMAGES={chosen} is no folder; correct or unset it.")
+    folder = Path(chosen) if chosen else ROOT.parent / "shared" / "images"
+    nested = folder / "imagenet-sample"
+    return next((found for found in (nested, folder) if found.is_dir()), None)
 
 
 def say(text: str) -> None:
@@ -181,16 +175,22 @@ def say(text: str) -> None:
 def main() -> None:
     """Write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=Path, help="photographs; data/samples if not given")
+    parser.add_argument("--pictures", type=Path, help="photographs; the class room's if not given, else data/samples")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--soak", type=float, help="seconds; 600 if not given, 0 keeps the last one")
-    parser.add_argument("--output", type=Path, default=RECORD)
+    parser.add_argument("--output", type=Path, help="the kept record if not given and the run is a full one")
     asked = parser.parse_args()
     size = SHORT if asked.short else FULL
     if asked.soak is not None:
-        size = Size(**{**vars(size), "soak_seconds": asked.soak})
-    record = measure(asked.pictures, size)
-    atomicfile.write_text(asked.output, json.dumps(record, indent=1, sort_keys=True) + "\n")
+        size = replace(size, soak_seconds=asked.soak)
+    source = asked.pictures or class_room_pictures()
+    if source is None:
+        say("there are no photographs in RESNET18_LAB_IMAGES or ../shared/images: data/samples are used, which are few")
+    output = asked.output or place_of(source, short=asked.short)
+    record = measure(source, size)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    atomicfile.write_text(output, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    say(f"written to {output}")
 
 
 if __name__ == "__main__":

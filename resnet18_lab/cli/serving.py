@@ -1,7 +1,7 @@
 """``resnet18-lab serve``."""
 
 from importlib.util import find_spec
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,7 @@ EXAMPLES = (
     "Examples:  resnet18-lab serve  ·  resnet18-lab serve --port 0 --workers 2 --threads 1  ·  "
     "curl -F file=@cat.jpg http://127.0.0.1:8000/api/v1/classify"
 )
-_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "swagger_ui_bundle")
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_offline")
 
 
 def serve(
@@ -36,12 +36,22 @@ def serve(
     draft: Annotated[
         bool, typer.Option("--draft", help="Decode large JPEGs at a fraction of their size: quicker, other pixels.")
     ] = False,
+    proxy_headers: Annotated[
+        bool, typer.Option("--proxy-headers", help="Take the client's address from a local proxy's X-Forwarded-For.")
+    ] = False,
+    upload_mb: Annotated[int, typer.Option(help="Uploads a worker holds in memory together; more get 503.")] = 120,
     header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
     body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
     request_seconds: Annotated[float, typer.Option(help="Time for all of it.")] = 60,
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A JSON line a request.")] = True,
 ) -> int:
     """Serve the web page and the REST API until Ctrl-C or SIGTERM."""
+    _run(dict(locals()))
+    return 0
+
+
+def _run(options: dict[str, Any]) -> None:
+    """Serve with these options, each a setting of the same name."""
     missing = [package for package in _NEEDED if find_spec(package) is None]
     if missing:
         raise LabError(f"`serve` needs {', '.join(missing)}; install with `pip install 'resnet18-lab[serve]'`.")
@@ -50,15 +60,10 @@ def serve(
     from resnet18_lab.service.settings import Settings
     from resnet18_lab.service.supervisor import serve as run
 
-    if threads is None:
-        threads = max(1, usable_cores() // max(1, workers))
-    settings = Settings(
-        host=host, port=port, workers=workers, threads=threads,
-        backend=backend, weights=weights, max_mb=max_mb, queue=queue, cache=cache,
-        max_batch=max_batch, draft=draft, access_log=access_log,
-        cors_origins=tuple(cors_origin or ()), header_seconds=header_seconds, body_seconds=body_seconds,
-        request_seconds=request_seconds,
-    )  # fmt: skip
-    spec_of(default_name(weights) if backend == "auto" else backend)  # a wrong name is better told before the start
+    options["cors_origins"] = tuple(options.pop("cors_origin") or ())
+    if options["threads"] is None:
+        options["threads"] = max(1, usable_cores() // max(1, options["workers"]))
+    settings = Settings(**options)
+    engine = default_name(settings.weights) if settings.backend == "auto" else settings.backend
+    spec_of(engine)  # a wrong name is better told before the start
     run(settings, note)
-    return 0

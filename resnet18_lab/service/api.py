@@ -10,9 +10,8 @@ from starlette.requests import ClientDisconnect
 from resnet18_lab import __version__, environment, labels, samples
 from resnet18_lab.errors import ImageError
 from resnet18_lab.service import metrics
+from resnet18_lab.service.answers import JsonAnswer, refusal
 from resnet18_lab.service.classifier import Asked, Classifier
-from resnet18_lab.service.edge import JsonAnswer, refusal
-from resnet18_lab.service.problems import status_of
 from resnet18_lab.service.schemas import BATCH_BODY, PICTURE_BODY, REFUSALS
 from resnet18_lab.service.uploads import read_many, read_one
 
@@ -51,13 +50,14 @@ async def _hung_up(request: Request) -> None:
 async def _classify_one(request: Request, asked: Asked) -> JsonAnswer:
     classifier = classifier_of(request)
     classifier.admission.check()
-    upload = await read_one(request, classifier.settings)
-    with classifier.admission.taking(1):
-        try:
-            answer = await while_connected(request, classifier.classify(upload, asked))
-        except ImageError as error:
-            metrics.PICTURES.labels(error.code).inc()
-            return refusal(error, request.state.request_id, upload.name)
+    with classifier.uploads.holding() as held:
+        upload = await read_one(request, classifier.settings, held)
+        with classifier.admission.taking(1):
+            try:
+                answer = await while_connected(request, classifier.classify(upload, asked))
+            except ImageError as error:
+                metrics.PICTURES.labels(error.code).inc()
+                return refusal(error, request.state.request_id, file=upload.name)
     metrics.PICTURES.labels("ok").inc()
     request.state.noted = {"cached": answer["cached"]}
     return JsonAnswer({**answer, "request_id": request.state.request_id})
@@ -80,11 +80,12 @@ async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = "both")
     """Name what is in several pictures: results in their order, an error in the place of each bad one."""
     classifier = classifier_of(request)
     classifier.admission.check()
-    uploads = await read_many(request, classifier.settings)
     asked = Asked(top_k, lang)
-    with classifier.admission.taking(len(uploads)):
-        work = (classifier.classify_or_error(upload, asked) for upload in uploads)
-        results = await while_connected(request, _together(list(work)))
+    with classifier.uploads.holding() as held:
+        uploads = await read_many(request, classifier.settings, held)
+        with classifier.admission.taking(len(uploads)):
+            work = (classifier.classify_or_error(upload, asked) for upload in uploads)
+            results = await while_connected(request, _together(list(work)))
     request.state.noted = {"pictures": len(uploads)}
     return JsonAnswer({"results": results, "request_id": request.state.request_id})
 
@@ -128,6 +129,3 @@ def _sample(sample: samples.Sample) -> dict[str, str]:
     label = labels.by_index(sample.acceptable[0]) if sample.acceptable else None
     name = sample.path.name
     return {"name": name, "url": f"/samples/{name}", "en": label.en if label else "", "zh": label.zh if label else ""}
-
-
-__all__ = ["router", "status_of"]

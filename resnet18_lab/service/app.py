@@ -13,8 +13,9 @@ from resnet18_lab import __version__, labels
 from resnet18_lab.backends.registry import open_backend
 from resnet18_lab.errors import ImageError
 from resnet18_lab.service import api, metrics, open_inference, pages
+from resnet18_lab.service.answers import refusal
 from resnet18_lab.service.classifier import Classifier
-from resnet18_lab.service.edge import Edge, refusal
+from resnet18_lab.service.edge import Edge
 from resnet18_lab.service.problems import of_status, service_error
 from resnet18_lab.service.settings import Settings
 
@@ -57,22 +58,29 @@ def create_app(settings: Settings) -> Edge:
 def _add_refusals(app: FastAPI) -> None:
     """One shape for everything that is refused, whoever refuses it."""
 
+    def answer(request: Request, error: ImageError) -> Response:
+        return refusal(error, request.state.request_id, path=request.url.path)
+
     async def of_ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ImageError)  # noqa: S101 - what it is registered for
-        return refusal(error, request.state.request_id)
+        return answer(request, error)
 
     async def of_the_framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-        answer = refusal(of_status(error.status_code), request.state.request_id)
-        answer.headers.update(error.headers or {})
-        return answer
+        refused = answer(request, of_status(error.status_code))
+        refused.headers.update(error.headers or {})
+        return refused
 
     async def of_parameters(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
         first = error.errors()[0]
         reason = f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}"
-        return refusal(service_error("bad_parameter", reason=reason), request.state.request_id)
+        return answer(request, service_error("bad_parameter", reason=reason))
+
+    async def of_nobody(request: Request, _: Exception) -> Response:
+        return answer(request, service_error("internal_error"))
 
     app.add_exception_handler(ImageError, of_ours)
     app.add_exception_handler(HTTPException, of_the_framework)
     app.add_exception_handler(RequestValidationError, of_parameters)
+    app.add_exception_handler(Exception, of_nobody)

@@ -4,9 +4,11 @@ import asyncio
 import base64
 import io
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,11 +19,13 @@ from resnet18_lab.classify import Result, top_k
 from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import ImageError
 from resnet18_lab.service import metrics
+from resnet18_lab.service.budgets import Admission, PixelGate, UploadBudget
 from resnet18_lab.service.cache import AnswerCache, Known
-from resnet18_lab.service.inference import Admission, Inference
+from resnet18_lab.service.inference import Inference
 from resnet18_lab.service.settings import Settings
 from resnet18_lab.service.uploads import Upload
 
+T = TypeVar("T")
 _LARGE = 1_000_000  # bytes; hashing more than this would hold up the other requests
 
 
@@ -51,6 +55,8 @@ class Classifier:
         self.engine = backend.engine
         self.preprocess_id = preprocess.preprocess_id(settings.draft_for)
         self.admission = Admission(settings.queue)
+        self.uploads = UploadBudget(settings.upload_bytes)
+        self._gate = PixelGate(settings.limits.max_pixels)
         self.inference = Inference(backend, settings.max_batch)
         self.weights_sha256 = weights_sha256(settings.weights)
         engine = backend.engine
@@ -63,20 +69,21 @@ class Classifier:
         self._pool.shutdown(cancel_futures=True)
         self.inference.close()
 
+    async def in_pool(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - what the work takes
+        """The result of work that would hold up the other requests, done by a thread of the pool."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+
     async def classify(self, upload: Upload, asked: Asked) -> dict[str, Any]:
         """The answer as JSON; raises ImageError for a picture that cannot be taken."""
         started = time.perf_counter()
-        loop = asyncio.get_running_loop()
         timing = dict.fromkeys(("decode", "prepare", "queue", "model"), 0.0)
         many = len(upload.data) > _LARGE
-        key = (
-            await loop.run_in_executor(self._pool, self.cache.key, upload.data) if many else self.cache.key(upload.data)
-        )
+        key = await self.in_pool(self.cache.key, upload.data) if many else self.cache.key(upload.data)
         known = self.cache.get(key)
         metrics.CACHE.labels("hit" if known else "miss").inc()
         cached, prepared = known is not None, None
         if known is None or asked.crop:
-            prepared = await loop.run_in_executor(self._pool, self._prepare, upload.data)
+            prepared = await self.in_pool(self._prepare, upload.data)
             timing |= {"decode": prepared.decode_ms, "prepare": prepared.prepare_ms}
         if known is None and prepared is not None:
             answer = await self.inference.run(prepared.crop[None])
@@ -87,7 +94,7 @@ class Classifier:
         assert known is not None  # noqa: S101 - for the type checker: one of the two branches gave it
         body = self._body(upload, asked, known)
         if asked.crop and prepared is not None:
-            body["crop"] = await loop.run_in_executor(self._pool, data_url, prepared.crop)
+            body["crop"] = await self.in_pool(data_url, prepared.crop)
         timing["total"] = (time.perf_counter() - started) * 1000
         return {**body, "cached": cached, "timing_ms": {name: round(ms, 2) for name, ms in timing.items()}}
 
@@ -97,18 +104,25 @@ class Classifier:
             answer = await self.classify(upload, asked)
         except ImageError as error:
             metrics.PICTURES.labels(error.code).inc()
-            return Result(upload.name, error=error).as_json()
+            answer = Result(upload.name, error=error).as_json()
+            answer["error"]["filename"] = upload.name
+            return answer
         metrics.PICTURES.labels("ok").inc()
         return answer
 
     def _prepare(self, data: bytes) -> _Prepared:
         started = time.perf_counter()
-        picture = images.decode(data, limits=self.settings.limits, draft_for=self.settings.draft_for)
-        decoded = time.perf_counter()
-        crop = preprocess.crop(picture)
+        with ExitStack() as room:  # until the crop is made: the whole picture is in memory as long
+            picture = images.decode(
+                data, limits=self.settings.limits, draft_for=self.settings.draft_for,
+                before_pixels=lambda pixels: room.enter_context(self._gate.entered(pixels)),
+            )  # fmt: skip
+            decoded = time.perf_counter()
+            crop = preprocess.crop(picture)
+            size, animated = images.file_size(picture), bool(picture.info.get("animated"))
+            picture.close()
         done = time.perf_counter()
-        animated = bool(picture.info.get("animated"))
-        return _Prepared(crop, picture.size, animated, (decoded - started) * 1000, (done - decoded) * 1000)
+        return _Prepared(crop, size, animated, (decoded - started) * 1000, (done - decoded) * 1000)
 
     def _body(self, upload: Upload, asked: Asked, known: Known) -> dict[str, Any]:
         predictions = top_k(known.logits, asked.top_k)[0]

@@ -10,7 +10,6 @@ import asyncio
 import queue
 import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +18,6 @@ from numpy.typing import NDArray
 
 from resnet18_lab import preprocess
 from resnet18_lab.service import metrics
-from resnet18_lab.service.problems import service_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,42 +170,3 @@ def _hand_over(job: _Job, outcome: Answer | Exception) -> None:
         job.loop.call_soon_threadsafe(settle)
     except RuntimeError:
         return  # the loop is closed: nobody waits any more
-
-
-class Admission:
-    """How many pictures are taken and not yet answered; over the limit nothing more is taken."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.taken = 0
-
-    @property
-    def is_full(self) -> bool:
-        """True when there is no room for one more picture."""
-        return self.taken >= self.limit
-
-    def check(self) -> None:
-        """Refuse with ``server_busy`` when there is no room for one more."""
-        if self.is_full:
-            raise service_error("server_busy")
-
-    def enter(self, pictures: int) -> None:
-        """Take that many pictures or refuse; a batch larger than the limit is taken by an idle service."""
-        if self.taken and self.taken + pictures > self.limit:
-            raise service_error("server_busy")
-        self.taken += pictures
-        metrics.PENDING.inc(pictures)
-
-    @contextmanager
-    def taking(self, pictures: int) -> Iterator[None]:
-        """Take that many pictures while the block runs."""
-        self.enter(pictures)
-        try:
-            yield
-        finally:
-            self.leave(pictures)
-
-    def leave(self, pictures: int) -> None:
-        """They are answered, or dropped."""
-        self.taken -= pictures
-        metrics.PENDING.dec(pictures)

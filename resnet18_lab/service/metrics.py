@@ -5,8 +5,9 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from resnet18_lab.service.settings import METRICS_DIRECTORY
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 
 _REGISTRY = CollectorRegistry()
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -36,7 +37,7 @@ DROPPED = Counter("resnet18_dropped_requests", "Requests whose client had gone."
 
 def exposition() -> bytes:
     """The numbers in Prometheus's text format."""
-    if not os.environ.get(DIRECTORY):
+    if not os.environ.get(METRICS_DIRECTORY):
         return generate_latest(_REGISTRY)
     summed = CollectorRegistry()
     multiprocess.MultiProcessCollector(summed)  # type: ignore[no-untyped-call]

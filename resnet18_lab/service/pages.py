@@ -5,12 +5,11 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
-from swagger_ui_bundle import swagger_ui_path
 
 from resnet18_lab import samples
 from resnet18_lab.service import metrics
+from resnet18_lab.service.answers import JsonAnswer
 from resnet18_lab.service.api import classifier_of
-from resnet18_lab.service.edge import JsonAnswer
 from resnet18_lab.service.problems import service_error
 
 router = APIRouter()
@@ -60,4 +59,4 @@ async def numbers() -> Response:
 def mount_files(app: FastAPI) -> None:
     """The files of the page and of Swagger UI."""
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.mount("/docs/ui", StaticFiles(directory=swagger_ui_path), name="swagger")
+    app.mount("/docs/ui", StaticFiles(packages=[("fastapi_offline", "static")]), name="swagger")

@@ -24,21 +24,25 @@ BATCH_BODY: dict[str, Any] = {
         "content": {"multipart/form-data": _form({"type": "array", "items": _BINARY})},
     }
 }
+
+
+def _texts(*names: str) -> dict[str, Any]:
+    return {"type": "object", "required": list(names), "properties": {name: {"type": "string"} for name in names}}
+
+
 _ERROR_SCHEMA = {
     "type": "object",
-    "required": ["error", "request_id"],
+    "required": ["file", "error", "request_id"],
+    "description": "`file` and `error.filename` are the name that came with the picture, cut; empty when none did.",
     "properties": {
         "file": {"type": "string"},
         "request_id": {"type": "string"},
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "message_zh"],
-            "properties": {name: {"type": "string"} for name in ("code", "message", "message_zh")},
-        },
+        "error": _texts("code", "message", "message_zh", "filename"),
     },
 }
 _WORDS = {
     400: "No file, or a body that cannot be parsed.",
+    404: "There is nothing of that name.",
     408: "The body came too slowly.",
     413: "Too many bytes, pixels or files.",
     415: "No picture of a format that is taken.",
@@ -46,10 +50,18 @@ _WORDS = {
     503: "The queue is full; Retry-After says when to come again.",
     504: "The answer was not ready in time.",
 }
-REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"description": words, "content": {"application/json": {"schema": _ERROR_SCHEMA}}}
-    for status, words in _WORDS.items()
-}
+
+
+def _refusals(schema: dict[str, Any], *statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {
+        status: {"description": _WORDS[status], "content": {"application/json": {"schema": schema}}}
+        for status in statuses
+    }
+
+
+REFUSALS = _refusals(_ERROR_SCHEMA, 400, 408, 413, 415, 422, 503, 504)
+TENSOR_REFUSALS = _refusals(_texts("error", "code", "request_id"), 400, 404, 408, 413, 415, 503, 504)
+"""Under /v2 ``error`` is the sentence itself, as the protocol has it."""
 _TENSOR = {
     "type": "object",
     "required": ["name", "datatype", "shape"],
@@ -57,7 +69,7 @@ _TENSOR = {
         "name": {"type": "string"},
         "datatype": {"type": "string"},
         "shape": {"type": "array", "items": {"type": "integer"}},
-        "data": {"type": "array"},
+        "data": {"type": "array", "items": {}},
         "parameters": {"type": "object"},
     },
 }

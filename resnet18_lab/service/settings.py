@@ -8,7 +8,16 @@ from resnet18_lab.images import Limits
 MEGABYTE = 1_000_000
 ENVELOPE_BYTES = 200_000
 """What a multipart body may hold beside its files: boundaries, headers, small fields."""
+METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
+"""Names, in the environment, the folder where the workers' numbers meet."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+_AT_LEAST_ONE = (
+    "workers", "threads", "max_mb", "queue", "max_files", "max_batch", "batch_mb", "upload_mb", "connections"
+)  # fmt: skip
+_SECONDS = ("header_seconds", "body_seconds", "request_seconds", "close_seconds", "drain_seconds")
+_LONGEST_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -16,8 +25,10 @@ class Settings:
     """Every knob of the service; the command line fills it, the workers get it as it is.
 
     ``queue`` counts pictures a worker has taken and not answered, ``cache`` answers it remembers, ``max_batch``
-    waiting pictures that are run together. Seconds: for a request's head, for its body, for all of it, and for
-    what is under way when the service is told to stop.
+    waiting pictures that are run together, ``connections`` clients a worker serves at a time. ``upload_mb`` bounds
+    the bytes of all uploads in a worker's memory. ``proxy_headers``: X-Forwarded-For of a proxy on this machine names
+    the client. Seconds: for a request's head, for its body, for all of it, for reading the last of an answer, and
+    for what is under way when the service is told to stop.
     """
 
     host: str = "127.0.0.1"
@@ -32,19 +43,29 @@ class Settings:
     max_batch: int = 8
     max_files: int = 50
     batch_mb: int = 60
+    upload_mb: int = 120
+    connections: int = 1000
     draft: bool = False
     access_log: bool = True
+    proxy_headers: bool = False
     cors_origins: tuple[str, ...] = ()
     header_seconds: float = 10.0
     body_seconds: float = 30.0
     request_seconds: float = 60.0
+    close_seconds: float = 10.0
     drain_seconds: float = 10.0
 
     def __post_init__(self) -> None:
-        at_least_one = ("workers", "threads", "max_mb", "queue", "max_files", "max_batch")
-        for name in at_least_one:
+        for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ParameterError(f"{name}={getattr(self, name)} is not allowed; give 1 or more.")
+        for name in _SECONDS:
+            if not 0 < getattr(self, name) <= _LONGEST_SECONDS:  # not NaN either
+                raise ParameterError(
+                    f"{name}={getattr(self, name)} is not allowed; give more than 0 and at most {_LONGEST_SECONDS}."
+                )
+        if self.cache < 0:
+            raise ParameterError(f"cache={self.cache} is not allowed; give 0 (none) or more.")
         if not 0 <= self.port <= 65_535:
             raise ParameterError(f"port={self.port} does not exist; give 0 (any free one) to 65535.")
 
@@ -52,6 +73,12 @@ class Settings:
     def limits(self) -> Limits:
         """What a picture may be before it is decoded."""
         return Limits(max_bytes=self.max_mb * MEGABYTE)
+
+    @property
+    def upload_bytes(self) -> int:
+        """What all uploads in a worker's memory may have together; never less than one request may have."""
+        one = max(self.max_mb, self.batch_mb) * MEGABYTE + ENVELOPE_BYTES
+        return max(one, self.upload_mb * MEGABYTE)
 
     @property
     def draft_for(self) -> int | None:

@@ -13,16 +13,16 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
-from resnet18_lab.errors import LabError, ServeError
+from resnet18_lab.errors import ServeError
 from resnet18_lab.service import worker
-from resnet18_lab.service.settings import Settings
+from resnet18_lab.service.settings import METRICS_DIRECTORY, Settings
 
-_METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
 """For glibc: large buffers go back to the system when they are freed, whichever thread made them."""
 _SPAWN = multiprocessing.get_context("spawn")
 _TOO_QUICK = 5
 """Workers that may die one after the other before any became ready."""
+_LONGEST_PAUSE = 30.0
 
 
 @dataclass
@@ -42,11 +42,12 @@ class Supervisor:
         self._stopping = False
         self._announced = False
         self._failures = 0
+        self._due: list[float] = []  # moments at which workers that could not start are tried again
 
     def run(self) -> None:
         """Serve; raises ServeError when the place is taken or no worker can start."""
         numbers = tempfile.mkdtemp(prefix="resnet18_lab-metrics-")
-        os.environ[_METRICS_DIRECTORY] = numbers
+        os.environ[METRICS_DIRECTORY] = numbers
         os.environ.update({name: value for name, value in _MALLOC.items() if name not in os.environ})
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -54,11 +55,12 @@ class Supervisor:
                 self._workers = [self._start(sock) for _ in range(self._settings.workers)]
                 while not self._stopping:
                     self._watch(sock)
+                    self._try_again(sock)
         finally:
             self._end()
             for number, handler in before.items():
                 signal.signal(number, handler)
-            del os.environ[_METRICS_DIRECTORY]
+            del os.environ[METRICS_DIRECTORY]
             shutil.rmtree(numbers, ignore_errors=True)
 
     def _start(self, sock: socket.socket) -> _Worker:
@@ -82,13 +84,16 @@ class Supervisor:
                 if not self._stopping:
                     self._replace(one, sock)
                 continue
-            if message != "ready":
+            if message == "ready":
+                one.ready, self._failures = True, 0
+                self._announce(sock)
+            elif self._announced:
+                self._notify(message)  # the others go on; its process ends by itself and is tried again
+            else:
                 raise ServeError(message)
-            one.ready, self._failures = True, 0
-            self._announce(sock)
 
     def _announce(self, sock: socket.socket) -> None:
-        if self._announced or not all(one.ready for one in self._workers):
+        if self._announced or self._due or not all(one.ready for one in self._workers):
             return
         self._announced = True
         host, port = sock.getsockname()[:2]
@@ -96,12 +101,29 @@ class Supervisor:
 
     def _replace(self, dead: _Worker, sock: socket.socket) -> None:
         dead.process.join(5)
-        self._failures += 0 if dead.ready else 1
-        if self._failures >= _TOO_QUICK:
-            raise ServeError("The workers die before they are ready; their messages stand above.")
-        self._notify(f"worker {dead.process.pid} ended with status {dead.process.exitcode}: starting another")
-        self._workers[self._workers.index(dead)] = self._start(sock)
         dead.pipe.close()
+        self._workers.remove(dead)
+        self._count(dead)
+        end = f"worker {dead.process.pid} ended with status {dead.process.exitcode}"
+        if dead.ready:
+            self._notify(f"{end}: starting another")
+            self._workers.append(self._start(sock))
+            return
+        self._failures += 1
+        if not self._announced and self._failures >= _TOO_QUICK:
+            raise ServeError("The workers die before they are ready; their messages stand above.")
+        pause = min(2.0 ** (self._failures - 1), _LONGEST_PAUSE) if self._announced else 0.0
+        self._notify(f"{end} before it was ready: starting another in {pause:g} s")
+        self._due.append(time.monotonic() + pause)
+
+    def _try_again(self, sock: socket.socket) -> None:
+        now = time.monotonic()
+        for moment in [moment for moment in self._due if moment <= now]:
+            self._due.remove(moment)
+            self._workers.append(self._start(sock))
+
+    @staticmethod
+    def _count(dead: _Worker) -> None:
         from resnet18_lab.service import metrics
 
         metrics.RESTARTS.inc()
@@ -149,6 +171,3 @@ def serve(settings: Settings, notify: Callable[[str], None]) -> None:
             "It has no TLS, passwords or rate limits of its own; put a reverse proxy before it (docs/deploy.md)."
         )
     Supervisor(settings, notify).run()
-
-
-__all__ = ["LabError", "Supervisor", "bound_socket", "serve"]

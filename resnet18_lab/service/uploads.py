@@ -13,6 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from resnet18_lab.image_errors import image_error
+from resnet18_lab.service.budgets import Holding
 from resnet18_lab.service.problems import no_file, service_error
 from resnet18_lab.service.settings import ENVELOPE_BYTES, MEGABYTE, Settings
 
@@ -39,8 +40,11 @@ def shown_name(name: str) -> str:
     return "".join(character for character in name if character.isprintable())[:SHOWN_NAME]
 
 
-async def body_chunks(request: Request, most: int, seconds: float) -> AsyncIterator[bytes]:
-    """The body as it arrives; ``body_too_large`` at once when it is announced or found to be over ``most`` bytes."""
+async def body_chunks(request: Request, most: int, seconds: float, held: Holding) -> AsyncIterator[bytes]:
+    """The body as it arrives, each part taken from the budget first.
+
+    ``body_too_large`` at once when it is announced or found to be over ``most`` bytes.
+    """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise service_error("unsupported_encoding")
     too_large = service_error("body_too_large", limit=most // MEGABYTE)
@@ -52,6 +56,7 @@ async def body_chunks(request: Request, most: int, seconds: float) -> AsyncItera
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 size += len(chunk)
+                held.take(len(chunk))
                 yield chunk  # first: the reader may know better what is too large, whatever the size of a chunk
                 if size > most:
                     raise too_large
@@ -59,21 +64,21 @@ async def body_chunks(request: Request, most: int, seconds: float) -> AsyncItera
         raise service_error("slow_client", seconds=seconds) from None
 
 
-async def read_one(request: Request, settings: Settings) -> Upload:
+async def read_one(request: Request, settings: Settings, held: Holding) -> Upload:
     """The one picture of a request: the field ``file`` of a form, or the raw body."""
     boundary = _boundary(request)
     if boundary is None:
-        return await _read_raw(request, settings)
-    files = await _read_form(request, boundary, settings, most_files=1)
+        return await _read_raw(request, settings, held)
+    files = await _read_form(request, boundary, settings, held, most_files=1)
     return files[0]
 
 
-async def read_many(request: Request, settings: Settings) -> list[Upload]:
+async def read_many(request: Request, settings: Settings, held: Holding) -> list[Upload]:
     """The pictures of a batch, in order: every part ``file`` of a form."""
     boundary = _boundary(request)
     if boundary is None:
         raise service_error("bad_multipart", reason="a batch is sent as multipart/form-data")
-    return await _read_form(request, boundary, settings, most_files=settings.max_files)
+    return await _read_form(request, boundary, settings, held, most_files=settings.max_files)
 
 
 def _boundary(request: Request) -> bytes | None:
@@ -87,11 +92,11 @@ def _boundary(request: Request) -> bytes | None:
     return boundary
 
 
-async def _read_raw(request: Request, settings: Settings) -> Upload:
+async def _read_raw(request: Request, settings: Settings, held: Holding) -> Upload:
     most = settings.limits.max_bytes
     _refuse_announced(request, most)
     data = bytearray()
-    async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds):
+    async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds, held):
         data += chunk
         if len(data) > most:
             raise image_error("file_too_large", limit=settings.max_mb)
@@ -107,7 +112,9 @@ def _refuse_announced(request: Request, most: int) -> None:
         raise image_error("file_too_large", limit=most // MEGABYTE)
 
 
-async def _read_form(request: Request, boundary: bytes, settings: Settings, *, most_files: int) -> list[Upload]:
+async def _read_form(
+    request: Request, boundary: bytes, settings: Settings, held: Holding, *, most_files: int
+) -> list[Upload]:
     one = settings.limits.max_bytes
     most = one if most_files == 1 else max(one, settings.batch_mb * MEGABYTE)
     if most_files == 1:
@@ -115,7 +122,7 @@ async def _read_form(request: Request, boundary: bytes, settings: Settings, *, m
     parts = _Parts(most_files, settings)
     try:
         parser = MultipartParser(boundary, parts.callbacks(), max_header_size=MAX_HEADER_BYTES)
-        async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds):
+        async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds, held):
             parser.write(chunk)
         parser.finalize()
     except (FormParserError, UnicodeError) as error:

@@ -1,15 +1,23 @@
 """One worker process: the application under uvicorn on a socket it was handed."""
 
+from __future__ import annotations
+
 import os
 import signal
 import socket
 import sys
 import threading
-from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    import uvicorn
+    from starlette.types import ASGIApp
+
+    from resnet18_lab.service.settings import Settings
 
 STARTED_WRONG = 3
-MOST_CONNECTIONS = 1000
-"""Over these a worker answers 503 to whatever comes; it stays under the usual 1,024 descriptors."""
 
 
 def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connection) -> None:
@@ -18,9 +26,10 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
 
     from resnet18_lab.errors import LabError
     from resnet18_lab.service.app import create_app
-    from resnet18_lab.service.protocol import DeadlineProtocol
+    from resnet18_lab.service.log import take_over_logging
     from resnet18_lab.service.settings import Settings
 
+    take_over_logging()
     settings = Settings(**settings_fields)  # type: ignore[arg-type]
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
@@ -29,27 +38,32 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
             await super().startup(sockets)
             parent.send("ready")
 
-    class Protocol(DeadlineProtocol):
-        header_seconds = settings.header_seconds
+    try:
+        Server(server_config(create_app(settings), settings)).run(sockets=[sock])
+    except LabError as error:
+        parent.send(str(error))
+        sys.exit(STARTED_WRONG)
 
-    config = uvicorn.Config(
-        create_app(settings),
-        http=Protocol,
+
+def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the application: our protocol, no log or header of its own."""
+    import uvicorn
+
+    from resnet18_lab.service.protocol import protocol_with
+
+    return uvicorn.Config(
+        app,
+        http=protocol_with(settings),
         ws="none",
         loop="asyncio",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=settings.proxy_headers,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=max(1, int(settings.drain_seconds)),
-        limit_concurrency=MOST_CONNECTIONS,
     )
-    try:
-        Server(config).run(sockets=[sock])
-    except LabError as error:
-        parent.send(str(error))
-        sys.exit(STARTED_WRONG)
 
 
 def _end_with(parent: Connection) -> None:

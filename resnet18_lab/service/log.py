@@ -1,0 +1,50 @@
+"""One place for what a worker writes: JSON lines on stderr, a line a request and a line a warning."""
+
+import json
+import logging
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+
+from resnet18_lab.service import metrics
+
+_METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_info and record.exc_info[1] is not None:
+            line["error"] = "".join(traceback.format_exception(record.exc_info[1]))
+        return json.dumps({"time": _now(), **line})
+
+
+def take_over_logging() -> None:
+    """Libraries' warnings come as JSON lines too: uvicorn, python_multipart, asyncio, Python's own."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def note_request(route: str, method: str, status: int, seconds: float, line: Mapping[str, object] | None) -> None:
+    """Count a request that has been answered, and write its line when there is one."""
+    metrics.REQUESTS.labels(route, method if method in _METHODS else "other", str(status)).inc()
+    metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+    if line is not None:
+        write({**line, "status": status, "ms": round(seconds * 1000, 1)})
+
+
+def complain(error: BaseException, request_id: str) -> None:
+    """Write where an unforeseen error came from."""
+    write({"request_id": request_id, "error": "".join(traceback.format_exception(error))})
+
+
+def write(line: Mapping[str, object]) -> None:
+    """One line, with the time before it."""
+    sys.stderr.write(json.dumps({"time": _now(), **line}) + "\n")
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
