@@ -20,6 +20,24 @@ ROOT = Path(__file__).resolve().parent.parent
 CLASSROOM = ROOT.parent / "shared"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Side by side, a file's tests stay together, but each notebook goes to whoever is free: they take minutes."""
+    if getattr(config.option, "dist", "no") == "loadfile" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Scheduling())
+
+
+class _Scheduling:
+    @staticmethod
+    def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+        from xdist.scheduler import LoadFileScheduling
+
+        class ByFileAndNotebook(LoadFileScheduling):
+            def _split_scope(self, nodeid: str) -> str:
+                return nodeid if "test_notebooks.py::" in nodeid else super()._split_scope(nodeid)
+
+        return ByFileAndNotebook(config, log)
+
+
 def tool(name: str) -> ModuleType:
     """The script ``tools/NAME.py`` as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")

@@ -31,7 +31,7 @@ def main() -> int:
         print(f"no trained weights, tests that need them are skipped: {error}", flush=True)
     if not trained:
         environment["RESNET18_LAB_WEIGHTS"] = "untrained"
-    # by file, in their order: a file's tests share what they built, and the long files do not come last
+    # by file (notebooks each alone, see conftest), in their order: a file's tests share what they built
     side_by_side = ["-n", str(min(MOST_AT_ONCE, usable_cores())), "--dist", "loadfile", "--no-loadscope-reorder"]
     command = [sys.executable, "-m", "pytest", *side_by_side]
     if fast:
