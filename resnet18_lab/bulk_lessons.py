@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,10 @@ from PIL import Image, ImageOps
 from resnet18_lab import images
 from resnet18_lab.benchmark import bulk as measured
 from resnet18_lab.benchmark.figures import chart
-from resnet18_lab.bulk import stream
+from resnet18_lab.bulk import DEFAULT_BATCH, stream
 from resnet18_lab.bulk.batch import Job
 from resnet18_lab.bulk.journal import journal_of
+from resnet18_lab.bulk.pipeline import window, workers_for
 from resnet18_lab.bulk.similar import unit_vectors
 from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import LabError
@@ -64,12 +66,32 @@ def against_bound(table: pd.DataFrame) -> Figure:
 
 @dataclass(frozen=True)
 class Crash:
-    """A run that was killed and resumed: rows kept, rows in all, and whether the file is the undisturbed run's."""
+    """A run that was killed and resumed: rows kept and rows in all, whether the file is the undisturbed run's.
+
+    ``redone_at_most`` rows were on their way when it was killed. Seconds of the undisturbed run, of the killed
+    one until then, and of the resumed one.
+    """
 
     kept: int
     rows: int
     same: bool
     said: str
+    redone_at_most: int
+    undisturbed: float
+    killed: float
+    resumed: float
+
+    @property
+    def seconds_lost(self) -> float:
+        """How much longer the two runs took than the undisturbed one."""
+        return self.killed + self.resumed - self.undisturbed
+
+    def table(self) -> pd.DataFrame:
+        """The costs, a line each."""
+        names = ("kept", "redone_at_most", "undisturbed", "killed", "resumed", "seconds_lost")
+        labels = ("rows that stood when it was killed", "rows run again, at most", "seconds undisturbed",
+                  "seconds until it was killed", "seconds of the resumed run", "seconds lost")  # fmt: skip
+        return pd.DataFrame({"cost": [getattr(self, name) for name in names]}, index=labels).round(2)
 
 
 def crash(folder: Path, place: Path, weights: str, after: float = 0.4) -> Crash:
@@ -78,7 +100,9 @@ def crash(folder: Path, place: Path, weights: str, after: float = 0.4) -> Crash:
     Raises LabError when a run does not get so far.
     """
     whole, killed = place / "undisturbed.csv", place / "killed.csv"
+    marks = [time.monotonic()]
     _finish(_classify(folder, whole, weights))
+    marks.append(time.monotonic())
     rows = len(list(folder.iterdir()))
     process = _classify(folder, killed, weights)
     deadline = time.monotonic() + _PATIENCE
@@ -88,9 +112,15 @@ def crash(folder: Path, place: Path, weights: str, after: float = 0.4) -> Crash:
         time.sleep(_LOOK_EVERY)
     process.kill()
     process.communicate()
+    marks.append(time.monotonic())
     kept = _rows_in(journal_of(killed))
-    said = _finish(_classify(folder, killed, weights, "--resume"))
-    return Crash(kept, rows, killed.read_bytes() == whole.read_bytes(), said.strip().splitlines()[-1].split(", in ")[0])
+    said = _finish(_classify(folder, killed, weights, "--resume")).strip().splitlines()[-1].split(", in ")[0]
+    marks.append(time.monotonic())
+    seconds = [after - before for before, after in pairwise(marks)]
+    same = killed.read_bytes() == whole.read_bytes()
+    return Crash(
+        kept, rows, same, said, min(window(workers_for(Job(weights=weights)), DEFAULT_BATCH), rows - kept), *seconds
+    )
 
 
 def _classify(folder: Path, output: Path, weights: str, *more: str) -> "subprocess.Popen[str]":

@@ -1,13 +1,18 @@
-"""Folders of pictures for the bulk tests, and a killer that lies in wait for a file's name."""
+"""Folders of pictures for the bulk tests, runs that are ended in the middle, and a killer that lies in wait."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 from conftest import samples_dir
 from pictures import encode, scene
+
+from resnet18_lab.bulk import journal
 
 
 def folder_of(folder: Path, count: int) -> Path:
@@ -31,6 +36,40 @@ def command(home: Path, *arguments: object, env: dict[str, str] | None = None, *
 
 def _text(argument: object) -> str:
     return os.fspath(argument) if isinstance(argument, str | os.PathLike) else str(argument)
+
+
+def start_and_wait(home, output, folder, *options, rows=9, **settings):
+    """A run that has written some rows, still going."""
+    process = command(home, "classify", folder, "--output", output, "--workers", 2, *options, **settings)
+    wait_for_rows(process, output, rows)
+    return process
+
+
+def rows_that_stand(output):
+    """Rows in a journal; its first line says what run it is."""
+    part = journal.journal_of(output)
+    return max(0, part.read_bytes().count(b"\n") - 1) if part.exists() else 0
+
+
+def wait_for_rows(process, output, rows):
+    """Until so many rows stand in the journal of a run that goes on."""
+    deadline = time.monotonic() + 60
+    while rows_that_stand(output) < rows:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def end(process, number=signal.SIGKILL):
+    """Exit status and stderr of a run that is sent a signal (0: it is waited for)."""
+    process.send_signal(number)
+    _, complaint = process.communicate(timeout=60)
+    return process.returncode, complaint.decode("utf-8", "replace")
+
+
+def rows_of(path):
+    """The rows of a JSONL output."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def audit_hook(folder: Path, body: str) -> dict[str, str]:

@@ -32,6 +32,9 @@ def test_a_killed_run_is_resumed_and_gives_the_same_file(folder, tmp_path):
     assert found.same
     assert 16 <= found.kept <= found.rows == 40
     assert found.said.startswith("40 rows")
+    assert 0 < found.redone_at_most <= 40 - found.kept
+    assert found.seconds_lost == pytest.approx(found.killed + found.resumed - found.undisturbed)
+    assert found.table().loc["rows that stood when it was killed", "cost"] == found.kept
 
 
 def test_a_run_that_is_over_too_soon_says_so(folder, tmp_path):

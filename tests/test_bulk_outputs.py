@@ -7,20 +7,16 @@ from pathlib import Path
 
 import pytest
 from bulk_pictures import CAT, folder_of
-from conftest import run_cli
+from conftest import ROOT, run_cli
 
 from resnet18_lab import hashing
-from resnet18_lab.bulk.writers import METADATA_KEY
+from resnet18_lab.bulk import shards as shards_module
+from resnet18_lab.bulk.plan import WORKING_DIRECTORY
+from resnet18_lab.bulk.writers import METADATA_KEY, write_parquet
+
+pytest_plugins = ["bulk_fixtures"]
 
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
-
-
-@pytest.fixture
-def classify(untrained_home):
-    def run(*arguments, **options):
-        return run_cli("classify", *arguments, "--weights", "untrained", home=untrained_home, **options)
-
-    return run
 
 
 def merge(*arguments):
@@ -115,6 +111,111 @@ def test_merge_refuses_gaps_doubles_and_an_output_of_another_kind(shards, tmp_pa
     assert "twice" in merge(one, two, two, three, "--output", output).stderr
     assert "same kind" in merge(one, two, three, "--output", tmp_path / "merged.csv").stderr
     assert not output.exists()
+
+
+def test_merge_refuses_a_part_as_output_and_leaves_an_old_output_alone(shards, tmp_path):
+    _, *parts = shards["jsonl"]
+    before = parts[1].read_bytes()
+    assert "one of the parts" in merge(*parts, "--output", parts[1]).stderr
+    assert parts[1].read_bytes() == before
+    copies = [Path(shutil.copy(part, tmp_path)) for part in parts]
+    for part, copy in zip(parts, copies, strict=True):
+        run = json.loads(Path(f"{part}.run.json").read_text())
+        run["inputs_total"] = 12  # what the parts hold is one fewer
+        Path(f"{copy}.run.json").write_text(json.dumps(run))
+    output = tmp_path / "merged.jsonl"
+    output.write_text("old\n")
+    assert "11 rows where 12" in merge(*copies, "--output", output).stderr
+    assert output.read_text() == "old\n"
+
+
+def test_shards_from_different_folders_are_parts_of_one_run(untrained_home, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    outputs = []
+    for number in (1, 2):
+        folder_of(tmp_path / str(number) / "in", 4)
+        outputs.append(tmp_path / f"{number}.parquet")
+        line = ["classify", "in", "--output", outputs[-1], "--weights", "untrained", "--shard", f"{number}/2"]
+        assert run_cli(*line, home=untrained_home, cwd=tmp_path / str(number)).returncode == 0
+    merged = tmp_path / "merged.parquet"
+    done = merge(*outputs, "--output", merged)
+    assert done.returncode == 0, done.stderr
+    assert [row["file"] for row in parquet.read_table(merged).to_pylist()] == [
+        f"in/0000{number}.jpg" for number in range(4)
+    ]
+    assert WORKING_DIRECTORY not in json.loads(parquet.read_schema(merged).metadata[METADATA_KEY])
+
+
+def test_row_groups_are_bounded_by_the_predictions_in_them(tmp_path):
+    run = {"kind": "classify", "languages": ["en"], "top_k": 200}
+    best = [{"rank": 1, "index": 7, "wnid": "n1", "en": "cock", "score": 0.5}]
+    engine = {"backend": "b", "precision": "fp32", "weights": "w", "sha256": "0"}
+    rows = [{"file": f"{number}.jpg", "predictions": best, "warnings": [], "engine": engine} for number in range(1234)]
+    write_parquet(tmp_path / "out.parquet", iter(rows), run)
+    found = parquet.ParquetFile(tmp_path / "out.parquet").metadata
+    assert [found.row_group(number).num_rows for number in range(found.num_row_groups)] == [150] * 8 + [34]
+    assert found.num_rows == 1234
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Folders of shards as a cluster writes them, of two shards of one run over five inputs."""
+    made = []
+    for number, positions in ((1, [[0, 1], [2]]), (2, [[1], [0]])):
+        inputs = sum(map(len, positions))
+        run = {
+            "kind": "classify",
+            "languages": ["en"],
+            "top_k": 1,
+            "shard": f"{number}/2",
+            "inputs": inputs,
+            "inputs_total": 5,
+        }
+        output = tmp_path / f"{number}.parquet"
+        with shards_module.replacing_folder(output) as folder:
+            for block in positions:
+                rows = [
+                    {"position": one, "file": f"{one * 2 + number - 1}.jpg", "error": "empty_file"} for one in block
+                ]
+                shards_module.write_shard(folder, rows, shards_module.shard_schema(run))
+            shards_module.finish(folder, {**run, "rows": inputs, "errors": inputs})
+        made.append(output)
+    return made
+
+
+def test_folders_of_shards_are_joined_into_a_folder(folders, tmp_path):
+    output = tmp_path / "all.parquet"
+    done = merge(*folders[::-1], "--output", output)
+    assert done.returncode == 0, done.stderr
+    assert "5 rows, 5 errors" in done.stderr
+    rows = {row["position"]: row["file"] for row in parquet.read_table(output).to_pylist()}
+    assert rows == {number: f"{number}.jpg" for number in range(5)}
+    assert json.loads((output / shards_module.RUN_FILE).read_text())["shard"] == "1/1"
+    assert merge(*folders, "--output", output).returncode == 0  # what a merge wrote may be written anew
+
+
+def test_a_folder_with_a_row_missing_or_twice_is_no_part(folders, tmp_path):
+    shard = shards_module.shards_of(folders[0])[0]
+    shutil.copy(shard, folders[0] / "again.parquet")
+    assert "where 3 were listed" in merge(*folders, "--output", tmp_path / "all.parquet").stderr
+    (folders[0] / "again.parquet").unlink()
+    shard.unlink()
+    assert "where 3 were listed" in merge(*folders, "--output", tmp_path / "all.parquet").stderr
+
+
+def test_a_replacement_that_was_killed_is_ended_by_the_next_run(folders, tmp_path):
+    output, part = folders[0], tmp_path / "1.parquet.part"
+    before = tmp_path / "1.parquet.before.part"
+    output.rename(before)
+    shutil.copytree(folders[1], part)
+    shards_module.recover(output)  # killed between its two steps: the new one is whole
+    assert json.loads((output / shards_module.RUN_FILE).read_text())["shard"] == "2/2"
+    assert not part.exists()
+    output.rename(before)
+    part.mkdir()  # killed between its two steps, and then a run that was killed as well
+    shards_module.recover(output)
+    assert (output / shards_module.RUN_FILE).is_file()
+    shards_module.refuse_foreign(output)
 
 
 def test_merge_refuses_parts_of_different_runs(classify, shards, tmp_path):

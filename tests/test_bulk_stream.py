@@ -1,25 +1,30 @@
 """The pipeline of worker processes: order, memory, workers that die, and answers by content."""
 
 import itertools
+import json
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
+import time
 
+import numpy as np
 import psutil
 import pytest
 from bulk_pictures import CAT, audit_hook, folder_of
 from conftest import samples_dir
+from pictures import encode
+from PIL import Image
 
-from resnet18_lab import bulk, cores
+from resnet18_lab import artifacts, bulk, cores, tuned
 from resnet18_lab.backends.registry import open_backend
-from resnet18_lab.bulk import inputs, pipeline
-from resnet18_lab.bulk.batch import Job
+from resnet18_lab.bulk import inputs, pipeline, pool
+from resnet18_lab.bulk.batch import Job, run_batch
 from resnet18_lab.bulk.pool import Pool
 from resnet18_lab.bulk.store import Store
 from resnet18_lab.classify import classify_files
-from resnet18_lab.errors import ArtifactError, LabError, ParameterError
+from resnet18_lab.errors import ArtifactError, BackendError, LabError, ParameterError
 
 JOB = Job(weights="untrained")
 
@@ -83,6 +88,93 @@ def test_workers_are_as_many_as_the_usable_cores(monkeypatch):
     monkeypatch.setattr(pipeline, "usable_cores", lambda: 6)
     assert (pipeline.default_workers(), pipeline.default_workers(4), pipeline.default_workers(8)) == (6, 1, 1)
     assert cores.usable_cores() >= 1
+
+
+@pytest.mark.parametrize(("kept", "expected"), [({}, 6), ({"onnxruntime-fp32": 3}, 3), ({"eager": 3}, 6)])
+def test_workers_are_as_many_as_were_tuned_for_the_engine(monkeypatch, kept, expected):
+    monkeypatch.setattr(pipeline, "usable_cores", lambda: 6)
+    path = artifacts.find_folder("untrained") / tuned.FILENAME
+    tuned.write({}, path.parent, kept)
+    try:
+        assert pipeline.workers_for(JOB) == expected
+        assert pipeline.workers_for(Job(weights="untrained", threads=2)) == 3
+        path.write_text(json.dumps({"machine": {"cpu": "another"}, "workers": kept}))
+        assert pipeline.workers_for(JOB) == 6
+    finally:
+        path.unlink()
+
+
+class Engine:
+    """Fails as an engine may, on a picture that is all black."""
+
+    def __init__(self, how):
+        self.how = how
+        self.engine = None
+
+    def run(self, pictures):
+        logits = np.zeros((len(pictures), 1000), dtype=np.float32)
+        for row, picture in enumerate(pictures):
+            if np.ptp(picture, axis=(1, 2)).max() == 0:
+                if self.how is not None:
+                    raise self.how
+                logits[row] = np.nan
+        return logits
+
+
+class ForeignError(Exception):
+    """As ONNX Runtime has them: derived from Exception and nothing else."""
+
+
+@pytest.mark.parametrize("how", [None, ForeignError("it\nbroke")])
+def test_whatever_an_engine_says_of_one_picture_is_that_pictures_error(how):
+    good, black = CAT.read_bytes(), encode(Image.new("RGB", (300, 300)), "PNG")
+    items = [("1", good), ("2", black), ("3", good)]
+    answers = run_batch(JOB, Engine(how), items)
+    assert [answer.error and answer.error.code for answer in answers] == [None, "internal_error", None]
+    assert "\n" not in answers[1].error.message
+
+
+def test_a_pool_that_cannot_start_all_its_workers_leaves_none(monkeypatch):
+    started = []
+    popen = subprocess.Popen
+
+    def only_one(*arguments, **options):
+        if started:
+            raise OSError(12, "Cannot allocate memory")
+        started.append(popen(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", only_one)
+    with pytest.raises(BackendError, match="--workers"):
+        Pool(JOB, 3)
+    assert started[0].wait(timeout=10) is not None
+    assert children() == []
+
+
+@pytest.mark.parametrize(("times", "ends"), [(pool.STARTS - 1, True), (pool.STARTS, False)])
+def test_replacements_may_die_before_they_are_ready_a_few_times(times, ends):
+    killed = []
+
+    def kill():
+        while len(killed) <= times:
+            for child in children():
+                if child.pid not in killed:
+                    killed.append(child.pid)
+                    child.kill()
+            time.sleep(0.01)
+
+    with Pool(JOB, 1) as workers:
+        killer = threading.Thread(target=kill)
+        killer.start()
+        workers.submit([(str(CAT), None)])
+        if ends:
+            assert workers.wait()[1][0].error is None
+        else:
+            with pytest.raises(BackendError, match="doctor"):
+                workers.wait()
+        killer.join()
+    assert len(killed) == times + 1
+    assert children() == []
 
 
 def test_a_worker_that_is_killed_costs_no_answer(tmp_path):

@@ -1,14 +1,51 @@
-"""docs/scaling.md says what its record says."""
+"""docs/scaling.md says what its record says, and the record can be true."""
 
+import copy
 import json
 
 import conftest
+import pytest
 
-tool = conftest.tool("make_scaling")
+tool, measuring = conftest.tool("make_scaling"), conftest.tool("measure_scaling")
 
 
-def test_the_page_is_what_the_kept_record_gives():
-    record = json.loads(tool.RECORD.read_text(encoding="utf-8"))
+@pytest.fixture
+def record():
+    return json.loads(tool.RECORD.read_text(encoding="utf-8"))
+
+
+def test_the_page_is_what_the_kept_record_gives(record):
     assert tool.PAGE.read_text(encoding="utf-8") == tool.page(record), "run tools/make_scaling.py"
-    assert [row["nodes"] for row in record["cluster"]] == [1, 2]
-    assert all(row["rate"] > 0 for row in record["cluster"]), "too few pictures: the start drowns the rate"
+
+
+def test_the_summary_is_what_the_rounds_give(record):
+    for name in ("local", "cluster"):
+        assert record[name] == measuring.summarised(record["rounds"], name)
+    assert [row["workers"] for row in record["local"]] == [row["nodes"] for row in record["cluster"]] == [1, 2]
+
+
+def test_no_kept_rate_is_above_its_bound(record):
+    for row in (*record["local"], *record["cluster"]):
+        assert 0 < row["of_bound"] <= 1.05, "the machine's pace changed while it was measured: measure again"
+
+
+def test_a_rate_above_its_bound_is_said_to_mean_nothing(record):
+    higher = copy.deepcopy(record)
+    higher["cluster"][0]["of_bound_range"][1] = 1.26
+    assert "The highest single share is 126%, which no pipeline can have" in tool.page(higher)
+    lower = copy.deepcopy(record)
+    for row in (*lower["local"], *lower["cluster"]):
+        row["of_bound_range"] = [0.8, 0.9]
+    assert "No rate is above its bound." in tool.page(lower)
+
+
+def test_the_rate_is_that_of_the_steady_part_and_the_rest_is_start():
+    written = [(20.0, 100), *((20.0 + second, 10) for second in range(1, 31))]
+    found = measuring.steady(written)
+    assert found["rate"] == pytest.approx(10)
+    assert found["start"] == pytest.approx(50 - 400 / 10)
+
+
+def test_too_few_pictures_for_a_rate_are_refused():
+    with pytest.raises(SystemExit, match="--pictures"):
+        measuring.steady([(3.0, 16)])

@@ -1,186 +1,176 @@
-"""Write docs/scaling.md from docs/records/scaling.json; with --measure make the record first (needs Ray).
+"""Write docs/scaling.md from docs/records/scaling.json, which tools/measure_scaling.py makes.
 
-Usage: python tools/make_scaling.py [--measure here --measure 1 --measure 2] [--pictures 400] [--weights NAME]
+Usage: python tools/make_scaling.py
 """
 
-import argparse
 import json
-import os
-import tempfile
-import time
-from pathlib import Path
 
-from resnet18_lab import atomicfile, environment, samples
-from resnet18_lab.benchmark import bulk as figures
-from resnet18_lab.bulk import cluster, inputs
-from resnet18_lab.bulk.batch import Job
-from resnet18_lab.bulk.run import Plan, engine_of
+from resnet18_lab import atomicfile, paths
+from resnet18_lab.bulk import cluster
+from resnet18_lab.bulk.cluster_stages import READ_AT_ONCE
 
-ROOT = Path(__file__).resolve().parent.parent
-RECORD = ROOT / "docs" / "records" / "scaling.json"
-PAGE = ROOT / "docs" / "scaling.md"
-LISTED = 20_000
-
-
-def on_nodes(count: int, folder: Path, job: Job, total: int, few: int) -> dict[str, float]:
-    """Seconds of a small and of a whole run on a cluster of ``count`` nodes with one core each."""
-    from ray.cluster_utils import Cluster
-
-    memory = {"object_store_memory": 120 * 1024 * 1024}
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **memory})
-    try:
-        for _ in range(count - 1):
-            nodes.add_node(num_cpus=1, **memory)
-        nodes.wait_for_nodes()
-        part = sorted(folder.iterdir())
-        seconds = {}
-        with tempfile.TemporaryDirectory() as place:
-            for name, files in (("few", part[:few]), ("all", part[:total])):
-                started = time.perf_counter()
-                plan = Plan(tuple(map(str, files)), Path(place, f"{name}.parquet"), job)
-                summary = cluster.run(plan, address=nodes.address)
-                seconds[name] = time.perf_counter() - started
-                assert (summary.rows, summary.errors) == (len(files), 0)
-    finally:
-        nodes.shutdown()
-    marginal = (total - few) / (seconds["all"] - seconds["few"])
-    return {"nodes": count, "seconds_few": seconds["few"], "seconds_all": seconds["all"], "rate": marginal,
-            "start": seconds["few"] - few / marginal}  # fmt: skip
-
-
-def measure_here(folder: Path, files: list[Path], job: Job, few: int) -> dict:
-    """Stages, listing, and the pipeline of one machine with one and two workers."""
-    many = folder.parent / "many"
-    many.mkdir()
-    for number in range(LISTED):
-        os.link(files[0], many / f"{number:06}.jpg")
-    started = time.perf_counter()
-    assert sum(1 for _ in inputs.walk([many])) == LISTED
-    listing = (time.perf_counter() - started) / LISTED
-    return {
-        "environment": environment.snapshot(),
-        "engine": engine_of(job),
-        "pictures": len(files),
-        "few": few,
-        "mean_bytes": sum(path.stat().st_size for path in files) / len(files),
-        "stages": figures.stage_means(files[:few], job),
-        "listing_seconds_a_file": listing,
-        "local": [figures.throughput(files, job, workers=count).as_json() for count in (1, 2)],
-    }
-
-
-def measure(what: str, total: int, weights: str) -> None:
-    """Write one part of the record: what one machine does, or a cluster of so many nodes."""
-    job = Job(weights=weights)
-    known = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.is_file() else {}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place, "pictures")
-        files = figures.make_jpegs([sample.path for sample in samples.load()], folder, total)
-        if what == "here":
-            known = measure_here(folder, files, job, total // 4)
-        else:
-            row = on_nodes(int(what), folder, job, total, total // 4)
-            others = [one for one in known.get("cluster", []) if one["nodes"] != row["nodes"]]
-            known["cluster"] = sorted([*others, row], key=lambda one: one["nodes"])
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    atomicfile.write_text(RECORD, json.dumps(known, indent=1, sort_keys=True) + "\n")
+RECORD = paths.records_dir() / "scaling.json"
+PAGE = RECORD.parent.parent / "scaling.md"
+NAMES_A_REQUEST = 1000
+"""An assumption: the most that ListObjectsV2 of S3 returns, see LISTING_SOURCE."""
+LISTING_SOURCE = "https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"
+IDLE_SOURCE = "https://github.com/ray-project/ray/blob/master/src/ray/common/ray_config_def.h"
+"""Where `num_workers_soft_limit` and `idle_worker_killing_time_threshold_ms` stand."""
+MILLION = 1_000_000
 
 
 def page(record: dict) -> str:
-    """The page as Markdown; every figure comes from the record."""
-    stages, local, nodes = record["stages"], record["local"], record["cluster"]
-    per_picture = sum(stages.values())
+    """The page as Markdown; every figure comes from the record or is named as an assumption."""
+    parts = (introduction, stages, measured, cost, limits, faults)
+    return "\n\n".join(part(record).strip() for part in parts) + "\n"
+
+
+def introduction(record: dict) -> str:
+    """What was measured, on what."""
     engine, machine = record["engine"], record["environment"]
-    hours = 1e6 * per_picture / 3600
-    paid = [1e6 / row["rate"] * row["nodes"] / 3600 for row in nodes]
-    megabyte_rate = nodes[-1]["rate"] * record["mean_bytes"] / 1e6
-    lister = 1 / record["listing_seconds_a_file"]
-    full = lister / nodes[0]["rate"]
-    rows = [f"| {name} | {seconds * 1e3:.2f} | {seconds / per_picture:.0%} |" for name, seconds in stages.items()]
-    speeds = [
-        f"| this machine, {row['workers']} worker(s) | {row['rate']:.1f} | {row['rate'] / figures.bound(stages, row['workers']):.0%} | {row['first_answer']:.1f} |"
-        for row in local
-    ]
-    speeds += [
-        f"| Ray, {row['nodes']} node(s) | {row['rate']:.1f} | {row['rate'] / figures.bound(stages, row['nodes']):.0%} | {row['start']:.1f} |"
-        for row in nodes
-    ]
     return f"""# More than one machine
 
 Made by `tools/make_scaling.py` from `docs/records/scaling.json`; no figure here is typed by hand.
 
-Measured on {machine["cpu"]}, {machine["usable_cores"]} cores, with {engine["backend"]}, weights {engine["weights"]},
-{record["pictures"]} JPEGs of {record["mean_bytes"] / 1000:.0f} kB made of the project's photographs. The "nodes" are raylets
-of one core each **on this one machine**: they share its memory and its page cache, and no network lies between them. So
-the table shows what Ray itself costs, and nothing about a network.
+Measured on {machine["cpu"]}, {machine["usable_cores"]} cores, with {engine["backend"]}, weights {engine["weights"]}, Ray
+{record["ray"]}, and JPEGs of {record["mean_bytes"] / 1000:.0f} kB made of the project's photographs. The "nodes" are raylets of one core
+each **on this one machine**, with object stores of {record["object_store_mb"]} MB: they share its memory and its page cache, and no
+network lies between them. So the tables show what Ray itself costs, and nothing about a network."""
 
-## Where the time goes
 
-One thread, batches of 4, mean milliseconds a picture:
+def stages(record: dict) -> str:
+    """The table of stages."""
+    found = record["stages"]
+    whole = sum(found.values())
+    rows = [f"| {name} | {seconds * 1e3:.2f} | {seconds / whole:.0%} |" for name, seconds in found.items()]
+    return f"""## Where the time goes
+
+One thread, batches of {record["batch"]}, milliseconds a picture (the fastest timing of each round, their mean):
 
 | stage | ms | share |
 |---|---|---|
 {chr(10).join(rows)}
-| all | {per_picture * 1e3:.2f} | 100% |
+| all | {whole * 1e3:.2f} | 100% |"""
 
-## Measured
 
-The bound is cores / (sum of the stages): every core busy with a picture all the time.
+def measured(record: dict) -> str:
+    """The table of rates, set against the bound."""
+    local, nodes = record["local"], record["cluster"]
+    rows = [_row(f"this machine, {one['workers']} worker(s)", one) for one in local]
+    rows += [_row(f"Ray, {one['nodes']} node(s)", one) for one in nodes]
+    return f"""## Measured
 
-| where | pictures/s | of the bound | seconds before it flows |
+The bound is cores / (sum of the stages): every core busy with a picture all the time. In each of {len(record["rounds"])} round(s)
+every row below was run on as many cores as it has workers or nodes (pinned, with all that belongs to it: Ray's own services
+and the driver share the cores of the nodes) over {record["pictures_a_core"]:,} pictures a core. Before each run and after the last the stages
+were timed, and the fastest timing of a round gives its bound. The table holds the median of the rounds, and in brackets the
+lowest and the highest.
+
+| where | pictures/s | of its round's bound | seconds of start |
 |---|---|---|---|
-{chr(10).join(speeds)}
+{chr(10).join(rows)}
 
-For Ray the rate is between a run of {record["few"]} and one of {record["pictures"]} pictures, and the start what is left of the
-smaller run: actors that load the engine, and the first blocks. Two nodes did {nodes[1]["rate"] / nodes[0]["rate"]:.2f} times the
-rate of one, two workers {local[1]["rate"] / local[0]["rate"]:.2f} times the rate of one. Both share the memory of one machine.
-A rate above the bound means nothing: the start of a cluster varies by seconds from run to run, and a raylet's one core is
-a number that Ray counts with, not a pin. Repeat it with many more pictures before you rely on it.
+For Ray the rate is that of the rows after the first quarter of them, by the times at which the shards were written. The start
+is the rest of the time until the last shard: connecting, processes that load Python and the engine, the first blocks. For
+this machine it is the time to the first answer. Two nodes did {nodes[1]["rate"] / nodes[0]["rate"]:.2f} times the rate of one, two workers {local[1]["rate"] / local[0]["rate"]:.2f} times
+the rate of one. {_above(local + nodes)}"""
 
-## What a million pictures cost
 
-Core-hours = 1,000,000 × seconds a picture / 3600. The stages alone give **{hours:.1f} core-hours**; at the measured rates of
-Ray it is {paid[0]:.1f} on one node and {paid[1]:.1f} on two. Money is that times the price of a core-hour. Derived from it:
-{hours / 24:.2f} days on one core, and with N cores that much divided by N, until one of the limits below. A faster engine
-lowers only the share of `run` in the table above.
+def _row(where: str, one: dict) -> str:
+    rate, share, start = ((one[name], *one[f"{name}_range"]) for name in ("rate", "of_bound", "start"))
+    return (
+        f"| {where} | {rate[0]:.1f} ({rate[1]:.1f} to {rate[2]:.1f}) | {share[0]:.0%} ({share[1]:.0%} to {share[2]:.0%}) "
+        f"| {start[0]:.1f} ({start[1]:.1f} to {start[2]:.1f}) |"
+    )
 
-## Where it stops
 
-- **Listing.** Local folders are listed at {lister:,.0f} files/s by one process (measured over {LISTED:,} hard links). At the rate
-  of one core here, a lister alone feeds {full:,.0f} cores; a bucket answers 1,000 names a request, so its rate is 1,000 over
-  the time of one request. The driver holds the whole list of paths in memory: cut a hundred million into `--shard K/N`.
-- **Object store.** A picture's bytes pass through Ray's object store once, from the reader to the actor: at two nodes
-  {megabyte_rate:.1f} MB/s. The crop, the tensor and the logits stay inside the actor. On a real cluster the bytes cross the
-  network only when Ray places the actor on another node than the reader.
-- **Small files.** Every picture is one read. On a local disk that is {stages["read"] * 1e3:.2f} ms here (page cache); from a store
-  with a latency of L seconds, R readers fetch R / L pictures a second at most. Each core needs {1 / per_picture:.0f} a second, so
-  R must be at least {1 / per_picture:.0f} × L × cores. Sixteen paths are read by one task, one after the other; many small files are
-  better packed before they are read a second time.
-- **Stragglers.** The folder of shards appears when the last block is written; a node that is slow at the end is waited for.
+def _above(rows: list[dict]) -> str:
+    """What to say of rates that no core can have had."""
+    high = max(row["of_bound_range"][1] for row in rows)
+    if high <= 1:
+        return "No rate is above its bound."
+    return (
+        f"The highest single share is {high:.0%}, which no pipeline can have: the machine's pace changed\n"
+        "between the timing of the stages and that run, so shares are good to that much only."
+    )
 
-Not measured: a network, a bucket, more than two nodes, nodes of several cores.
 
-## Faults
+def cost(record: dict) -> str:
+    """Core-hours of a million pictures."""
+    hours = MILLION * sum(record["stages"].values()) / 3600
+    rows = [
+        f"| Ray, {one['nodes']} node(s) | {_hours(one, one['start']):.2f} | {_hours(one, one['start']) / hours:.2f} |"
+        for one in record["cluster"]
+    ]
+    rows += [
+        f"| this machine, {one['workers']} worker(s) | {_hours(one, one['start'], 'workers'):.2f} "
+        f"| {_hours(one, one['start'], 'workers') / hours:.2f} |"
+        for one in record["local"]
+    ]
+    return f"""## What a million pictures cost
 
-A file that cannot be read is an error row. A killed actor is replaced and its batch run again; each row carries its position,
-and the run ends well only when every position was found exactly once. A run on a cluster is not resumed: give shards, and run
-the one that failed again.
-"""
+Core-hours = cores × (start + {MILLION:,} / rate) / 3600. The stages alone would be **{hours:.2f} core-hours**.
+
+| where | core-hours | times the stages alone |
+|---|---|---|
+{chr(10).join(rows)}
+
+Money is that times the price of a core-hour. Derived from the stages: {hours / 24:.2f} days on one core, and with N cores that much
+divided by N, until one of the limits below. The start is paid once a run, on every core: a run should last many times as
+long. A faster engine lowers only the share of `run` in the table of stages."""
+
+
+def _hours(one: dict, start: float, cores: str = "nodes") -> float:
+    return one[cores] * (start + MILLION / one["rate"]) / 3600
+
+
+def limits(record: dict) -> str:
+    """Where it stops, with the reasoning."""
+    each = 1 / sum(record["stages"].values())
+    lister, node = 1 / record["listing_seconds_a_file"], record["cluster"][-1]
+    held = record["driver_bytes_a_name"]
+    return f"""## Where it stops
+
+- **Listing.** Local folders are listed at {lister:,.0f} files/s by one process (measured over {record["listed"]:,} hard links). At the bound
+  of one core, {each:.0f} pictures/s, a lister alone feeds {lister / each:,.0f} cores. A bucket that answers {NAMES_A_REQUEST:,} names a request (the most
+  that [S3]({LISTING_SOURCE}) gives) and takes L seconds
+  for it lists {NAMES_A_REQUEST:,} / L a second.
+- **Names in memory.** While listing, the names of one folder are held, to sort them; a bucket without folders is one folder.
+  The driver of a cluster then holds all names of its run, {held:.0f} bytes each measured over the same files: {held * MILLION / 1e6:,.0f} MB a
+  million, besides the copy that Ray makes of them. Cut a hundred million into `--shard K/N`. On one machine the names are in
+  a file.
+- **Object store.** A picture's bytes pass through Ray's object store once, from the reader to the engine: at two nodes
+  {node["rate"] * record["mean_bytes"] / 1e6:.1f} MB/s. The crop, the tensor, the logits and the rows stay inside the engine's process. A block holds at most
+  {cluster.LARGEST_BLOCK} pictures, {cluster.LARGEST_BLOCK * record["mean_bytes"] / 1e6:.0f} MB of these. On a real cluster the bytes cross the network when Ray places reader and engine
+  on different nodes.
+- **Small files.** Every picture is one read. On a local disk that is {record["stages"]["read"] * 1e3:.2f} ms here (page cache); from a store with a
+  latency of L seconds, R readers that fetch {READ_AT_ONCE} at a time get {READ_AT_ONCE} × R / L pictures a second at most. There is one reader to
+  {cluster.ENGINES_OF_A_READER} engines, which need {cluster.ENGINES_OF_A_READER * each:.0f} a second: enough while L is below {READ_AT_ONCE / (cluster.ENGINES_OF_A_READER * each):.3f} s (derived, not measured).
+- **Processes.** Ray ends idle worker processes beyond one for each core of a node (`num_workers_soft_limit` and
+  `idle_worker_killing_time_threshold_ms` in its [configuration]({IDLE_SOURCE})).
+  So readers and engines are actors, which live as long as the run, and engines write their shards themselves; as tasks,
+  reading and writing would start Python anew for many blocks, on cores that are busy.
+- **Stragglers.** Each engine has {cluster.BLOCKS_OF_AN_ENGINE} blocks or more where there are enough pictures; the last ones are waited for.
+
+Not measured: a network, a bucket, more than two nodes, nodes of several cores."""
+
+
+def faults(_: dict) -> str:
+    """What happens when something breaks."""
+    return """## Faults
+
+The output must be on a disk that all nodes share, and so must local pictures; the artifact must be built on each node, or
+`RESNET18_LAB_HOME` lie on that disk. A file that cannot be read is an error row, and so is a folder that cannot be listed. A
+killed actor is replaced and its block run again; a shard is named by its first row's position, so that it replaces itself. The
+folder `OUT.part` takes the output's place when every position was found in it exactly once; until then the output of an
+earlier run stays. A run on a cluster is not resumed: give `--shard K/N`, run the one that failed again, and join the
+folders with `resnet18-lab merge`, which checks them once more."""
 
 
 def main() -> None:
-    """Measure when asked, then write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--measure", choices=["here", "1", "2"], action="append", default=[])
-    parser.add_argument("--pictures", type=int, default=400)
-    parser.add_argument("--weights", default="auto")
-    options = parser.parse_args()
-    for what in options.measure:
-        measure(what, options.pictures, options.weights)
-    record = json.loads(RECORD.read_text(encoding="utf-8"))
-    if len(record.get("cluster", [])) == 2:  # else the record is not whole yet
-        atomicfile.write_text(PAGE, page(record))
-        print(PAGE)
+    """Write the page."""
+    atomicfile.write_text(PAGE, page(json.loads(RECORD.read_text(encoding="utf-8"))))
+    print(PAGE)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ Item = tuple[str, bytes | None]
 """A file's name, and its bytes where they were read already."""
 KINDS = ("classify", "embed")
 MAX_BATCH = 1024
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Job:
     def preprocess_id(self) -> str:
         """Name of everything done to the pixels."""
         return preprocess_id(self.draft_for)
+
+
+def check_batch(count: int) -> None:
+    """Nothing for a batch that workers run; ParameterError for another."""
+    if not 1 <= count <= MAX_BATCH:
+        raise ParameterError(f"batch={count} is not allowed; give 1 to {MAX_BATCH}.")
 
 
 @dataclass(frozen=True)
@@ -85,8 +92,9 @@ def run_batch(job: Job, backend: Backend, items: Sequence[Item]) -> list[Answer]
         return _run_batch(job, backend, items)
     except MemoryError:
         problem = image_error("out_of_memory")
-    except (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
-        problem = image_error("internal_error", reason=f"{type(error).__name__}: {error}")
+    except Exception as error:  # the errors of engines have no common root, and one picture must not end the run
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        problem = image_error("internal_error", reason=words[:_LONGEST_REASON])
     if len(items) == 1:
         return [failed(job, items[0][0], problem)]
     return [answer for item in items for answer in run_batch(job, backend, [item])]

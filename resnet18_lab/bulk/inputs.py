@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from resnet18_lab.atomicfile import replacing
-from resnet18_lab.errors import ParameterError
+from resnet18_lab.errors import ImageError, ParameterError
+from resnet18_lab.image_errors import image_error
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp"})
 _CHUNK = 1 << 16
@@ -22,6 +23,14 @@ class Input:
     file: str
     problem: str | None = None
 
+    @property
+    def error(self) -> ImageError | None:
+        """What is known to be wrong before the input is read; None for a file."""
+        if self.problem is None:
+            return None
+        text, _, reason = self.problem.partition(":")
+        return image_error(text, reason=reason)
+
 
 def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Input]:
     """The files named, and of each folder the pictures in it and below, sorted by name.
@@ -31,7 +40,7 @@ def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Input]:
     """
     for path in paths:
         name = os.fspath(path)
-        if Path(name).is_dir():
+        if os.path.isdir(name):  # noqa: PTH112 - Path.is_dir() raises where the folder above is closed
             yield from _walk_folder(name)
         else:
             yield Input(name)
@@ -51,7 +60,7 @@ def _walk_folder(folder: str) -> Iterator[Input]:
         yield Input(folder, "unreadable:" + (error.strerror or str(error)))
         return
     wanted = [entry for entry in entries if Path(entry[0]).suffix.lower() in PICTURE_SUFFIXES]
-    yield from (Input(path) for _, path, is_folder in wanted if not is_folder and not Path(path).is_dir())
+    yield from (Input(path) for _, path, is_folder in wanted if not is_folder and not os.path.isdir(path))  # noqa: PTH112
     for _, path, is_folder in entries:
         if is_folder:
             yield from _walk_folder(path)
@@ -97,13 +106,15 @@ class Shard:
 class Listing:
     """The inputs of a run as one file of JSON lines, so that a resumed run sees the same ones in the same order.
 
-    ``total`` and ``sha256`` are of all inputs, ``count`` of the shard's own.
+    ``total``, ``sha256`` and ``relative`` (a name depends on the working directory) are of all inputs,
+    ``count`` of the shard's own.
     """
 
     path: Path
     count: int
     total: int
     sha256: str
+    relative: bool = False
 
     def __iter__(self) -> Iterator[Input]:
         with self.path.open(encoding="ascii") as file:
@@ -116,12 +127,27 @@ def write_listing(target: Path, found: Iterable[Input], shard: Shard) -> Listing
     """The listing of the shard's part of the inputs, written as a whole or not at all."""
     digest = hashlib.sha256()
     count = total = 0
+    relative = False
     with replacing(target) as temporary, temporary.open("wb") as file:
         for entry in found:
-            line = json.dumps([entry.file, entry.problem]).encode("ascii") + b"\n"
+            line = _line(entry)
             digest.update(line)
+            relative = relative or not (os.path.isabs(entry.file) or "://" in entry.file)  # noqa: PTH117 - a URL is no path
             if total % shard.count == shard.number - 1:
                 file.write(line)
                 count += 1
             total += 1
-    return Listing(target, count, total, digest.hexdigest())
+    return Listing(target, count, total, digest.hexdigest(), relative)
+
+
+def fingerprint(found: Iterable[Input]) -> tuple[int, str]:
+    """How many inputs there are, and the ``sha256`` that their listing would have."""
+    digest = hashlib.sha256()
+    total = 0
+    for total, entry in enumerate(found, start=1):  # noqa: B007 - counted past the loop
+        digest.update(_line(entry))
+    return total, digest.hexdigest()
+
+
+def _line(entry: Input) -> bytes:
+    return json.dumps([entry.file, entry.problem]).encode("ascii") + b"\n"

@@ -4,9 +4,12 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from filelock import FileLock, Timeout
 
 from resnet18_lab.bulk.inputs import Listing
 from resnet18_lab.errors import LabError
@@ -22,6 +25,23 @@ def journal_of(output: Path) -> Path:
 def listing_of(output: Path) -> Path:
     """Where the inputs of an output are listed until it is whole."""
     return output.with_name(output.name + ".inputs.part")
+
+
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Nothing; no other run writes the output meanwhile. LabError when one is doing so."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(output.with_name(output.name + ".lock.part"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LabError(f"Another run is writing {output}; wait for it, or choose another file.") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # while it is held: a moment later the file may be another run's lock
+            Path(lock.lock_file).unlink()
+        lock.release()
 
 
 def line_of(row: dict[str, Any]) -> bytes:

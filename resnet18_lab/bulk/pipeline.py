@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from resnet18_lab import images
+from resnet18_lab import artifacts, images, tuned
+from resnet18_lab.backends.registry import EMBEDDING, default_name
 from resnet18_lab.bulk import DEFAULT_BATCH
-from resnet18_lab.bulk.batch import MAX_BATCH, Answer, Item, Job, failed
+from resnet18_lab.bulk.batch import Answer, Item, Job, check_batch, failed
 from resnet18_lab.bulk.inputs import Input
-from resnet18_lab.bulk.pool import Pool
+from resnet18_lab.bulk.pool import QUEUED, Pool
 from resnet18_lab.bulk.store import Store
 from resnet18_lab.cores import usable_cores
-from resnet18_lab.errors import ImageError, ParameterError
-from resnet18_lab.image_errors import image_error
+from resnet18_lab.errors import ImageError, LabError
 
 PathLike = str | os.PathLike[str]
 
@@ -38,6 +38,27 @@ def default_workers(threads: int = 1) -> int:
     return max(1, usable_cores() // threads)
 
 
+def workers_for(job: Job) -> int:
+    """Workers when none are asked for: tuned on this machine for the job's engine, else ``default_workers``.
+
+    What was tuned is about workers of one thread each.
+    """
+    if job.threads != 1:
+        return default_workers(job.threads)
+    try:
+        name = EMBEDDING.name if job.kind == "embed" else job.backend
+        name = default_name(job.weights) if name == "auto" else name
+        count = tuned.workers_for(name, artifacts.find_folder(job.weights))
+    except LabError:
+        count = None  # nothing to run yet: the engine's own error says more
+    return count or default_workers()
+
+
+def window(workers: int, batch: int) -> int:
+    """Pictures that may be on their way at once: those that a run which is killed has to run again."""
+    return (workers * QUEUED + 2) * batch
+
+
 def stream(
     paths: Iterable[PathLike | Input],
     *,
@@ -46,7 +67,7 @@ def stream(
     batch: int = DEFAULT_BATCH,
     dedupe: bool = False,
     cache: Path | None = None,
-) -> Iterator[Answer]:
+) -> Generator[Answer, None, None]:
     """One answer for every path, in order: predictions (or a vector), or an error with its code.
 
     ``paths`` are files and may be endless; use ``inputs.walk`` for folders. Workers are processes with a
@@ -56,9 +77,8 @@ def stream(
     ArtifactError, WeightsError, BackendError or ParameterError before the first answer.
     """
     job = job or Job()
-    if not 1 <= batch <= MAX_BATCH:
-        raise ParameterError(f"batch={batch} is not allowed; give 1 to {MAX_BATCH}.")
-    count = default_workers(job.threads) if workers is None else workers
+    check_batch(batch)
+    count = workers_for(job) if workers is None else workers
     with ExitStack() as stack:
         pool = stack.enter_context(Pool(job, count))
         assert pool.engine is not None  # noqa: S101 - a pool is not made without one
@@ -72,7 +92,7 @@ class _Pipeline:
     def __init__(self, job: Job, pool: Pool, batch: int, store: Store | None) -> None:
         self._job, self._pool, self._batch, self._store = job, pool, batch, store
         self._window: deque[_Slot] = deque()
-        self._limit = (pool.capacity + 2) * batch
+        self._limit = window(pool.count, batch)
         self._open: list[tuple[_Slot, Item]] = []  # slots of the batch that is being filled
         self._running: dict[int, list[_Slot]] = {}
         self._twins: dict[str, list[_Slot]] = {}  # by content, slots that wait for the first one's answer
@@ -97,9 +117,8 @@ class _Pipeline:
     def _add(self, entry: Input) -> None:
         slot = _Slot(entry.file)
         self._window.append(slot)
-        if entry.problem is not None:
-            text, _, reason = entry.problem.partition(":")
-            slot.answer = failed(self._job, entry.file, image_error(text, reason=reason))
+        if (error := entry.error) is not None:
+            slot.answer = failed(self._job, entry.file, error)
         elif self._store is None:
             self._queue(slot, (entry.file, None))
         else:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_WORKERS = 256
 QUEUED = 2  # batches a worker holds: the one it runs, and the next, so that it never waits for the parent
 ATTEMPTS = 2
+STARTS = 3  # replacements that may die in turn before one is ready
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -43,20 +44,28 @@ class _Worker:
     ready: bool = False
 
 
+def check_workers(count: int | None) -> None:
+    """Nothing for a number of workers that may be started (None: one is chosen); ParameterError for another."""
+    if count is not None and not 1 <= count <= MAX_WORKERS:
+        raise ParameterError(f"workers={count} is not allowed; give 1 to {MAX_WORKERS}.")
+
+
 class Pool:
     """``count`` workers that all do the same job; a context manager that leaves no process behind."""
 
     def __init__(self, job: Job, count: int) -> None:
-        if not 1 <= count <= MAX_WORKERS:
-            raise ParameterError(f"workers={count} is not allowed; give 1 to {MAX_WORKERS}.")
+        check_workers(count)
         self._job = job
         self._messages: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
         self._waiting: deque[_Task] = deque()
         self._numbers = 0
         self.engine: Engine | None = None
-        self.capacity = count * QUEUED
-        self._workers = [self._start() for _ in range(count)]
+        self.count = count
+        self._failed_starts = 0
+        self._workers: list[_Worker] = []
         try:
+            for _ in range(count):
+                self._workers.append(self._start())
             while self.engine is None:
                 self._take()
         except BaseException:
@@ -69,13 +78,18 @@ class Pool:
         own_group: dict[str, Any] = (  # Ctrl-C is the parent's business: it stops the workers in order
             {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
         )
-        process = subprocess.Popen(
-            [sys.executable, "-m", "resnet18_lab.bulk.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            **own_group,
-        )
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "resnet18_lab.bulk.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment,
+                **own_group,
+            )
+        except OSError as error:
+            raise BackendError(
+                f"A worker process cannot be started ({error.strerror}); give fewer --workers."
+            ) from error
         worker = _Worker(process)
         threading.Thread(target=self._listen, args=(worker,), daemon=True).start()
         self._send(worker, self._job)
@@ -127,7 +141,7 @@ class Pool:
         if message[0] == "ready":
             if self.engine not in (None, message[1]):
                 raise LabError("The artifact changed while the run was starting; start it again.")
-            self.engine, worker.ready = message[1], True
+            self.engine, worker.ready, self._failed_starts = message[1], True, 0
             self._hand_out()
             return None
         task = worker.tasks.popleft()
@@ -139,9 +153,11 @@ class Pool:
         status = worker.process.wait()
         self._workers.remove(worker)
         if not worker.ready:
-            raise BackendError(
-                f"A worker process ended before it was ready (status {status}); `resnet18-lab doctor` may say why."
-            )
+            self._failed_starts += 1
+            if self.engine is None or self._failed_starts >= STARTS:
+                raise BackendError(
+                    f"A worker process ended before it was ready (status {status}); `resnet18-lab doctor` may say why."
+                )
         tasks = worker.tasks
         running = tasks.popleft() if tasks else None
         self._waiting.extendleft(reversed(tasks))

@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from resnet18_lab.bulk.csv_names import as_cell
 from resnet18_lab.bulk.journal import line_of
 from resnet18_lab.errors import LabError, ParameterError
-from resnet18_lab.text_safety import printable, spreadsheet_safe
+from resnet18_lab.text_safety import printable
 
 Row = dict[str, Any]
 METADATA_KEY = b"resnet18_lab"
-_ROW_GROUP = 10_000
+_NUMBERS_OF_A_GROUP = 30_000  # predictions (or vectors, a hundred times as long) that a row group holds
+_FEWEST_OF_A_GROUP = 100
+_CONVERTED = 500  # rows held as Python objects at once, which are many times as large as Arrow's
 _ENGINE = ("backend", "precision", "weights", "sha256")
 
 
@@ -28,7 +31,7 @@ def write_jsonl(target: Path, rows: Iterable[Row], run: Row) -> None:  # noqa: A
 
 
 def write_csv(target: Path, rows: Iterable[Row], run: Row) -> None:
-    """One line an input, the answers side by side; text a spreadsheet would run is quoted."""
+    """One line an input, the answers side by side; ``csv_names.from_cell`` gives a file's name back."""
     if run["kind"] == "embed":
         raise ParameterError("Vectors are written as .parquet or .jsonl, not as CSV.")
     names = ("index", "wnid", *run["languages"], "score")
@@ -42,7 +45,7 @@ def write_csv(target: Path, rows: Iterable[Row], run: Row) -> None:
 
 
 def _flat(row: Row, names: tuple[str, ...]) -> Row:
-    flat: Row = {"file": spreadsheet_safe(printable(row["file"]))}
+    flat: Row = {"file": as_cell(row["file"])}
     if (error := row.get("error")) is not None:
         return flat | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
     flat["warnings"] = ";".join(row["warnings"])
@@ -52,15 +55,31 @@ def _flat(row: Row, names: tuple[str, ...]) -> Row:
 
 def write_parquet(target: Path, rows: Iterable[Row], run: Row) -> None:
     """Typed columns, in row groups, with the run's provenance in the file's metadata."""
-    parquet, arrow = _pyarrow()
-    schema = parquet_schema(run)
+    write_tables(target, (parquet_row(row) for row in rows), parquet_schema(run), run)
+
+
+def write_tables(target: Path, rows: Iterable[Row], schema: Any, run: Row) -> int:  # noqa: ANN401 - an Arrow type
+    """How many rows were written; they are held in memory a row group at a time."""
+    parquet, arrow = pyarrow_modules()
+    wide = 100 if run["kind"] == "embed" else run["top_k"]
+    size = max(_FEWEST_OF_A_GROUP, _NUMBERS_OF_A_GROUP // wide)
+    remaining = iter(rows)
+    count = 0
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
-        for group in _groups(rows, _ROW_GROUP):
-            table = arrow.Table.from_pylist([parquet_row(row) for row in group], schema=schema)
-            writer.write_table(table)
+        while True:
+            pieces = [
+                arrow.Table.from_pylist(piece, schema=schema)
+                for piece in _groups(itertools.islice(remaining, size), _CONVERTED)
+            ]
+            if not pieces:
+                return count
+            group = arrow.concat_tables(pieces).combine_chunks()
+            writer.write_table(group, row_group_size=size)
+            count += group.num_rows
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def pyarrow_modules() -> tuple[Any, Any]:
+    """pyarrow.parquet and pyarrow; LabError names the extra that is missing."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -71,7 +90,7 @@ def _pyarrow() -> tuple[Any, Any]:
 
 def parquet_schema(run: Row) -> Any:  # noqa: ANN401 - a type of an optional package
     """The columns of a run's table; ``file_bytes`` is set where the name is no Unicode."""
-    _, arrow = _pyarrow()
+    _, arrow = pyarrow_modules()
     text = arrow.string()
     if run["kind"] == "embed":
         answers = arrow.field("embedding", arrow.list_(arrow.float32(), 512))
@@ -118,5 +137,5 @@ def writer_for(output: Path, kind: str) -> Writer:
         allowed = ", ".join(name for name in WRITERS if kind != "embed" or name != ".csv")
         raise ParameterError(f"{output.name!r} has no ending that can be written here; give one of {allowed}.")
     if suffix == ".parquet":
-        _pyarrow()
+        pyarrow_modules()
     return WRITERS[suffix]

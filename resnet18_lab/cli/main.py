@@ -108,7 +108,7 @@ def _one_line(error: typer.TyperException | LabError | OSError) -> str:
 def _system_error(error: OSError) -> str:
     place = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"no space left on the disk{place}; free some and run the same command again"
+        return f"no space left on the disk{place}; free some and try again"
     if isinstance(error, FileExistsError | NotADirectoryError):
         return f"a file is where a folder is meant{place}; remove it or choose another folder"
     if isinstance(error, IsADirectoryError):

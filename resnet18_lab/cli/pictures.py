@@ -1,6 +1,6 @@
 """``resnet18-lab classify``."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.bulk import DEFAULT_BATCH
-from resnet18_lab.cli import bulk_files, bulk_options
+from resnet18_lab.cli import bulk_options, bulk_runs
 from resnet18_lab.cli.console import note, warn_untrained
 from resnet18_lab.cli.names import Language
 from resnet18_lab.errors import ParameterError
 
 if TYPE_CHECKING:
+    from resnet18_lab.backends.protocol import Backend
+    from resnet18_lab.bulk.inputs import Input
+    from resnet18_lab.bulk.plan import Plan
     from resnet18_lab.classify import Result
 
 EXAMPLES = (
@@ -31,21 +34,21 @@ class OutputFormat(StrEnum):
     jsonl = "jsonl"
 
 
+Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="What stdout gets.")]
+Lang = Annotated[
+    Language | None, typer.Option(help="Names and messages; if not given, en in the table and both elsewhere.")
+]
+
+
 def classify(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, folders, or - for paths on stdin.")],
-    top_k: Annotated[int, typer.Option("--top-k", "-k", help="Answers per picture, 1 to 1000.")] = 3,
-    output_format: Annotated[
-        OutputFormat, typer.Option("--format", "-f", help="What stdout gets.")
-    ] = OutputFormat.table,
-    lang: Annotated[
-        Language | None, typer.Option(help="Names and messages; if not given, en in the table and both elsewhere.")
-    ] = None,
-    backend: Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="Threads of one run; all usable cores if not given.")] = None,
-    weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
-    ] = "auto",
-    build: Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")] = False,
+    paths: bulk_options.Paths,
+    top_k: bulk_options.TopK = 3,
+    output_format: Format = OutputFormat.table,
+    lang: Lang = None,
+    backend: bulk_options.BackendOption = "auto",
+    threads: bulk_options.Threads = None,
+    weights: bulk_options.Weights = "auto",
+    build: bulk_options.Build = False,
     output: bulk_options.Output = None,
     resume: bulk_options.Resume = False,
     workers: bulk_options.Workers = None,
@@ -61,45 +64,62 @@ def classify(
     """Name what is in pictures: the best classes with their scores.
 
     With --output, many worker processes and a file that a killed run can be resumed into. Exit status 1
-    when a picture could not be read: it is reported, and the rest go on.
+    when a picture could not be read (it is reported, and the rest go on), or when there is none.
     """
-    from resnet18_lab.backends.registry import formats_for
-    from resnet18_lab.cli import rendering
-
-    if build:
-        from resnet18_lab.cli.artifacts import build_artifacts
-
-        build_artifacts(weights, formats_for(backend))
-    languages = _languages(lang, output_format if output is None else OutputFormat.json)
-    writer = rendering.WRITERS[output_format.value]
-    listed = bulk_options.listed(paths, nul=nul)
-    on_cluster = engine != "local" or address is not None
-    with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
+    on_cluster = _on_cluster(engine, address, paths)
     if output is None and not on_cluster and (resume or shard or bom):
         raise ParameterError("--resume, --shard and --bom are about an output file; add --output FILE.")
-    if output is not None or on_cluster or with_workers:
-        from resnet18_lab.bulk.batch import Job
-        from resnet18_lab.bulk.inputs import Shard
-        from resnet18_lab.bulk.run import Plan
+    _build(weights, backend, build)
+    read = bulk_options.listed(paths, nul=nul, resume=resume)
+    languages = _languages(lang, output_format if output is None else OutputFormat.json)
+    with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
+    if output is None and not on_cluster and not with_workers:
+        return _one_by_one(paths, read, _writer(output_format, languages), backend, weights, threads, top_k, batch)
+    plan = bulk_runs.plan_of(
+        paths, output, "classify", backend, weights, threads, top_k, languages, shard, bom, resume, workers, batch,
+        dedupe, cache, read,
+    )  # fmt: skip
+    return bulk_runs.on_cluster(plan, address) if on_cluster else _with_workers(plan, output_format)
 
-        plan = Plan(
-            tuple(map(str, paths)), output or Path(), Job("classify", backend, weights, threads or 1, top_k), languages,
-            Shard.parse(shard) if shard else Shard(), bom, resume, workers, batch, dedupe, cache, listed,
-        )  # fmt: skip
-        if on_cluster:
-            return bulk_files.on_cluster(plan, engine, address)
-        return bulk_files.write(plan) if output else bulk_files.to_stdout(plan, writer)
-    from resnet18_lab.bulk.inputs import walk
 
-    files = [Path(entry.file) for entry in (listed() if listed else walk(paths))]
-    return _one_by_one(
-        files, paths, lambda results: writer(results, languages), backend, weights, threads, top_k, batch
-    )
+def _with_workers(plan: "Plan", output_format: OutputFormat) -> int:
+    writes_a_file = plan.output != Path()
+    return bulk_runs.write(plan) if writes_a_file else bulk_runs.to_stdout(plan, _writer(output_format, plan.languages))
+
+
+def _on_cluster(engine: str, address: str | None, paths: list[str]) -> bool:
+    if engine not in ("local", "ray"):
+        raise ParameterError(f"There is no engine {engine!r} to spread work with; there are: local, ray.")
+    if engine == "local":
+        if address is not None:
+            raise ParameterError("--address is about a cluster; add --engine ray.")
+        bulk_options.refuse_urls(paths)
+    return engine == "ray"
+
+
+def _build(weights: str, backend: str, asked: bool) -> None:
+    if not asked:
+        return
+    from resnet18_lab.backends.registry import formats_for
+    from resnet18_lab.cli.artifacts import build_artifacts
+
+    build_artifacts(weights, formats_for(backend))
+
+
+def _writer(output_format: OutputFormat, languages: tuple[str, ...]) -> "Callable[[Iterable[Result]], int]":
+    from resnet18_lab.cli import rendering
+
+    return lambda results: rendering.WRITERS[output_format.value](results, languages)
+
+
+def _languages(chosen: Language | None, output_format: OutputFormat) -> tuple[str, ...]:
+    default = Language.en if output_format is OutputFormat.table else Language.both
+    return (chosen or default).keys
 
 
 def _one_by_one(
-    files: list[Path],
-    paths: list[Path],
+    paths: list[str],
+    read: "Callable[[], Iterator[Input]] | None",
     write: "Callable[[Iterable[Result]], int]",
     backend: str,
     weights: str,
@@ -109,30 +129,35 @@ def _one_by_one(
 ) -> int:
     """In this process, without workers: what is quickest for a few pictures."""
     from resnet18_lab.backends.registry import open_backend
-    from resnet18_lab.bulk.inputs import PICTURE_SUFFIXES
-    from resnet18_lab.classify import classify_files
+    from resnet18_lab.bulk.inputs import walk
 
-    _hint_at_backslashes(files)
-    if not files:
-        note(f"no pictures in {', '.join(map(str, paths))} (looked for {' '.join(sorted(PICTURE_SUFFIXES))})")
+    entries = list(read() if read else walk(paths))
+    _hint_at_backslashes([entry.file for entry in entries])
+    if not entries:
+        bulk_runs.note_no_pictures(paths)
         return 1
     with open_backend(backend, weights=weights, threads=threads) as opened:
         note(f"engine: {opened.engine}")
         warn_untrained(opened.engine.weights)
-        failed = write(classify_files(files, opened, k=top_k, batch_size=batch if len(files) > 1 else 1))
+        failed = write(_answers(entries, opened, top_k, batch if len(entries) > 1 else 1))
     if failed:
-        note(f"{failed} of {len(files)} pictures could not be read")
+        note(f"{failed} of {len(entries)} pictures could not be read")
     return 1 if failed else 0
 
 
-def _languages(chosen: Language | None, output_format: OutputFormat) -> tuple[str, ...]:
-    default = Language.en if output_format is OutputFormat.table else Language.both
-    return (chosen or default).keys
+def _answers(entries: "list[Input]", opened: "Backend", top_k: int, batch: int) -> "Iterator[Result]":
+    """Answers in order; what could not even be listed is an error of its own."""
+    from resnet18_lab.classify import Result, classify_files
+
+    files = (entry.file for entry in entries if entry.error is None)
+    answers = classify_files(files, opened, k=top_k, batch_size=batch)
+    for entry in entries:
+        yield Result(entry.file, error=entry.error) if entry.error else next(answers)
 
 
-def _hint_at_backslashes(files: list[Path]) -> None:
+def _hint_at_backslashes(files: list[str]) -> None:
     """A path copied from Windows is one long name elsewhere: say which file it may mean."""
     for file in files:
-        turned = Path(str(file).replace("\\", "/"))
-        if "\\" in str(file) and not file.exists() and turned.exists():
+        turned = Path(file.replace("\\", "/"))
+        if "\\" in file and not Path(file).exists() and turned.exists():
             note(f"{file} does not exist; did you mean {turned}?")

@@ -1,0 +1,136 @@
+"""What a bulk run is to do, and its provenance: what says whether two runs are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from resnet18_lab import __version__, atomicfile
+from resnet18_lab.bulk import DEFAULT_BATCH
+from resnet18_lab.bulk.batch import Job, check_batch
+from resnet18_lab.bulk.inputs import Input, Listing, Shard
+from resnet18_lab.bulk.pool import check_workers
+from resnet18_lab.bulk.writers import Row
+from resnet18_lab.errors import LabError
+
+WORKING_DIRECTORY = "working_directory"
+"""Part of a run's provenance only where the name of an input depends on it."""
+_REFUSED = (
+    "kind",
+    "backend",
+    "weights",
+    "artifact_sha256",
+    "preprocess_id",
+    "top_k",
+    "languages",
+    "bom",
+    "shard",
+    "paths",
+    WORKING_DIRECTORY,
+)
+
+Progress = Callable[[int, int, int], None]
+"""Told rows done, rows in all, and errors so far; for the first time before any row is made."""
+Notify = Callable[[str], None]
+"""Told what the user should know."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be classified, how, and where to."""
+
+    paths: tuple[str, ...]
+    output: Path
+    job: Job = field(default_factory=Job)
+    languages: tuple[str, ...] = ("en", "zh")
+    shard: Shard = field(default_factory=Shard)
+    bom: bool = False
+    resume: bool = False
+    workers: int | None = None
+    batch: int = DEFAULT_BATCH
+    dedupe: bool = False
+    cache: Path | None = None
+    listed: Callable[[], Iterable[Input]] | None = None
+    """Gives the inputs where they are not walked from ``paths`` (a list on stdin)."""
+
+    def __post_init__(self) -> None:
+        check_workers(self.workers)
+        check_batch(self.batch)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a run ended: rows written, errors among them, rows found done already."""
+
+    rows: int
+    errors: int
+    resumed: int
+    run: Row
+    was_whole: bool = False
+
+
+def engine_of(job: Job) -> dict[str, str]:
+    """Name, weights and file's hash of the engine a job will run; no session is opened."""
+    from resnet18_lab import artifacts
+    from resnet18_lab.backends import registry
+
+    if job.kind == "embed":
+        spec = registry.EMBEDDING
+    else:
+        name = registry.default_name(job.weights) if job.backend == "auto" else job.backend
+        spec = registry.spec_of(name)
+    if spec.artifact is None:
+        from resnet18_lab import weights
+
+        file = weights.find(job.weights)
+        return {"backend": spec.name, "weights": file.name, "artifact_sha256": file.sha256}
+    artifact = artifacts.load(artifacts.KINDS[spec.artifact], job.weights)
+    return {"backend": spec.name, "weights": artifact.weights_name, "artifact_sha256": artifact.sha256}
+
+
+def describe(plan: Plan, engine: dict[str, str], listing: Listing) -> Row:
+    """The run's provenance: equal for a run and the one that resumes it."""
+    place = {WORKING_DIRECTORY: _text(os.getcwd())} if listing.relative else {}  # noqa: PTH109 - text, bytes and all
+    return {
+        "resnet18_lab": __version__,
+        "kind": plan.job.kind,
+        **engine,
+        "preprocess_id": plan.job.preprocess_id,
+        "top_k": plan.job.top_k,
+        "languages": list(plan.languages),
+        "bom": plan.bom,
+        "shard": str(plan.shard),
+        "paths": [_text(path) for path in plan.paths],
+        **place,
+        "inputs": listing.count,
+        "inputs_total": listing.total,
+        "inputs_sha256": listing.sha256,
+    }
+
+
+def _text(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def refuse_another(part: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Nothing when a run may go on with the rows of the one before; LabError names what differs."""
+    for name in _REFUSED:
+        if before.get(name) != now.get(name):
+            raise LabError(
+                f"{part} was begun with {name} {before.get(name)}, not {now.get(name)}; give the same again, or delete "
+                "it and start anew."
+            )
+
+
+def provenance_of(output: Path) -> Path:
+    """Where an output's provenance stands."""
+    return output.with_name(output.name + ".run.json")
+
+
+def write_provenance(target: Path, run: Row) -> None:
+    """The provenance as a JSON file, replaced as a whole."""
+    atomicfile.write_text(target, json.dumps(run, indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,97 @@
+"""Pictures of a cluster run: local paths, and URLs of any store that fsspec knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from resnet18_lab import images
+from resnet18_lab.bulk.inputs import PICTURE_SUFFIXES, Input, walk
+from resnet18_lab.errors import ImageError, LabError
+from resnet18_lab.image_errors import image_error
+
+_LONGEST_REASON = 200
+
+
+def is_url(name: str) -> bool:
+    """Whether a name is one for fsspec and not for the local file system."""
+    return "://" in name
+
+
+def find_inputs(paths: Iterable[str]) -> Iterator[Input]:
+    """The pictures of local paths and of URLs; a URL is a folder when the store says so.
+
+    One folder is listed at a time, as for local ones. LabError names the package that a kind of store needs.
+    """
+    for path in paths:
+        if not is_url(path):
+            yield from walk([path])
+            continue
+        files, root = _store(path)
+        try:
+            is_folder = files.isdir(root)
+        except Exception as error:  # every kind of store has errors of its own
+            yield Input(path, _problem(error))
+            continue
+        yield from _below(files, root) if is_folder else [Input(path)]
+
+
+def _store(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise LabError(f"{url} needs fsspec: pip install 'resnet18-lab[ray]'.") from error
+    try:
+        files, root = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        raise LabError(f"{url} needs a package that is not installed here: {_words(error)}.") from error
+    except Exception as error:
+        raise LabError(
+            f"{url} cannot be opened ({_words(error)}); check its beginning and your credentials."
+        ) from error
+    return files, root
+
+
+def _below(files: Any, folder: str) -> Iterator[Input]:  # noqa: ANN401 - a file system of an optional package
+    try:
+        found = sorted((entry["name"], entry["type"] == "directory") for entry in files.ls(folder, detail=True))
+    except Exception as error:
+        yield Input(files.unstrip_protocol(folder), _problem(error))
+        return
+    names = [(name, is_folder) for name, is_folder in found if name.rstrip("/") != folder.rstrip("/")]
+    for name, is_folder in names:
+        if not is_folder and PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES:
+            yield Input(files.unstrip_protocol(name))
+    for name, is_folder in names:
+        if is_folder:
+            yield from _below(files, name)
+
+
+def read_source(name: str) -> bytes:
+    """The bytes of a local file or a URL; raises ImageError and nothing else."""
+    if not is_url(name):
+        return images.read(name)
+    try:
+        import fsspec
+
+        with fsspec.open(name, "rb") as file:
+            return images.read(file)
+    except ImageError:
+        raise
+    except Exception as error:  # every kind of store has errors of its own
+        text, _, reason = _problem(error).partition(":")
+        raise image_error(text, reason=reason) from error
+
+
+def _problem(error: Exception) -> str:
+    """What an input's ``problem`` says of an error of a store."""
+    if isinstance(error, FileNotFoundError):
+        return "file_not_found"
+    if isinstance(error, PermissionError):
+        return "permission_denied"
+    return f"unreadable:{type(error).__name__}: {_words(error)}"
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())[:_LONGEST_REASON].rstrip(".")
