@@ -88,6 +88,26 @@ def test_a_percentage_without_an_older_record_is_refused(untrained_home):
     assert "--compare" in done.stderr
 
 
+@pytest.mark.parametrize(("seconds", "status"), [(0.070, 1), (0.052, 0), (0.030, 0)])
+def test_the_command_fails_on_a_regression_beyond_the_percentage(seconds, status, untrained_home, tmp_path):
+    old, new = (make(latency(1, *(value * (1 + 0.0001 * start) for start in range(5)))) for value in (0.050, seconds))
+    old.save(tmp_path / "old.json")
+    new.save(tmp_path / "new.json")
+    (tmp_path / "sitecustomize.py").write_text(
+        "from pathlib import Path\nfrom resnet18_lab.benchmark import record, runner\n"
+        f"runner.run = lambda *_, **__: record.load(Path({str(tmp_path / 'new.json')!r}))\n",
+        encoding="utf-8",
+    )
+    done = run_cli(
+        "bench", "--weights", "untrained", "--no-tune", "--output", tmp_path / "out.json",
+        "--compare", tmp_path / "old.json", "--fail-on-regression", "10",
+        home=untrained_home, env={"PYTHONPATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == status, done.stderr
+    assert "1 configurations compared" in done.stdout
+    assert ("slower: latency eager t1" in done.stdout) is (seconds > 0.050)
+
+
 def test_a_missing_pandas_is_said_before_measuring(untrained_home, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['pandas'] = None\n", encoding="utf-8")
     done = run_cli("bench", "--weights", "untrained", home=untrained_home, env={"PYTHONPATH": str(tmp_path)})

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from resnet18_lab.benchmark import lessons, page
 from resnet18_lab.benchmark import record as records
-from resnet18_lab.benchmark.configuration import Configuration
+from resnet18_lab.benchmark.configuration import EFFORTS, Configuration, shortened
 from resnet18_lab.benchmark.record import Row
 
 tool = conftest.tool("make_benchmarks")
@@ -55,6 +56,59 @@ def test_half_a_run_does_not_take_the_place_of_the_kept_record(kept, change, tmp
     with pytest.raises(SystemExit, match="kept record stays"):
         tool.adopt(tmp_path / "new.json")
     assert not tool.RECORD.exists()
+
+
+def test_a_whole_run_takes_its_place_and_one_without_a_suite_does_not(kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(tool, "RECORD", tmp_path / "kept.json")
+    whole = replace(kept, effort=EFFORTS["full"])
+    whole.save(tmp_path / "whole.json")
+    tool.adopt(tmp_path / "whole.json")
+    assert tool.RECORD.exists()
+    before = tool.RECORD.read_bytes()
+    replace(whole, rows=whole.of("latency")).save(tmp_path / "part.json")
+    with pytest.raises(SystemExit) as refused:
+        tool.adopt(tmp_path / "part.json")
+    assert "suites missing: throughput, memory, cold-start, stages, sizes, end-to-end, peak" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert tool.RECORD.read_bytes() == before
+
+
+def test_the_page_says_how_many_starts_each_suite_had_and_what_repeats_it(kept):
+    few = replace(
+        kept, rows=[replace(row, results=row.results[: 1 + (row.configuration.suite != "stages")]) for row in kept.rows]
+    )
+    assert page.starts_of(few) == "2 process starts of each row (1 in stages)"
+    assert 'ARGS="--pictures .../photographs"' in page.markdown_page(
+        replace(kept, pictures={**kept.pictures, "folder": "photographs"}), str
+    )
+    assert "`make bench` measures anew" in page.markdown_page(
+        replace(kept, pictures={**kept.pictures, "folder": "data/samples"}), str
+    )
+
+
+def test_a_shorter_profile_is_said_on_the_page(kept):
+    said = shortened(EFFORTS["fast"])
+    assert said in page.markdown_page(replace(kept, effort=EFFORTS["fast"]), str)
+    assert "Shorter than the protocol" not in page.markdown_page(replace(kept, effort=EFFORTS["full"]), str)
+
+
+def test_what_the_page_says_of_sessions_follows_from_the_rows(kept):
+    assert lessons.sessions(kept) in page.markdown_page(kept, str)
+    alike = [
+        replace(
+            row,
+            results=[
+                {**result, "samples": [0.01 * row.configuration.batch * row.configuration.workers] * 5}
+                for result in row.results
+            ],
+        )
+        if row.configuration.suite == "throughput"
+        else row
+        for row in kept.rows
+    ]
+    text = page.markdown_page(replace(kept, rows=alike), str)
+    assert "which decides nothing" in text
+    assert "sessions of one thread answer 1.0" not in text.replace("several sessions", "")
 
 
 def test_a_readme_without_its_marks_is_left_alone(kept, tmp_path, monkeypatch):

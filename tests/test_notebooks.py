@@ -33,6 +33,13 @@ def check_quantization(result: dict) -> None:
     assert result["int8"]["reduce_range"] in (True, False)
 
 
+def check_thread_benchmark(result: dict) -> None:
+    assert result["starts"] >= 4
+    for said in (result["decision"], result["fixed_four"]):
+        assert "thread" in said or "too noisy to decide" in said
+    assert all(row["low"] <= row["value"] <= row["high"] for row in result["latency_seconds"].values())
+
+
 def check_preprocessing(result: dict) -> None:
     ways = result["accuracy"]["ways"]
     assert result["uint8"]["same"] is True
@@ -62,8 +69,8 @@ def check_serving(result: dict) -> None:
 
 CHECKS = {
     "03_conversion": check_conversion, "04_quantization": check_quantization,
-    "06_preprocessing": check_preprocessing, "07_bulk": check_bulk,
-    "08_serving": check_serving,
+    "05_thread_benchmark": check_thread_benchmark, "06_preprocessing": check_preprocessing,
+    "07_bulk": check_bulk, "08_serving": check_serving,
 }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ import pytest
 from resnet18_lab import metrics
 from resnet18_lab.backends import registry
 from resnet18_lab.backends.registry import open_backend
-from resnet18_lab.benchmark import runner
+from resnet18_lab.benchmark import runner, tables
 from resnet18_lab.benchmark.configuration import Effort
+from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import ArtifactError, BackendError
 from resnet18_lab.parity_pictures import real_pictures
 
@@ -66,6 +67,20 @@ def test_threads_reach_it(home):
         (result,) = row.results
         assert result["threads_read_back"] == row.configuration.threads
         assert result["cpu_per_wall"] <= row.configuration.threads + 0.2
+
+
+def test_more_threads_than_cores_are_fewer_and_said(home):
+    cores = usable_cores()
+    kept = runner.run(
+        ["latency"], backends=["openvino-fp32"], threads=[cores, cores + 2], weights="untrained",
+        effort=Effort(1, 1, 0.0, 0.0, 2, 3, 0.2),
+    )  # fmt: skip
+    asked, over, _ = kept.of("latency")
+    assert asked.as_asked
+    assert over.ran_threads == cores
+    assert f"engine ran {cores} thread" in tables.warnings_of(over)
+    assert not over.oversubscribed
+    assert over not in kept.plain("latency"), "no figure, lesson or tuning takes it for what it was asked"
 
 
 def test_it_is_never_what_auto_means(home):

@@ -179,7 +179,11 @@ def test_tab_leads_through_the_whole_page_in_order_and_out_of_it(page):
         stops.append(active(page))
     else:
         raise AssertionError("the keyboard is caught")
-    named = [stop for stop in stops if stop in {"choose", "recognise", "csv", "json", "clear", "stop", "copy", "show", "remove"}]
+    named = [
+        stop
+        for stop in stops
+        if stop in {"choose", "recognise", "csv", "json", "clear", "stop", "copy", "show", "remove"}
+    ]
     assert named == ["choose", "recognise", "csv", "json", "clear", "stop", "show", "remove", "copy"]
 
 

@@ -6,6 +6,7 @@ interrupted one does not.
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +14,7 @@ import matplotlib
 from resnet18_lab import atomicfile, paths
 from resnet18_lab.benchmark import page
 from resnet18_lab.benchmark import record as records
+from resnet18_lab.benchmark.configuration import EFFORTS, SUITES
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = paths.records_dir() / "benchmark.json"
@@ -59,14 +61,25 @@ def drawn(record: records.Record) -> dict[str, bytes]:
 
 
 def adopt(new: Path) -> None:
-    """Keep a new record; SystemExit when it is not a whole run of the full profile."""
+    """Keep a new record; SystemExit when it is not a whole run of the full profile, with every suite."""
     record = records.load(new)
-    lacking = [row.configuration.key() for row in record.rows if not row.results]
-    if record.interrupted or record.profile != "full" or lacking:
+    if reasons := list(why_not(record)):
         raise SystemExit(
-            f"{new} is not a whole run of the full profile; the kept record stays. Without results: {lacking}"
+            f"{new} is not a whole run of the full profile, so the kept record stays: {'; '.join(reasons)}."
         )
     record.save(RECORD)
+
+
+def why_not(record: records.Record) -> Iterator[str]:
+    """What a record lacks that all pages need, one reason each."""
+    if record.interrupted:
+        yield "it was interrupted"
+    if record.profile != "full" or record.effort != EFFORTS["full"]:
+        yield f"its profile is {record.profile}, or not as the full one is now"
+    if missing := [suite for suite in (*SUITES, "peak") if not record.of(suite)]:
+        yield f"suites missing: {', '.join(missing)}"
+    if lacking := [row.configuration.key() for row in record.rows if not row.results]:
+        yield f"rows without results: {', '.join(lacking)}"
 
 
 def main() -> int:

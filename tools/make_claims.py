@@ -1,40 +1,54 @@
 """Write docs/claims.md from kept records: what tutorials state, what was measured here, and a verdict.
 
 Without arguments only the page is written. With ``--measure FOLDER`` (labelled photographs) the facts that no
-benchmark holds are measured first: accuracy, the samples' scores, and counts of the network. The benchmark's own
-record is made by ``make bench``.
+benchmark holds are measured first: accuracy, the samples' scores, counts of the network, and the times of two ways
+to prepare a picture. The benchmark's own record is made by ``make bench``.
 """
 
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from resnet18_lab import atomicfile, claims, evaluate, labels, paths, preprocessing_study, samples
+from resnet18_lab import atomicfile, claims, evaluate, labels, paths, preprocessing_study, samples, weights
 from resnet18_lab.backends.registry import open_backend
 from resnet18_lab.benchmark import record as records
 from resnet18_lab.benchmark.tables import markdown
 from resnet18_lab.classify import classify_files
+from resnet18_lab.environment import snapshot
 
 PAGE = paths.records_dir().parent / "claims.md"
+ROUNDS = 15
+"""Times each way to prepare a picture is timed, as in notebook 06."""
 
 
 def measure(folder: Path) -> None:
-    """Write docs/records/claims.json: accuracy, samples' scores, and counts of the network."""
+    """Write docs/records/claims.json: where and when, accuracy, samples' scores, and counts of the network."""
     from resnet18_lab import architecture, model
 
+    started, file = time.strftime("%Y-%m-%dT%H:%M:%S%z"), weights.find("auto")
     pictures = evaluate.labelled_pictures(folder)
     with open_backend("onnxruntime-fp32") as engine:
         found, _ = evaluate.on_pictures([engine], pictures)
         answers = list(classify_files([sample.path for sample in samples.load()], engine, k=3))
     layers = architecture.layer_table(model.load("auto").module)
     shares = architecture.stage_table(layers)["macs_share"]
+    timed = preparation_times()
     by_hand = preprocessing_study.WAYS["NumPy by hand"].prepare(samples.load()[0].path)
     content = {
+        "environment": snapshot(),
+        "started": started,
+        "weights": {"name": file.name, "sha256": file.sha256},
         "evaluation": {"folder": folder.name, "engines": [row.as_json() for row in found]},
         "samples": [[prediction.score for prediction in answer.predictions] for answer in answers],
+        "answers": {
+            Path(answer.file).name: [[labels.by_index(one.index).en, one.score] for one in answer.predictions]
+            for answer in answers
+        },
         "network": {
             "parameters": int(layers["parameters"].sum()),
             "convolutions": architecture.counted_layers(layers)["convolutions"],
@@ -42,42 +56,61 @@ def measure(folder: Path) -> None:
             "early_share": float(shares.iloc[:2].sum()),
             "streetlight": sum("streetlight" in label.en.lower().replace(" ", "") for label in labels.all_labels()),
             "numpy_dtype": str(by_hand.dtype),
-            "preparation_ms": preparation_times(),
+            "preparation_ms": {name: row["ms"] for name, row in timed.items()},
+            "preparation_quartiles_ms": {name: [row["from"], row["to"]] for name, row in timed.items()},
+            "preparation_rounds": ROUNDS,
         },
     }
     atomicfile.write_text(paths.records_dir() / "claims.json", json.dumps(content, indent=1) + "\n")
 
 
-def preparation_times() -> dict[str, float]:
-    """Milliseconds a photograph by way, as notebook 06 measures them."""
+def preparation_times() -> dict[str, dict[str, float]]:
+    """Milliseconds a photograph by way, median and quartiles, as notebook 06 measures them."""
     photographs = [sample.path for sample in samples.load() if sample.path.suffix == ".jpg"]
-    found = preprocessing_study.times(photographs, 15, ["torchvision", "NumPy by hand"])
-    return {str(name): float(value) for name, value in found["ms"].items()}
+    found = preprocessing_study.times(photographs, ROUNDS, ["torchvision", "NumPy by hand"])
+    return {str(name): {str(key): float(value) for key, value in row.items()} for name, row in found.iterrows()}
 
 
 def evidence() -> claims.Evidence:
     """Everything the kept records hold."""
-    folder = paths.records_dir()
-    facts, variants, serving = (
-        json.loads((folder / name).read_text(encoding="utf-8"))
-        for name in ("claims.json", "quantization_variants.json", "serving.json")
+    facts, variants, serving = (kept(name) for name in ("claims", "quantization_variants", "serving"))
+    bench = records.load(paths.records_dir() / "benchmark.json")
+    return claims.Evidence(
+        bench, facts["evaluation"], facts["samples"], variants, facts["network"], serving, facts.get("answers", {})
     )
-    bench = records.load(folder / "benchmark.json")
-    return claims.Evidence(bench, facts["evaluation"], facts["samples"], variants, facts["network"], serving)
+
+
+def kept(name: str) -> dict[str, Any]:
+    """A kept record."""
+    content: dict[str, Any] = json.loads((paths.records_dir() / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def source(name: str, content: dict[str, Any]) -> str:
+    """Where and when a record was measured, as far as it says."""
+    facts = content.get("environment", {})
+    told = [facts.get("cpu"), content.get("started", content.get("date", ""))[:10]]
+    commit = facts.get("git_commit")
+    told += [f"commit `{commit[:10]}`"] if commit else []
+    return f"[{name}](records/{name}.json) ({', '.join(filter(None, told)) or 'machine and day not recorded'})"
 
 
 def page() -> str:
     """The page as Markdown."""
     found = evidence()
     rows = claims.table(found)
+    bench = found.bench
+    others = [source(name, kept(name)) for name in ("claims", "quantization_variants", "serving")]
     head = (
         "# What tutorials state, and what was measured\n\n"
         "Generated by `tools/make_claims.py` from the records in `docs/records`; nothing here is typed by hand but the "
-        "statements themselves. A, B, C and D are four tutorials about this model. Times are the medians of "
-        f"{found.bench.effort.starts} process starts ({found.bench.profile} profile) on {found.bench.environment['cpu']}, "
-        f"{found.bench.rows[0].cores} cores, weights {found.bench.weights['name']}; a statement *holds elsewhere* when "
-        "it can be true of another machine. `make bench` makes the record of speeds, "
-        "`tools/make_claims.py --measure FOLDER` the rest.\n\n"
+        "statements themselves. A, B, C and D are four tutorials about this model. Speeds and memory of engines are from "
+        f"{source('benchmark', {'environment': bench.environment, 'started': bench.started})}, {bench.rows[0].cores} "
+        f"cores, {bench.profile} profile, weights {bench.weights['name']}: a time is the geometric mean of the medians "
+        f"of {bench.effort.starts} process starts. The rest is from {'; '.join(others)}. A statement *holds elsewhere* "
+        "when it can be true of another machine, and *in part* when only some of its figures are. `make bench` makes "
+        "the record of speeds, `tools/make_claims.py --measure FOLDER` that of accuracy and preparation, `make load` "
+        "that of the service.\n\n"
     )
     counts = ", ".join(f"{sum(row['verdict'] == verdict for row in rows)} {verdict}" for verdict in claims.VERDICTS)
     return head + markdown(pd.DataFrame(rows)) + f"\n\nOf {len(rows)} statements: {counts}.\n"

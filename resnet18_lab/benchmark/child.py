@@ -5,7 +5,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resnet18_lab.benchmark.configuration import Configuration, Effort
 
 _ENTERED = time.time()  # before the imports below are paid for
 
@@ -27,6 +30,11 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
         from resnet18_lab.benchmark.folder_loops import measure_folder
 
         return measure_folder(configuration, task["weights"], Path(task["picture"]), effort)
+    return _with_engine(configuration, task, effort)
+
+
+def _with_engine(configuration: "Configuration", task: dict[str, Any], effort: "Effort") -> dict[str, Any]:
+    """The suites that measure an engine of this process, opened anew where a suite wants it."""
     from resnet18_lab.benchmark import loops, stages
 
     def open_one() -> Any:  # noqa: ANN401 - a Backend; named so only for type checkers that load everything

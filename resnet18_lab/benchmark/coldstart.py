@@ -29,19 +29,27 @@ def command_of(variant: str, backend: str, artifact: str, picture: str, weights:
 
 
 def main() -> None:
-    """Run the command of ``argv`` and print its seconds and peak memory as JSON.
+    """Run the command of ``argv`` and print the seconds to its exit and its peak memory in bytes as JSON.
 
     A process of its own, because a child's ``ru_maxrss`` starts at the memory of the one that started it:
     this one has imported next to nothing.
     """
     started = time.perf_counter()
     process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    _, status, usage = os.wait4(process.pid, 0)
+    status, peak = _ended(process)
     seconds = time.perf_counter() - started
     if status != 0:
         said = process.stderr.read().decode(errors="replace") if process.stderr else ""
         raise SystemExit(said.strip() or f"exit status {status}")
-    print(json.dumps({"samples": [seconds], "peak": usage.ru_maxrss * 1024}))  # noqa: T201 - its answer
+    print(json.dumps({"samples": [seconds], "peak": peak}))  # noqa: T201 - its answer
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> tuple[int, int | None]:
+    """Exit status, and peak memory in bytes; None off Linux, where ``ru_maxrss`` has another unit or is missing."""
+    if sys.platform != "linux":
+        return process.wait(), None
+    _, status, usage = os.wait4(process.pid, 0)
+    return status, usage.ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What is measured: configurations, the profiles' numbers, and the suites that list them."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ OURS = "ours"
 TUTORIALS = ("eager", "torchscript-traced", "onnxruntime-fp32")
 """Engines of the loop that tutorials print, in ``end-to-end``."""
 
+TAKES_SPINNING = "onnxruntime"
+"""Beginning of the names of the engines whose idle threads can be told not to busy-wait."""
 WITH_ANSWERS = "with answers"
 """Variant of ``memory`` whose result holds the logits too, computed after memory was read."""
 
@@ -42,7 +45,7 @@ class Effort:
     max_seconds: float
     pictures: int = 200
     """Pictures in the folder of ``end-to-end``."""
-    folder_starts: int = 2
+    folder_starts: int = 3
     """Starts of ``end-to-end``, whose single starts are minutes long."""
 
 
@@ -50,6 +53,19 @@ EFFORTS = {
     "fast": Effort(2, 10, 0.3, 0.3, 10, 100, 1.0),
     "full": Effort(5, 10, 0.3, 2.0, 30, 100, 10.0, pictures=2000),
 }
+
+
+def shortened(effort: Effort) -> str:
+    """One sentence on what an effort leaves out of the full profile's; empty when nothing."""
+    full = EFFORTS["full"]
+
+    def told(one: Effort) -> str:
+        enough = f"{one.min_seconds:g} s and {one.min_samples} samples, or {one.max_samples} samples"
+        return f"{one.starts} starts, each until {enough}"
+
+    if told(effort) == told(full):
+        return ""
+    return f"Shorter than the protocol: {told(effort)}; the full profile takes {told(full)}."
 
 
 @dataclass(frozen=True)
@@ -78,12 +94,30 @@ class Configuration:
         """What stands in the column ``engine`` of a table."""
         return Path(self.file).name if self.file else self.backend
 
+    @property
+    def folder_and_name(self) -> str:
+        """The engine, or the file with the folder it lies in."""
+        return "/".join(Path(self.file).parts[-2:]) if self.file else self.backend
+
+    @property
+    def plain(self) -> bool:
+        """True for an engine as it comes: no control, no foreign file, and no setting that others lack."""
+        return not (self.twin or self.file or self.variant or self.affinity or self.interop_threads != 1)
+
+    @property
+    def settings(self) -> str:
+        """What was set beside threads and batch, and reaches this engine; empty when nothing was."""
+        spins = self.spinning or not self.backend.startswith(TAKES_SPINNING)
+        found = [] if spins else ["no spinning"]
+        found += [f"interop {self.interop_threads}"] if self.interop_threads != 1 else []
+        found += [f"on core {','.join(map(str, self.affinity))}"] if self.affinity else []
+        return ", ".join(found)
+
     def key(self) -> str:
-        """A name that tells it from all others."""
+        """A name that tells it from all others: files of one name in two folders have different keys."""
         parts = [self.suite, self.engine, f"t{self.threads}", f"b{self.batch}", f"w{self.workers}"]
-        parts += ["no spinning"] if not self.spinning else []
-        parts += [f"cores {','.join(map(str, self.affinity))}"] if self.affinity else []
-        return " ".join([*parts, *([self.variant] if self.variant else []), *(["A/A"] if self.twin else [])])
+        parts += [hashlib.sha256(self.file.encode()).hexdigest()[:8]] if self.file else []
+        return " ".join([*parts, *filter(None, (self.settings, self.variant)), *(["A/A"] if self.twin else [])])
 
     def as_json(self) -> dict[str, Any]:
         """The fields as a dictionary."""

@@ -2,23 +2,20 @@
 
 from statistics import median
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from resnet18_lab.benchmark.cells import folder_rates, intervals, names_of, rates, supported
 from resnet18_lab.benchmark.configuration import OURS, Configuration
-from resnet18_lab.benchmark.record import Record
-from resnet18_lab.benchmark.tables import bound_of, intervals
+from resnet18_lab.benchmark.record import Record, Row
+from resnet18_lab.benchmark.statistics import Interval
+from resnet18_lab.benchmark.tables import bound_of
 from resnet18_lab.notebook_display import use_in_notebook
 
 use_in_notebook()
 
-GFLOP_PER_PICTURE = 3.628
-"""2 × 1.814 GMACs, published for ResNet-18 at 224×224."""
-PARAMETER_BYTES = 46.76e6
-"""11,689,512 parameters in float32: read once for each run."""
 _LINES = ("-", "--", ":")
-COLOURS = ("#0b6e99", "#c2571a", "#1b7f3b", "#7a4fa3", "#8a6d00", "#b3261e", "#5d6a7a", "#2a9d8f")
+COLOURS = ("#0b6e99", "#c2571a", "#1b7f3b", "#7a4fa3", "#8a6d00", "#b3261e", "#5d6a7a", "#2a9d8f", "#d4478c")
 
 
 def chart(title: str, x: str, y: str, size: tuple[float, float] = (8, 4.2)) -> tuple[Figure, Axes]:
@@ -31,35 +28,56 @@ def chart(title: str, x: str, y: str, size: tuple[float, float] = (8, 4.2)) -> t
 
 
 def latency_by_threads(record: Record) -> Figure | None:
-    """Milliseconds a picture by threads, with 95 % intervals; hollow where threads outnumber cores."""
-    found = intervals(record, "latency")
-    rows = [row for row in record.of("latency") if row.configuration.key() in found and not row.configuration.twin]
-    if not rows:
+    """Milliseconds a picture by threads, with 95 % intervals; hollow where threads outnumber cores.
+
+    A line an engine or file; rows whose engine ran fewer threads than it was asked for are left out, since
+    they repeat another point.
+    """
+    lines = _lines(record)
+    if not lines:
         return None
-    figure, axes = chart("One picture: time by threads", "threads", "ms (95 % interval)")
-    for place, name in enumerate(dict.fromkeys(row.configuration.backend for row in rows)):
+    figure, axes = chart("One picture: time by threads", "threads", "ms (95 % interval)", (9, 4.2))
+    found = intervals(record, "latency")
+    for place, (name, own) in enumerate(lines.items()):
         colour = COLOURS[place % len(COLOURS)]
-        own = [row for row in rows if row.configuration.backend == name]
-        threads = [row.configuration.threads for row in own]
-        spans = [found[row.configuration.key()] for row in own]
-        values = [span.value * 1e3 for span in spans]
-        errors = [
-            [(span.value - max(span.low, 0)) * 1e3 for span in spans],
-            [(min(span.high, 3 * span.value) - span.value) * 1e3 for span in spans],
-        ]
+        aside = 2 ** (0.025 * (place - (len(lines) - 1) / 2))  # so that no interval hides another
+        threads = [row.configuration.threads * aside for row in own]
+        spans = [found[row.configuration.key()].times(1e3) for row in own]
         axes.errorbar(
-            threads, values, yerr=errors, color=colour, capsize=3, label=name, linestyle=_LINES[place // len(COLOURS)]
-        )
-        over = [row.oversubscribed for row in own]
+            threads, [span.value for span in spans], yerr=_around(spans), color=colour, capsize=3, label=name,
+            linestyle=_LINES[place // len(COLOURS) % len(_LINES)],
+        )  # fmt: skip
         axes.scatter(
-            threads, values, color=["white" if hollow else colour for hollow in over], edgecolor=colour, zorder=3
-        )
+            threads, [span.value for span in spans], edgecolor=colour, zorder=3,
+            color=["white" if row.oversubscribed else colour for row in own],
+        )  # fmt: skip
     axes.set_xscale("log", base=2)
-    ticks = sorted({row.configuration.threads for row in rows})
+    ticks = sorted({row.configuration.threads for own in lines.values() for row in own})
     axes.set_xticks(ticks, list(map(str, ticks)))
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False, fontsize=8, title="hollow: more threads than cores")
+    figure.legend(frameon=False, fontsize=8, title="hollow: more threads than cores", loc="outside right upper")
     return figure
+
+
+def _lines(record: Record) -> dict[str, list[Row]]:
+    """Rows of ``latency`` by engine or file, fewest threads first."""
+    rows = [
+        row for row in record.of("latency")
+        if row.results and row.as_asked and not row.configuration.twin and not row.configuration.settings
+    ]  # fmt: skip
+    names = names_of(rows)
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row.configuration.threads):
+        found.setdefault(names[row.configuration.backend, row.configuration.file], []).append(row)
+    return {name: found[name] for name in names.values()}
+
+
+def _around(spans: list[Interval]) -> list[list[float]]:
+    """Lengths of error bars below and above; one that is not known is cut off at three times the value."""
+    return [
+        [span.value - span.low for span in spans],
+        [min(span.high, 3 * span.value) - span.value for span in spans],
+    ]
 
 
 _WAYS = ("one session, N threads", "N sessions, one thread", "sessions that fight for the cores")
@@ -72,32 +90,42 @@ def _way(configuration: Configuration) -> str:
 
 
 def throughput(record: Record) -> Figure | None:
-    """Pictures a second by threads in use: one session with N threads, N sessions with one, and the ideal."""
-    found = intervals(record, "throughput")
-    rows = [row for row in record.of("throughput") if row.configuration.key() in found]
+    """Pictures a second by threads in use, a panel an engine: one session, several, and the ideal; 95 % intervals."""
+    rows = [row.configuration for row in record.plain("throughput")]
     if not rows:
         return None
-    backend = rows[0].configuration.backend
-    best: dict[str, dict[int, float]] = {name: {} for name in _WAYS}
-    for row in rows:
-        configuration = row.configuration
-        if configuration.backend == backend and not configuration.affinity:
-            used = configuration.threads * configuration.workers
-            rate = configuration.batch * configuration.workers / found[configuration.key()].value
-            way = best[_way(configuration)]
-            way[used] = max(rate, way.get(used, 0.0))
-    figure, axes = chart(f"Pictures a second, {backend}, best batch", "threads in use", "img/s")
-    single = best[_WAYS[0]].get(1)
-    if single:
-        best[_WAYS[1]].setdefault(1, single)
-        top = max(row.configuration.threads * row.configuration.workers for row in rows)
-        axes.plot([1, top], [single, single * top], color="#9aa5b1", linestyle="--", label="ideal: N times one thread")
-    for colour, (kind, points) in zip(COLOURS, best.items(), strict=False):
-        axes.plot(sorted(points), [points[count] for count in sorted(points)], marker="o", color=colour, label=kind)
-    axes.set_xticks(sorted({count for points in best.values() for count in points}))
-    axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    engines = list(dict.fromkeys(configuration.backend for configuration in rows))
+    figure = Figure(figsize=(4.2 * len(engines) + 2, 4.2), layout="constrained")
+    found = rates(record)
+    for axes, name in zip(figure.subplots(1, len(engines), squeeze=False)[0], engines, strict=True):
+        own = [configuration for configuration in rows if configuration.backend == name]
+        several = len({configuration.batch for configuration in own}) > 1
+        axes.set(title=f"{name}, best batch" if several else name, xlabel="threads in use")
+        axes.set_ylabel("img/s (95 % interval)")
+        axes.spines[["top", "right"]].set_visible(False)
+        _ways(axes, own, found)
+    axes.legend(frameon=False, fontsize=8)
     return figure
+
+
+def _ways(axes: Axes, own: list[Configuration], found: dict[str, Interval]) -> None:
+    best: dict[str, dict[int, Interval]] = {name: {} for name in _WAYS}
+    for configuration in own:
+        rate, way = found[configuration.key()], best[_way(configuration)]
+        used = configuration.threads * configuration.workers
+        way[used] = max(rate, way.get(used, rate), key=lambda interval: interval.value)
+    counts = sorted({count for points in best.values() for count in points})
+    if single := best[_WAYS[0]].get(1):
+        best[_WAYS[1]].setdefault(1, single)
+        ideal = [single.value, single.value * counts[-1]]
+        axes.plot([1, counts[-1]], ideal, color="#9aa5b1", linestyle="--", label="ideal: N times one thread")
+    for colour, (kind, points) in zip(COLOURS, best.items(), strict=False):
+        if set(points) - {1}:
+            spans = [points[count] for count in sorted(points)]
+            values = [span.value for span in spans]
+            axes.errorbar(sorted(points), values, yerr=_around(spans), marker="o", capsize=3, color=colour, label=kind)
+    axes.set_xticks(counts)
+    axes.set_ylim(bottom=0)
 
 
 def waterfall(record: Record) -> Figure | None:
@@ -139,7 +167,7 @@ def memory(record: Record) -> Figure | None:
         axes.bar_label(bars, [f"{value:.0f}" for value in values], padding=3)
     axes.set_yticks([place + 0.27 for place in range(len(rows))], names)
     axes.invert_yaxis()
-    axes.legend(frameon=False, loc="lower right")
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -150,10 +178,11 @@ def end_to_end(record: Record) -> Figure | None:
         return None
     figure, axes = chart("A folder of pictures to answers", "img/s", "", (8, 0.5 * len(rows) + 1.2))
     names = [f"{row.configuration.variant}, {row.configuration.backend}" for row in rows]
-    rates = [median(result["rate"] for result in row.results) for row in rows]
+    found = folder_rates(record)
+    spans = [found[row.configuration.key()] for row in rows]
     ours = [row.configuration.variant == OURS for row in rows]
-    bars = axes.barh(names, rates, color=[COLOURS[0] if own else "#c9d3dc" for own in ours])
-    axes.bar_label(bars, [f"{rate:.0f}" for rate in rates], padding=-24)
+    bars = axes.barh(names, [span.value for span in spans], color=[COLOURS[0] if own else "#c9d3dc" for own in ours])
+    axes.bar_label(bars, [supported(span) for span in spans], padding=-24)
     for text, own in zip(axes.texts, ours, strict=True):
         text.set_color("white" if own else "black")
     for place, row in enumerate(rows):
@@ -164,52 +193,3 @@ def end_to_end(record: Record) -> Figure | None:
         axes.legend(handles[:1], labels[:1], frameon=False)
     axes.invert_yaxis()
     return figure
-
-
-def roofline(record: Record) -> Figure | None:
-    """Achieved GFLOP/s of each engine beside what this CPU was measured to do at most in float32.
-
-    Engines with narrower numbers (hollow) use quicker instructions and may lie above that roof.
-    """
-    peaks = {row.configuration.threads: row.results for row in record.of("peak") if row.results}
-    found = intervals(record, "latency")
-    rows = [
-        row for row in record.of("latency")
-        if row.configuration.key() in found and row.configuration.threads in peaks and not row.configuration.twin
-    ]  # fmt: skip
-    if not rows:
-        return None
-    figure, axes = chart(
-        "Roofline: work done against this CPU's measured float32 peak", "FLOP a byte of weights", "GFLOP/s", (8, 5)
-    )
-    intensity = GFLOP_PER_PICTURE * 1e9 / PARAMETER_BYTES
-    span = np.geomspace(1, 1000, 200)
-    for place, (colour, (threads, results)) in enumerate(zip(COLOURS, sorted(peaks.items()), strict=False)):
-        top = max(result["gflops"] for result in results)
-        traffic = max(result["gbytes_per_second"] for result in results)
-        name = f"{threads} thread{'s' if threads > 1 else ''}: {top:.0f} GFLOP/s, {traffic:.0f} GB/s"
-        axes.plot(span, np.minimum(top, traffic * span), color=colour, label=name)
-        own = [row for row in rows if row.configuration.threads == threads]
-        achieved = {row.configuration.engine: GFLOP_PER_PICTURE / found[row.configuration.key()].value for row in own}
-        _points(axes, achieved, intensity, colour, right=place % 2 == 1)
-    axes.set(xscale="log", yscale="log", xlim=(1, 1000), ylim=(20, 1000))
-    axes.legend(frameon=False, loc="upper left", title="peak; hollow: narrower numbers")
-    return figure
-
-
-_LEAST_APART = 1.13
-"""Factor between two labels on the logarithmic axis, so that both can be read."""
-
-
-def _points(axes: Axes, achieved: dict[str, float], intensity: float, colour: str, *, right: bool) -> None:
-    """Points above each other, their names beside them, moved apart where they would overlap."""
-    height = 0.0
-    for name, value in sorted(achieved.items(), key=lambda item: item[1]):
-        height = max(value, height * _LEAST_APART)
-        hollow = any(kind in name for kind in ("int8", "bf16"))
-        axes.scatter([intensity], [value], facecolor="white" if hollow else colour, edgecolor=colour, zorder=3)
-        where = intensity * (1.25 if right else 1 / 1.25)
-        axes.annotate(
-            name, (intensity, value), xytext=(where, height), fontsize=8, color=colour, va="center",
-            ha="left" if right else "right", arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.4},
-        )  # fmt: skip

@@ -1,5 +1,6 @@
 """A folder of pictures to answers: the loop that tutorials print, and this project's pipeline."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,14 +13,14 @@ from resnet18_lab.bulk import stream
 from resnet18_lab.bulk.batch import Job
 from resnet18_lab.classify import Result
 
-_CHUNK = 20
-"""Pictures of one sample: answers leave the pipeline in batches, so single ones would say nothing."""
+_CHUNK = 40
+"""Pictures of one sample, about: answers leave the pipeline in batches, so single ones would say nothing."""
 _STAGED = 400
 """Pictures whose stages are timed one after the other for the bound."""
 
 
 def measure_folder(configuration: Configuration, weights: str, folder: Path, effort: Effort) -> dict[str, Any]:
-    """Seconds a picture by chunks of answers, pictures a second from the first answer to the last, and peak memory.
+    """Seconds a picture by chunks of answers, pictures a second from the first answer to the last, and peak bytes.
 
     For this project's pipeline also the mean seconds of each stage, from which its bound follows. The peak is
     the sum over all processes.
@@ -36,10 +37,10 @@ def measure_folder(configuration: Configuration, weights: str, folder: Path, eff
     for answer in answers:
         marks.append(time.perf_counter())
         classes.append(answer)
+    chunk = min(chunk_of(configuration), len(marks) - 1)
     result = {
-        "samples": [
-            (late - early) / _CHUNK for early, late in zip(marks[::_CHUNK], marks[_CHUNK::_CHUNK], strict=False)
-        ],
+        "samples": [(late - early) / chunk for early, late in zip(marks[::chunk], marks[chunk::chunk], strict=False)],
+        "chunk": chunk,
         "pictures": len(files),
         "first": marks[0] - entered,
         "rate": (len(marks) - 1) / (marks[-1] - marks[0]),
@@ -51,11 +52,19 @@ def measure_folder(configuration: Configuration, weights: str, folder: Path, eff
     return result
 
 
+def chunk_of(configuration: Configuration) -> int:
+    """Pictures of one sample: whole rounds of all workers, or full and empty rounds would look like a spread."""
+    round_of_all = configuration.workers * configuration.batch
+    return round_of_all * max(1, round(_CHUNK / round_of_all))
+
+
 def _peak_of_all(children: int) -> int | None:
     own = proc.peak_rss()
     if own is None or not children:
         return own
-    import resource  # of Unix, as /proc is
+    if sys.platform != "linux":
+        return None  # ru_maxrss has another unit elsewhere, or is missing
+    import resource
 
     return own + children * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
 

@@ -4,30 +4,49 @@ from dataclasses import replace
 
 import pandas as pd
 
-from resnet18_lab.benchmark.configuration import Configuration
+from resnet18_lab.benchmark.cells import intervals, rates, shown
+from resnet18_lab.benchmark.configuration import TAKES_SPINNING, Configuration
 from resnet18_lab.benchmark.record import Record
-from resnet18_lab.benchmark.tables import intervals
-from resnet18_lab.benchmark.tuning import best_threads
+from resnet18_lab.benchmark.statistics import OWN_SPREAD_FROM, Interval
+from resnet18_lab.benchmark.suites import first_core
+from resnet18_lab.benchmark.tuning import best_threads, best_workers
 from resnet18_lab.cores import usable_cores
 
 TUTORIALS_THREADS = 4
 """The number that tutorials recommend for every machine."""
+DECIDING_STARTS = OWN_SPREAD_FROM
+"""Process starts from which a few rows can decide: their own spread is known by then."""
+_TOO_NOISY = (
+    "too noisy to decide: close what else runs and measure again, with more process starts "
+    "(`resnet18-lab bench --suite latency --profile full`)"
+)
 
 
 def crowding(backend: str) -> list[Configuration]:
     """Ways to keep all usable cores busy: one pool, one session a core, and pools that fight for the cores.
 
-    The last pins everything to one core, which is what a container with a quota of one core gives.
+    The last pins everything to one core, which is what a container with a quota of one core gives; it is left
+    out where the system cannot pin.
     """
     cores = max(2, usable_cores())
     one = Configuration("throughput", backend)
     return [
         one,
         replace(one, threads=cores),
-        replace(one, workers=cores, spinning=False),
+        replace(one, workers=cores, spinning=not backend.startswith(TAKES_SPINNING)),
         replace(one, threads=cores, workers=cores),
-        replace(one, threads=cores, affinity=(0,)),
+        *(replace(one, threads=cores, affinity=first) for first in [first_core()] if first),
     ]
+
+
+def _times(record: Record) -> dict[str, dict[int, Interval]]:
+    """Seconds a picture by engine and threads, of the rows whose engine ran the threads it was asked for."""
+    found = intervals(record, "latency")
+    times: dict[str, dict[int, Interval]] = {}
+    for row in record.plain("latency"):
+        configuration = row.configuration
+        times.setdefault(configuration.backend, {})[configuration.threads] = found[configuration.key()]
+    return times
 
 
 def amdahl(record: Record) -> pd.DataFrame:
@@ -36,15 +55,11 @@ def amdahl(record: Record) -> pd.DataFrame:
     Amdahl's law: time(N) = time(1) · (1 - p + p/N), solved for p with the most threads that have a core
     each; ``limit`` is 1/(1-p), the most that any number of threads could win.
     """
-    found = intervals(record, "latency")
-    times: dict[str, dict[int, float]] = {}
-    for row in record.of("latency"):
-        if row.results and not row.configuration.twin and not row.oversubscribed:
-            key = row.configuration.key()
-            times.setdefault(row.configuration.backend, {})[row.configuration.threads] = found[key].value
+    cores = min((row.cores for row in record.of("latency")), default=1)
     rows = {}
-    for backend, known in times.items():
-        most = max(known)
+    for backend, times in _times(record).items():
+        known = {count: interval.value for count, interval in times.items() if count <= cores}
+        most = max(known, default=1)
         if 1 in known and most > 1:
             speedup = known[1] / known[most]
             parallel = min(1.0, max(0.0, (1 - 1 / speedup) * most / (most - 1)))
@@ -54,46 +69,69 @@ def amdahl(record: Record) -> pd.DataFrame:
 
 
 def noise_floor(record: Record) -> str:
-    """How far the same configuration, measured twice, is from itself: smaller differences mean nothing."""
+    """How far the same configuration, measured twice, may be from itself: smaller differences mean nothing."""
     found = intervals(record, "latency")
     twin = next((key for key in found if key.endswith("A/A")), None)
-    if twin is None:
+    first = found.get(twin.removesuffix(" A/A")) if twin else None
+    if twin is None or first is None:
         return "No control row in this record."
-    first = found[twin.removesuffix(" A/A")]
-    apart = abs(found[twin].value / first.value - 1)
-    return f"The control row is {apart:.1%} from the row it repeats: differences of that size are noise."
+    ratio = found[twin].over(first)
+    if ratio.high == float("inf"):
+        return "One process start tells no noise: the control row cannot be judged."
+    sentence = f"The control row takes {ratio.low:.2f} to {ratio.high:.2f} × the time of the row it repeats"
+    if ratio.low <= 1 <= ratio.high:
+        return f"{sentence} (95 %): a difference within that range is noise."
+    return f"{sentence} (95 %), and should take as long: this table is noisier than its intervals say."
 
 
 def fixed_four(record: Record) -> str:
     """What the tutorials' four threads cost here beside the best setting, engine by engine."""
-    found = intervals(record, "latency")
     best = best_threads(record)
-    sentences = []
-    for backend, count in best.items():
-        times = {
-            row.configuration.threads: found[row.configuration.key()]
-            for row in record.of("latency")
-            if row.results and row.configuration.backend == backend and not row.configuration.twin
-        }
-        if TUTORIALS_THREADS in times and count in times:
-            ratio = times[TUTORIALS_THREADS].value / times[count].value
-            sure = "" if not times[TUTORIALS_THREADS].overlaps(times[count]) else " (within the noise)"
-            sentences.append(f"{backend}: {TUTORIALS_THREADS} threads take {ratio:.2f} × the time of {count}{sure}.")
-    cores = usable_cores()
-    return f"This machine has {cores} usable core(s). " + " ".join(sentences)
+    sentences = [f"This machine has {usable_cores()} usable core(s)."]
+    for backend, times in _times(record).items():
+        if backend not in best:
+            sentences.append(f"{backend}: {_TOO_NOISY}.")
+        elif TUTORIALS_THREADS not in times:
+            sentences.append(f"{backend}: never ran {TUTORIALS_THREADS} threads here.")
+        else:
+            four, own = times[TUTORIALS_THREADS], times[best[backend]]
+            sure = " (within the noise)" if four.overlaps(own) else ""
+            ratio = four.value / own.value
+            sentences.append(
+                f"{backend}: {TUTORIALS_THREADS} threads take {ratio:.2f} × the time of {best[backend]}{sure}."
+            )
+    return "\n".join(sentences)
 
 
 def decision(record: Record) -> str:
-    """The setting to use on this machine, engine by engine, and where it comes from."""
-    found = intervals(record, "latency")
-    lines = []
-    for backend, count in best_threads(record).items():
-        key = next(
-            row.configuration.key()
-            for row in record.of("latency")
-            if row.configuration.backend == backend
-            and row.configuration.threads == count
-            and not row.configuration.twin
+    """The setting to use on this machine, engine by engine, or why there is none and what to do."""
+    best, lines = best_threads(record), []
+    for backend, times in _times(record).items():
+        lines.append(
+            f"{backend}: {best[backend]} thread(s), {shown(times[best[backend]])} ms a picture"
+            if backend in best
+            else f"{backend}: {_TOO_NOISY}"
         )
-        lines.append(f"{backend}: {count} thread(s), {found[key].value * 1e3:.0f} ms a picture")
-    return "\n".join(lines)
+    return "\n".join(lines) or "Nothing was measured that could decide."
+
+
+def sessions(record: Record) -> str:
+    """Whether several sessions of one thread beat one session in pictures a second, each at its best batch."""
+    sentences, found = [], rates(record)
+    for backend, count in best_workers(record).items():
+        own = [row.configuration for row in record.plain("throughput") if row.configuration.backend == backend]
+        one = _best([found[c.key()] for c in own if c.workers == 1])
+        many = _best([found[c.key()] for c in own if c.workers > 1 and c.threads == 1])
+        ratio = many.over(one)
+        said = f"{ratio.value:.2f} × ({ratio.low:.2f}-{ratio.high:.2f})"
+        sentences.append(
+            f"{backend}: {count} sessions of one thread answer {said} the pictures of the best single session."
+            if count
+            else f"{backend}: several sessions of one thread answer {said} the pictures of the best single session, "
+            "which decides nothing."
+        )
+    return " ".join(sentences)
+
+
+def _best(found: list[Interval]) -> Interval:
+    return max(found, key=lambda interval: interval.value)

@@ -1,12 +1,13 @@
 """Measuring loops: what runs inside one fresh process."""
 
+import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from resnet18_lab.benchmark.configuration import WITH_ANSWERS, Configuration, Ef
 from resnet18_lab.parity_pictures import BATCHES, real_pictures
 
 _NS = 1e-9
+T = TypeVar("T")
 
 
 def pictures(count: int) -> NDArray[np.float32]:
@@ -33,26 +35,32 @@ def timed(action: Callable[[], object]) -> float:
 
 
 def sample(action: Callable[[], object], effort: Effort) -> dict[str, Any]:
-    """Seconds of the first call and of each call after the warm-up, and CPU time over wall time.
+    """Seconds of the first call and of each call after the warm-up, and CPU time over wall time."""
+    first, samples, cpu_per_wall = repeated(lambda: timed(action), effort)
+    return {"first": first, "samples": samples, "cpu_per_wall": cpu_per_wall}
+
+
+def repeated(take: Callable[[], T], effort: Effort) -> tuple[T, list[T], float]:
+    """What the first call gives, what each call after the warm-up gives, and CPU time over wall time of these.
 
     Warm-up: both minima of the effort. Then until both minima are reached, or one of the maxima.
     """
-    first = timed(action)
+    first = take()
     started = time.perf_counter()
     calls = 0
     while calls < effort.warmup_calls or time.perf_counter() - started < effort.warmup_seconds:
-        action()
+        take()
         calls += 1
-    samples: list[float] = []
+    taken: list[T] = []
     cpu, started = time.process_time(), time.perf_counter()
     while True:
         elapsed = time.perf_counter() - started
-        enough = elapsed >= effort.min_seconds and len(samples) >= effort.min_samples
-        if enough or len(samples) >= effort.max_samples or elapsed >= effort.max_seconds:
+        enough = elapsed >= effort.min_seconds and len(taken) >= effort.min_samples
+        if enough or len(taken) >= effort.max_samples or elapsed >= effort.max_seconds:
             break
-        samples.append(timed(action))
+        taken.append(take())
     wall = time.perf_counter() - started
-    return {"first": first, "samples": samples, "cpu_per_wall": (time.process_time() - cpu) / wall}
+    return first, taken, (time.process_time() - cpu) / wall
 
 
 def run_engine(open_one: Callable[[], Backend], configuration: Configuration, effort: Effort) -> dict[str, Any]:
@@ -70,8 +78,15 @@ def run_engine(open_one: Callable[[], Backend], configuration: Configuration, ef
         memory = {"peak": proc.peak_rss(), "pss": proc.pss(), "torch": "torch" in sys.modules}
         asked = configuration.variant == WITH_ANSWERS
         answers = {"answers": engines[0].run(pictures(max(BATCHES))).tolist()} if asked else {}
-        facts = {"engine": engine, "threads_read_back": engines[0].threads}
+        facts = {"engine": engine, "threads_read_back": engines[0].threads, "settings_read_back": _settings()}
     return {"load": load, **measured, **baseline, **memory, **facts, **answers}
+
+
+def _settings() -> dict[str, Any]:
+    """Cores this process may run on, and torch's interop threads where torch is loaded; None where not available."""
+    affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    torch = sys.modules.get("torch")
+    return {"affinity": affinity, "interop_threads": torch.get_num_interop_threads() if torch else None}
 
 
 def _together(engines: list[Backend], batch: NDArray[np.float32], effort: Effort) -> dict[str, Any]:

@@ -5,21 +5,23 @@ from collections.abc import Callable, Iterator
 import pandas as pd
 from matplotlib.figure import Figure
 
-from resnet18_lab.benchmark import figures
+from resnet18_lab.benchmark import figures, lessons
+from resnet18_lab.benchmark.cells import intervals, megabytes, shown, supported
+from resnet18_lab.benchmark.configuration import shortened
 from resnet18_lab.benchmark.record import Record
-from resnet18_lab.benchmark.tables import TABLES, intervals, markdown, megabytes, shown
+from resnet18_lab.benchmark.roofline import roofline
+from resnet18_lab.benchmark.tables import TABLES, markdown
 from resnet18_lab.benchmark.targets import table, targets
 
 SECTIONS: dict[str, tuple[str, str]] = {
     "latency": (
         "One picture: engines by threads",
         "Milliseconds for one picture of 224×224 with the 95 % interval of the process starts; `load` and `first` are "
-        "one-time costs. The A/A row repeats the first row: what differs between the two is noise.",
+        "one-time costs. The A/A row repeats the first row.",
     ),
     "throughput": (
         "Many pictures: one session or several",
-        "`sessions × threads` share one process. Several sessions of one thread beat one session of many threads when "
-        "pictures are plenty; a single picture is answered sooner by one session.",
+        "`sessions × threads` share one process, and the best batch of each way is compared.",
     ),
     "memory": (
         "Memory",
@@ -28,8 +30,9 @@ SECTIONS: dict[str, tuple[str, str]] = {
     ),
     "cold-start": (
         "Cold start",
-        "From the start of a process to its first answer. The bare script imports ONNX Runtime, Pillow and NumPy and "
-        "runs the same file once: the least that any program can do.",
+        "Engines: from the start of a process to its first answer. The bare script and `classify` are whole commands, "
+        "timed from start to exit. The bare script imports ONNX Runtime, Pillow and NumPy and runs the same file once: "
+        "the least that any program can do.",
     ),
     "stages": ("Where the time of one picture goes", "Medians over the project's photographs, one after the other."),
     "sizes": (
@@ -47,7 +50,7 @@ SECTIONS: dict[str, tuple[str, str]] = {
 }
 FIGURES: dict[str, Callable[[Record], Figure | None]] = {
     "latency": figures.latency_by_threads,
-    "roofline": figures.roofline,
+    "roofline": roofline,
     "throughput": figures.throughput,
     "memory": figures.memory,
     "stages": figures.waterfall,
@@ -61,14 +64,14 @@ def summary(record: Record) -> pd.DataFrame:
     peaks = {row.configuration.backend: [r["peak"] for r in row.results] for row in record.of("memory") if row.results}
     cores = max((row.cores for row in record.rows), default=1)
     lines: dict[str, dict[str, str]] = {}
-    for row in record.of("latency"):
+    for row in record.plain("latency"):
         configuration = row.configuration
-        if row.results and not configuration.twin and configuration.threads in (1, cores):
-            line = lines.setdefault(configuration.engine, {"engine": f"`{configuration.engine}`"})
+        if configuration.threads in (1, cores):
+            line = lines.setdefault(configuration.backend, {"engine": f"`{configuration.backend}`"})
             line[f"ms, {_threads(configuration.threads)}"] = shown(seconds[configuration.key()])
     for row in record.of("cold-start"):
         if row.results and not row.configuration.variant and row.configuration.backend in lines:
-            lines[row.configuration.backend]["start to answer, s"] = f"{starts[row.configuration.key()].value:.2f}"
+            lines[row.configuration.backend]["start to answer, s"] = supported(starts[row.configuration.key()])
     for engine, values in peaks.items():
         if engine in lines:
             lines[engine]["peak MB"] = megabytes(values)
@@ -120,14 +123,14 @@ def _folder_sentence(record: Record) -> Iterator[str]:
 
 def markdown_page(record: Record, figure_of: Callable[[str], str]) -> str:
     """The whole page; ``figure_of`` gives the address of a figure by its name."""
-    minutes = record.seconds / 60
     parts = [
         "# Benchmarks",
         "",
-        f"{place(record)} {record.effort.starts} starts of each row, {minutes:.0f} minutes in all, at commit "
+        f"{place(record)} {starts_of(record)}, {record.seconds / 60:.0f} minutes in all, at commit "
         f"`{(record.environment.get('git_commit') or 'unknown')[:10]}`. Written by `tools/make_benchmarks.py` from "
-        "[benchmark.json](records/benchmark.json), which holds every raw sample; `make bench` measures anew. A note "
-        "beside a row says what speaks against it.",
+        f"[benchmark.json](records/benchmark.json), which holds every raw sample; {_command(record)} measures anew. "
+        "A figure is rounded to what its interval supports, and a note beside a row says what speaks against it. "
+        f"{shortened(record.effort)}".rstrip(),
         "",
         "## Targets",
         "",
@@ -141,8 +144,31 @@ def markdown_page(record: Record, figure_of: Callable[[str], str]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def starts_of(record: Record) -> str:
+    """How many process starts the rows have, suite by suite where they differ."""
+    counts: dict[str, int] = {}
+    for row in record.rows:
+        counts[row.configuration.suite] = max(len(row.results), counts.get(row.configuration.suite, 0))
+    usual = max(counts.values(), default=0)
+    fewer = [f"{count} in {suite}" for suite, count in counts.items() if count != usual]
+    return f"{usual} process starts of each row" + (f" ({', '.join(fewer)})" if fewer else "")
+
+
+def _command(record: Record) -> str:
+    """What makes such a record: with the photographs, where they were not the project's own."""
+    folder = record.pictures.get("folder", "data/samples")
+    given = "" if folder == "data/samples" else f' ARGS="--pictures .../{folder}"'
+    return f"`make bench{given}`"
+
+
 def _facts(record: Record, suite: str) -> list[str]:
-    if suite != "end-to-end":
-        return []
-    made = record.pictures
-    return ["", f"{made['made']} JPEGs made of the {made['photographs']} photographs in `{made['folder']}`."]
+    """What follows from the record's own intervals, or was made for it, under a section's text."""
+    found = ""
+    if suite == "latency":
+        found = lessons.noise_floor(record)
+    elif suite == "throughput":
+        found = lessons.sessions(record)
+    elif suite == "end-to-end":
+        made = record.pictures
+        found = f"{made['made']} JPEGs made of the {made['photographs']} photographs in `{made['folder']}`."
+    return ["", found] if found else []

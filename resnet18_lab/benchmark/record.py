@@ -36,9 +36,20 @@ class Row:
         return [result["samples"] for result in self.results]
 
     @property
+    def ran_threads(self) -> int:
+        """Threads of one run as the engine told them, which may be fewer than it was asked for."""
+        told = [result["threads_read_back"] for result in self.results if "threads_read_back" in result]
+        return min(told, default=self.configuration.threads)
+
+    @property
+    def as_asked(self) -> bool:
+        """True when the engine ran the number of threads it was asked for."""
+        return self.ran_threads == self.configuration.threads
+
+    @property
     def oversubscribed(self) -> bool:
-        """True when it asks for more threads than there are cores to run them."""
-        return self.configuration.threads * self.configuration.workers > self.cores
+        """True when it runs more threads than there are cores for them."""
+        return self.ran_threads * self.configuration.workers > self.cores
 
 
 @dataclass
@@ -61,6 +72,10 @@ class Record:
     def of(self, suite: str) -> list[Row]:
         """The rows of a suite."""
         return [row for row in self.rows if row.configuration.suite == suite]
+
+    def plain(self, suite: str) -> list[Row]:
+        """The measured rows of engines as they come, each with the threads it was asked for."""
+        return [row for row in self.of(suite) if row.results and row.configuration.plain and row.as_asked]
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, a line a row."""

@@ -17,7 +17,15 @@ from resnet18_lab.benchmark.configuration import BATCHES, EFFORTS, Configuration
 from resnet18_lab.benchmark.proc import MachineTime, machine_time
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.spawn import PICTURES, spawn
-from resnet18_lab.benchmark.suites import checked_backends, files_plan, kept_by, plan, share_of, usable_backends
+from resnet18_lab.benchmark.suites import (
+    checked_backends,
+    extras_plan,
+    files_plan,
+    kept_by,
+    plan,
+    share_of,
+    usable_backends,
+)
 from resnet18_lab.cores import usable_cores
 from resnet18_lab.errors import LabError, ParameterError, unknown_name
 
@@ -50,7 +58,27 @@ def run(
     """
     if profile not in EFFORTS:
         raise ParameterError(unknown_name("profile", profile, EFFORTS))
-    chosen = effort or EFFORTS[profile]
+    engines = usable_backends(weights) if backends is None else []
+    configurations = configurations_of(
+        suites, profile=profile, engines=engines, backends=backends, threads=threads, batches=batches, files=files
+    )
+    return run_configurations(
+        configurations, profile, effort or EFFORTS[profile], pictures=pictures, weights=weights, notify=notify,
+        keep=keep,
+    )  # fmt: skip
+
+
+def configurations_of(
+    suites: list[str],
+    *,
+    profile: str,
+    engines: list[str],
+    backends: list[str] | None = None,
+    threads: list[int] | None = None,
+    batches: list[int] | None = None,
+    files: list[Path] | None = None,
+) -> list[Configuration]:
+    """What ``run`` measures; ``engines`` are the ones to choose from, fastest first, when no back ends are named."""
     counts = threads or sorted({1, usable_cores(), 2 * usable_cores()})
     sizes = batches or BATCHES[profile]
     if any(count < 1 for count in [*counts, *sizes]):
@@ -58,21 +86,18 @@ def run(
     if backends is not None:
         configurations = plan(suites, checked_backends(backends), counts, sizes)
     else:
-        engines = usable_backends(weights)
         configurations = [
             configuration
             for suite in suites
             for configuration in plan([suite], share_of(engines, suite, profile), counts, sizes)
             if kept_by(profile, configuration, engines[-1] if len(engines) > 1 else "")
         ]
-        if profile == "full" and "latency" in suites and threads is None:  # a fixed number, as tutorials advise it
-            configurations += [Configuration("latency", name, 4 * usable_cores()) for name in engines[-1:]]
+        if profile == "full" and "latency" in suites and threads is None and engines:
+            configurations += extras_plan(engines[-1])
     if "latency" in suites:
         configurations += files_plan(files or [], counts)
         configurations += [Configuration("peak", "peak", count) for count in counts if count <= usable_cores()]
-    return run_configurations(
-        configurations, profile, chosen, pictures=pictures, weights=weights, notify=notify, keep=keep
-    )
+    return configurations
 
 
 def run_configurations(

@@ -61,18 +61,7 @@ def spawn(configuration: Configuration, kept: Record, folder: Path) -> dict[str,
         "weights": kept.weights["asked"],
         "picture": picture,
     }
-    command = [sys.executable, "-m", "resnet18_lab.benchmark.child"]
-    if configuration.suite == "cold-start" and configuration.variant:
-        artifact = artifacts.load(artifacts.KINDS[_artifact_of(configuration.backend)], kept.weights["asked"])
-        inner = coldstart.command_of(
-            configuration.variant,
-            configuration.backend,
-            str(artifact.path),
-            picture,
-            kept.weights["asked"],
-            configuration.threads,
-        )
-        command = [sys.executable, "-I", coldstart.__file__, *inner]
+    command = _command(configuration, kept.weights["asked"], picture)
     deadline = deadline_of(configuration, kept.effort)
     task["spawned"] = time.time()
     process = subprocess.Popen(
@@ -94,6 +83,17 @@ def spawn(configuration: Configuration, kept: Record, folder: Path) -> dict[str,
         raise RuntimeError(f"{how}: {lines[-1] if lines else 'said nothing'}")
     result: dict[str, Any] = json.loads(answer)
     return result
+
+
+def _command(configuration: Configuration, weights: str, picture: str) -> list[str]:
+    """What is started: the measuring child, or for a whole command the clock around it."""
+    if configuration.suite != "cold-start" or not configuration.variant:
+        return [sys.executable, "-m", "resnet18_lab.benchmark.child"]
+    artifact = artifacts.load(artifacts.KINDS[_artifact_of(configuration.backend)], weights)
+    inner = coldstart.command_of(
+        configuration.variant, configuration.backend, str(artifact.path), picture, weights, configuration.threads
+    )
+    return [sys.executable, "-I", coldstart.__file__, *inner]
 
 
 def _artifact_of(backend: str) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from resnet18_lab import images, preprocess, samples
 from resnet18_lab.backends.protocol import Backend
 from resnet18_lab.benchmark import proc
 from resnet18_lab.benchmark.configuration import Effort
-from resnet18_lab.benchmark.loops import sample, timed
+from resnet18_lab.benchmark.loops import repeated, sample, timed
 from resnet18_lab.classify import top_k
 
 STAGES = ("read", "decode", "resize", "normalise", "run", "top-k")
@@ -22,16 +23,12 @@ _DRAFT = 256
 
 def measure_stages(open_one: Callable[[], Backend], effort: Effort) -> dict[str, Any]:
     """Seconds of each stage, picture by picture, over the project's photographs again and again."""
-    paths = [sample.path for sample in samples.load()]
-    rows: list[dict[str, float]] = []
+    paths = cycle(sample.path for sample in samples.load())
     with open_one() as engine:
-        for path in paths:
-            _stage_times(path, engine)  # warm-up: caches, lazy imports, the engine's first calls
-        started = time.perf_counter()
-        while len(rows) < effort.max_samples and time.perf_counter() - started < effort.max_seconds:
-            rows.append(_stage_times(paths[len(rows) % len(paths)], engine))
+        first, rows, _ = repeated(lambda: _stage_times(next(paths), engine), effort)
         named = engine.engine.as_json()
     return {
+        "first": sum(first.values()),
         "samples": [sum(row.values()) for row in rows],
         "parts": {stage: [row[stage] for row in rows] for stage in STAGES},
         "peak": proc.peak_rss(),

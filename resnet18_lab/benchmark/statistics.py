@@ -12,7 +12,7 @@ _T_95 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
     2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
-_OWN_SPREAD_FROM = 4
+OWN_SPREAD_FROM = 4
 """Starts from which a configuration's own spread is used; with fewer, that of all configurations."""
 WIDE_IQR = 0.10
 """Share of the median from which an interquartile range deserves a warning."""
@@ -29,6 +29,27 @@ class Interval:
     def overlaps(self, other: "Interval") -> bool:
         """True when neither is clearly above the other."""
         return self.low <= other.high and other.low <= self.high
+
+    def over(self, other: "Interval") -> "Interval":
+        """The ratio to another, independent value: on the logarithmic scale the squares of the half widths add."""
+        value = self.value / other.value
+        if 0.0 in (self.low, other.low):
+            return Interval(value, 0.0, float("inf"))
+        half = exp(sqrt(log(self.high / self.low) ** 2 + log(other.high / other.low) ** 2) / 2)
+        return Interval(value, value / half, value * half)
+
+    def inverse(self) -> "Interval":
+        """Calls a second of seconds a call, and the other way round."""
+        return Interval(1 / self.value, 1 / self.high, 1 / self.low if self.low else float("inf"))
+
+    def times(self, factor: float) -> "Interval":
+        """The interval in a unit ``factor`` times smaller."""
+        return Interval(self.value * factor, self.low * factor, self.high * factor)
+
+    @property
+    def half_width(self) -> float:
+        """Half of the interval's length, in the samples' unit; infinite when it is not known."""
+        return (self.high - self.low) / 2
 
 
 def t_95(freedom: int) -> float:
@@ -62,7 +83,7 @@ def interval(starts: Sequence[Sequence[float]], pooled: tuple[float, int] = (0.0
     """
     centres = [log(median(samples)) for samples in starts if samples]
     middle = fmean(centres)
-    if len(centres) >= _OWN_SPREAD_FROM:
+    if len(centres) >= OWN_SPREAD_FROM:
         spread = sqrt(sum((centre - middle) ** 2 for centre in centres) / (len(centres) - 1))
         freedom = len(centres) - 1
     else:
@@ -83,7 +104,12 @@ def quantiles(samples: Sequence[float]) -> dict[str, float]:
 
 
 def decimals(half_width: float) -> int:
-    """Decimals worth printing: the last one stands for no less than the interval's half width allows."""
+    """Place of the first digit that the interval's half width makes doubtful: 1 for tenths, -2 for hundreds."""
     if not 0 < half_width < float("inf"):
         return 1
-    return max(0, -floor(log10(half_width)))
+    return -floor(log10(float(f"{half_width:.0e}")))  # of the figure it is printed as: 99.6 is 100 by then
+
+
+def rounded(value: float, places: int) -> str:
+    """The value to so many decimals; negative places round to tens, hundreds, and so on."""
+    return f"{round(value, places):.{max(0, places)}f}"

@@ -1,5 +1,6 @@
 """The suites: which configurations each one measures, and the share of them that a profile has time for."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from resnet18_lab.benchmark.configuration import (
     SIZES,
     SLOW_BATCHES,
     SUITES,
+    TAKES_SPINNING,
     TUTORIALS,
     Configuration,
 )  # fmt: skip
@@ -97,6 +99,24 @@ def files_plan(files: Iterable[Path], threads: list[int]) -> list[Configuration]
     return found
 
 
+def extras_plan(slowest: str) -> list[Configuration]:
+    """Latency rows of the full profile for what tutorials advise: many threads, interop threads, and pinning.
+
+    Of the slowest engine, which is the one they run; it alone has interop threads.
+    """
+    one, cores = Configuration("latency", slowest), usable_cores()
+    return [
+        replace(one, threads=4 * cores),
+        replace(one, threads=cores, interop_threads=max(2, cores)),
+        *(replace(one, affinity=first) for first in [first_core()] if first),
+    ]
+
+
+def first_core() -> tuple[int, ...]:
+    """The first core this process may run on; empty where the system cannot pin."""
+    return (min(os.sched_getaffinity(0)),) if hasattr(os, "sched_getaffinity") else ()
+
+
 def _latency(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:
     rows = [Configuration("latency", name, count) for name in backends for count in threads]
     return [*rows, replace(rows[0], twin=True)] if rows else []
@@ -110,7 +130,7 @@ def _throughput(backends: list[str], threads: list[int], batches: list[int]) -> 
         for batch in batches:
             found += [Configuration("throughput", name, count, batch) for count in within]
             found += [
-                Configuration("throughput", name, 1, batch, workers=count, spinning=False)
+                Configuration("throughput", name, 1, batch, workers=count, spinning=not name.startswith(TAKES_SPINNING))
                 for count in within
                 if count > 1
             ]

@@ -1,4 +1,4 @@
-"""A record as pandas frames, Markdown and CSV; figures rounded to what their spread supports."""
+"""A record as pandas frames and Markdown; figures rounded to what their spread supports."""
 
 from collections.abc import Callable
 from operator import eq
@@ -9,74 +9,43 @@ import pandas as pd
 
 from resnet18_lab.benchmark import statistics
 from resnet18_lab.benchmark.bulk import bound
-from resnet18_lab.benchmark.configuration import Configuration
+from resnet18_lab.benchmark.cells import (
+    NOT_AVAILABLE,
+    folder_rates,
+    intervals,
+    megabytes,
+    names_of,
+    rates,
+    shown,
+    supported,
+    warnings_of,
+)  # fmt: skip
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.statistics import Interval, decimals
 
-NOT_AVAILABLE = "not available"
-_STEAL, _OTHERS = 0.01, 0.05
-"""Shares of all cores' time from which being stolen, or used by others, deserves a warning."""
-_MB = 1e6
-
-
-def intervals(record: Record, suite: str) -> dict[str, Interval]:
-    """Seconds of one call with their 95 % interval, by the configuration's key; failed ones are left out."""
-    rows = [row for row in record.of(suite) if row.results]
-    # threads that outnumber the cores scatter many times wider: each kind lends its spread to its own only
-    pooled = {
-        over: statistics.pooled_spread(row.starts for row in rows if row.oversubscribed is over)
-        for over in (False, True)
-    }
-    return {row.configuration.key(): statistics.interval(row.starts, pooled[row.oversubscribed]) for row in rows}
-
-
-def warnings_of(row: Row) -> str:
-    """What speaks against the row's figures: spread, steal, load, oversubscription, or why there are none."""
-    if not row.results:
-        return row.failures[0] if row.failures else "not measured"
-    found = ["oversubscribed"] if row.oversubscribed else []
-    samples = [value for start in row.starts for value in start]
-    if len(samples) >= 4:
-        q = statistics.quantiles(samples)
-        found += ["wide spread"] if (q["p75"] - q["p25"]) / q["p50"] > statistics.WIDE_IQR else []
-    noise = [entry for entry in row.noise if entry]
-    found += ["steal"] if any(entry["steal"] > _STEAL for entry in noise) else []
-    found += ["load from others"] if any(entry["others"] > _OTHERS for entry in noise) else []
-    found += [f"steal and load {NOT_AVAILABLE}"] if row.noise and not noise else []
-    return ", ".join([*found, *row.failures])
-
-
-def shown(interval: Interval, scale: float = 1e3) -> str:
-    """``value ± half width`` in units of 1/scale seconds, to the digits that the interval supports."""
-    half = (interval.high - interval.low) / 2 * scale
-    places = decimals(half)
-    if half == float("inf"):
-        return f"{interval.value * scale:.1f} ± ?"
-    return f"{interval.value * scale:.{places}f} ± {half:.{places}f}"
-
-
-def megabytes(values: list[int | None]) -> str:
-    """Median of bytes as MB (10⁶ bytes), or that they are not available."""
-    known = [value for value in values if value is not None]
-    return f"{median(known) / _MB:.0f}" if known else NOT_AVAILABLE
+__all__ = ["NOT_AVAILABLE", "TABLES", "intervals", "markdown", "megabytes", "shown", "warnings_of"]
 
 
 def latency(record: Record) -> pd.DataFrame:
     """Milliseconds for one picture by engine and threads."""
     found = intervals(record, "latency")
+    names = names_of(record.of("latency"))
     rows = []
     for row in record.of("latency"):
         configuration = row.configuration
+        settings = ["A/A"] if configuration.twin else []
+        settings += [configuration.settings] if configuration.settings else []
+        name = names[configuration.backend, configuration.file]
         line: dict[str, Any] = {
-            "engine": configuration.engine + (" (A/A)" if configuration.twin else ""),
+            "engine": f"{name} ({', '.join(settings)})" if settings else name,
             "threads": configuration.threads,
         }
         if row.results:
+            interval = found[configuration.key()]
             samples = [value * 1e3 for start in row.starts for value in start]
             q = statistics.quantiles(samples)
-            line |= {"ms": shown(found[configuration.key()]), **{name: f"{value:.1f}" for name, value in q.items()}}
+            line |= {"ms": shown(interval), **{name: f"{value:.1f}" for name, value in q.items()}}
             line |= {
-                "img/s": f"{1 / found[configuration.key()].value:.0f}",
+                "img/s": supported(interval.inverse()),
                 "load ms": f"{median(result['load'] for result in row.results) * 1e3:.0f}",
                 "first ms": f"{median(result['first'] for result in row.results) * 1e3:.0f}",
             }
@@ -86,7 +55,7 @@ def latency(record: Record) -> pd.DataFrame:
 
 def throughput(record: Record) -> pd.DataFrame:
     """Pictures a second by engine, threads of a session, sessions side by side, and batch."""
-    found = intervals(record, "throughput")
+    found, rate = intervals(record, "throughput"), rates(record)
     rows = []
     for row in record.of("throughput"):
         configuration = row.configuration
@@ -94,23 +63,17 @@ def throughput(record: Record) -> pd.DataFrame:
             "engine": configuration.backend,
             "sessions × threads": f"{configuration.workers} × {configuration.threads}",
             "batch": configuration.batch,
-            "settings": _settings(configuration),
+            "settings": configuration.settings,
         }
         if row.results:
-            seconds = found[configuration.key()].value
+            key = configuration.key()
             line |= {
-                "img/s": f"{configuration.batch * configuration.workers / seconds:.1f}",
-                "ms a picture": f"{seconds / configuration.batch / configuration.workers * 1e3:.1f}",
-                "ms a batch": shown(found[configuration.key()]),
+                "img/s": supported(rate[key]),
+                "ms a picture": supported(rate[key].inverse(), 1e3),
+                "ms a batch": shown(found[key]),
             }
         rows.append({**line, "note": warnings_of(row)})
     return pd.DataFrame(rows).fillna("")
-
-
-def _settings(configuration: Configuration) -> str:
-    found = [] if configuration.spinning else ["no spinning"]
-    found += [f"on core {','.join(map(str, configuration.affinity))}"] if configuration.affinity else []
-    return ", ".join(found)
 
 
 def memory(record: Record) -> pd.DataFrame:
@@ -131,7 +94,7 @@ def memory(record: Record) -> pd.DataFrame:
 
 
 def cold_start(record: Record) -> pd.DataFrame:
-    """Milliseconds from the start of a process to its first answer, and its parts; whole commands to their end."""
+    """Milliseconds from the start of a process to its first answer, and its parts; whole commands to their exit."""
     found = intervals(record, "cold-start")
     rows = []
     for row in record.of("cold-start"):
@@ -193,18 +156,19 @@ def end_to_end(record: Record) -> pd.DataFrame:
     ``same`` is the share of answers that are the first loop's.
     """
     rows = []
+    found = folder_rates(record)
     first = next((row for row in record.of("end-to-end") if row.results), None)
     for row in record.of("end-to-end"):
         configuration = row.configuration
         line: dict[str, Any] = {"what": configuration.variant, "engine": configuration.backend}
         if row.results and first:
-            rate, base = (median(result["rate"] for result in one.results) for one in (row, first))
+            rate, base = (found[one.configuration.key()] for one in (row, first))
             answers, theirs = row.results[0]["answers"], first.results[0]["answers"]
             line |= {
-                "img/s": f"{rate:.0f}",
-                "× first row": f"{rate / base:.2f}",
+                "img/s": supported(rate),
+                "× first row": "1" if row is first else supported(rate.over(base)),
                 "bound img/s": f"{most:.0f}" if (most := bound_of(row)) else "",
-                "of bound": f"{rate / most:.0%}" if most else "",
+                "of bound": f"{rate.value / most:.0%}" if most else "",
                 "first answer s": f"{median(result['first'] for result in row.results):.1f}",
                 "peak MB": megabytes([result["peak"] for result in row.results]),
                 "same": f"{sum(map(eq, answers, theirs)) / len(answers):.1%}",

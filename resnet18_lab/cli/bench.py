@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resnet18_lab.benchmark.configuration import EFFORTS, shortened
 from resnet18_lab.cli.console import note
 from resnet18_lab.errors import LabError, ParameterError
 
@@ -21,6 +22,7 @@ EXAMPLES = (
     "resnet18-lab bench --profile full --output today.json --compare yesterday.json --fail-on-regression 10"
 )
 _INTERRUPTED = 130
+_FAST = shortened(EFFORTS["fast"]).replace("Shorter", "shorter")
 
 
 def numbers(text: str | None, what: str) -> list[int] | None:
@@ -33,41 +35,52 @@ def numbers(text: str | None, what: str) -> list[int] | None:
         raise ParameterError(f"{what} takes whole numbers split by commas, such as 1,2,4; {text!r} is not.") from None
 
 
+_Suites = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="latency, throughput, memory, cold-start, stages, sizes, end-to-end; may be given again. "
+        "If not given: full all, fast all but end-to-end."
+    ),
+]
+_Profile = Annotated[str, typer.Option(help=f"fast (3 minutes) or full (45). Fast is {_FAST}")]
+_Backends = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="An engine; may be given again. If not given: full all that are built, fast the fastest and slowest."
+    ),
+]
+_Threads = Annotated[
+    str | None, typer.Option(help="Such as 1,2,4; if not given 1, all usable cores, and twice as many.")
+]
+_Batches = Annotated[str | None, typer.Option(help="Such as 1,4,8, for throughput.")]
+_Files = Annotated[list[Path] | None, typer.Option(help="An ONNX file to time beside the engines; may be given again.")]
+_Pictures = Annotated[
+    Path | None, typer.Option(help="Photographs that end-to-end makes its folder of; data/samples if not given.")
+]
+_Weights = Annotated[str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")]
+_Output = Annotated[Path | None, typer.Option(help="The record as JSON; reports/bench.json if not given.")]
+_Csv = Annotated[Path | None, typer.Option(help="Folder for the tables as CSV.")]
+_Compare = Annotated[Path | None, typer.Option(help="An older record: say what changed beyond the noise.")]
+_Fail = Annotated[float | None, typer.Option(metavar="PERCENT", help="Exit 1 when something got slower by more.")]
+_Tune = Annotated[
+    bool, typer.Option("--tune/--no-tune", help="Remember the best threads and workers for this machine.")
+]
+
+
 def bench(
-    suite: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="latency, throughput, memory, cold-start, stages, sizes, end-to-end; may be given again. "
-            "If not given: full all, fast all but end-to-end."
-        ),
-    ] = None,
-    profile: Annotated[str, typer.Option(help="fast (3 minutes) or full (45).")] = "fast",
-    backend: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="An engine; may be given again. If not given: full all that are built, fast the fastest and slowest."
-        ),
-    ] = None,
-    threads: Annotated[
-        str | None, typer.Option(help="Such as 1,2,4; if not given 1, all usable cores, and twice as many.")
-    ] = None,
-    batch: Annotated[str | None, typer.Option(help="Such as 1,4,8, for throughput.")] = None,
-    file: Annotated[
-        list[Path] | None, typer.Option(help="An ONNX file to time beside the engines; may be given again.")
-    ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option(help="Photographs that end-to-end makes its folder of; data/samples if not given.")
-    ] = None,
-    weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
-    ] = "auto",
-    output: Annotated[Path | None, typer.Option(help="The record as JSON; reports/bench.json if not given.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Folder for the tables as CSV.")] = None,
-    compare: Annotated[Path | None, typer.Option(help="An older record: say what changed beyond the noise.")] = None,
-    fail_on_regression: Annotated[
-        float | None, typer.Option(metavar="PERCENT", help="Exit 1 when something got slower by more.")
-    ] = None,
-    tune: Annotated[bool, typer.Option("--tune/--no-tune", help="Remember the best threads for this machine.")] = True,
+    suite: _Suites = None,
+    profile: _Profile = "fast",
+    backend: _Backends = None,
+    threads: _Threads = None,
+    batch: _Batches = None,
+    file: _Files = None,
+    pictures: _Pictures = None,
+    weights: _Weights = "auto",
+    output: _Output = None,
+    csv: _Csv = None,
+    compare: _Compare = None,
+    fail_on_regression: _Fail = None,
+    tune: _Tune = True,
 ) -> int:
     """Measure speed and memory; every figure stands in the record with its raw samples.
 
@@ -76,14 +89,12 @@ def bench(
     from resnet18_lab.benchmark import record as records
     from resnet18_lab.benchmark.runner import run
     from resnet18_lab.benchmark.suites import suites_of
-    from resnet18_lab.paths import reports_dir
 
     _check_packages()
     if fail_on_regression is not None and compare is None:
         raise ParameterError("--fail-on-regression needs an older record to compare with: --compare OLD.json.")
     old = records.load(compare) if compare else None
-    target = output or reports_dir() / "bench.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target = _target(output)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: what was measured is kept
     measured = run(
         suite or suites_of(profile), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
@@ -95,7 +106,20 @@ def bench(
     note(f"record: {target} ({measured.seconds:.0f} s, waiting took {measured.parent_cpu_share:.1%} of a core)")
     if tune:
         _tune(measured, weights)
-    slower = _compared(old, measured, fail_on_regression) if old else False
+    return _status(old, measured, fail_on_regression)
+
+
+def _target(output: Path | None) -> Path:
+    from resnet18_lab.paths import reports_dir
+
+    target = output or reports_dir() / "bench.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target
+
+
+def _status(old: "Record | None", measured: "Record", percent: float | None) -> int:
+    """Exit status: 130 when interrupted, 1 when something got slower by more than so many percent, else 0."""
+    slower = _compared(old, measured, percent) if old else False
     if measured.interrupted:
         note("interrupted: what was measured until then is kept in the record")
         return _INTERRUPTED
@@ -123,6 +147,8 @@ def _show(measured: "Record", csv: Path | None) -> None:
         if csv:
             csv.mkdir(parents=True, exist_ok=True)
             table.to_csv(csv / f"{suite}.csv", index=False)
+    if said := shortened(measured.effort):
+        typer.echo(said)
     for target in targets(measured):
         typer.echo(target)
 
@@ -144,14 +170,22 @@ def _print(frame: "pd.DataFrame") -> None:
 
 def _tune(measured: "Record", weights: str) -> None:
     from resnet18_lab.artifacts import find_folder
-    from resnet18_lab.benchmark.tuning import best_threads, write_tuned
+    from resnet18_lab.benchmark.tuning import best_threads, best_workers, write_tuned
 
     folder = find_folder(weights)
-    if not folder.is_dir() or not measured.of("latency"):
+    if not folder.is_dir() or not (measured.of("latency") or measured.of("throughput")):
         return
-    if path := write_tuned(measured, folder):
-        best = ", ".join(f"{name} {count}" for name, count in best_threads(measured).items())
-        note(f"best threads ({best}) remembered in {path}; --no-tune leaves it alone")
+    best = [
+        f"best {what} ({', '.join(f'{name} {count}' for name, count in found.items())})"
+        for what, found in (
+            ("threads", best_threads(measured)),
+            ("workers", {name: count for name, count in best_workers(measured).items() if count}),
+        )
+        if found
+    ]
+    path = write_tuned(measured, folder)
+    if path and best:
+        note(f"{' and '.join(best)} remembered in {path}; --no-tune leaves it alone")
     else:
         note("no best threads remembered: too noisy or incomplete to decide; measure again with nothing else running")
 
