@@ -22,7 +22,8 @@ def main() -> int:
     """Exit status of pytest."""
     fast = "--fast" in sys.argv
     rest = [argument for argument in sys.argv[1:] if argument != "--fast"]
-    environment = {**os.environ, "RESNET18_LAB_OFFLINE": "1", "MPLBACKEND": "agg"}
+    # asleep: torch in two files at a time would spin on cores that the other one needs, and take for ever
+    environment = {**os.environ, "RESNET18_LAB_OFFLINE": "1", "MPLBACKEND": "agg", "OMP_WAIT_POLICY": "passive"}
     try:
         found = weights.find("auto")
         trained = found.path is not None

@@ -113,7 +113,8 @@ def write_shard(folder: Path, rows: list[Row], schema: Any) -> None:  # noqa: AN
 def join_folders(target: Path, folders: list[Path], run: Row) -> int:
     """Rows of the joined folder; folder K of N holds the K-th, (K+N)-th, ... input, and its positions say so."""
     parquet, arrow = pyarrow_modules()
-    compute = __import__("pyarrow.compute").compute
+    from pyarrow import compute
+
     count = 0
     for number, folder in enumerate(folders):
         for shard in shards_of(folder):
