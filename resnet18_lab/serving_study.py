@@ -177,9 +177,13 @@ def refusal(url: str, data: bytes) -> Refusal:
 
 
 def announced_png(side: int) -> bytes:
-    """A PNG of some thirty bytes whose head announces ``side`` × ``side`` pixels, none of which follow."""
-    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head + struct.pack(">I", zlib.crc32(head))
+    """A PNG of some forty bytes whose head announces ``side`` × ``side`` pixels, none of which follow."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"")
 
 
 @contextmanager

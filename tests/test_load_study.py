@@ -34,6 +34,20 @@ def test_a_refusal_has_status_code_and_words(service):
     assert "no picture" in refused.message
 
 
+def test_a_small_file_that_announces_billions_of_pixels_is_refused(service):
+    data = serving_study.announced_png(50_000)
+    assert len(data) < 50
+    assert serving_study.refusal(service, data).code == "too_many_pixels"
+
+
+def test_arrivals_are_as_many_as_the_rate_says():
+    due = load_study.arrivals(PICTURES, 30.0, 2.0)
+    moments = [moment for moment, _ in due]
+    assert len(due) == 60
+    assert moments == sorted(moments)
+    assert 0 <= moments[0] <= moments[-1] <= 2.0
+
+
 def test_a_batch_answers_in_order_with_an_error_in_its_place(service):
     cat = (samples_dir() / "cat.jpg").read_bytes()
     first, second = serving_study.batch(service, [("a.jpg", cat), ("b.jpg", b"words")])
@@ -78,5 +92,6 @@ def test_a_service_that_is_gone_loses_pictures_and_says_so(trained_or_untrained_
 def test_the_figure_and_the_table_hold_every_load():
     loads = [Load(mode, rate, rate, (1.0, 2.0, 10.0), 0, 0) for mode in ("a", "b") for rate in (10.0, 20.0)]
     assert serving_plots.table(loads)["p50 ms"].tolist() == [2.0] * 4
+    assert "b: 1.00 × the answers of a" in serving_plots.gains(loads)[1]
     (axes,) = serving_plots.latency(loads).axes
     assert len(axes.lines) == 2

@@ -1,7 +1,7 @@
 """``resnet18-lab build``."""
 
-import sys
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
