@@ -43,13 +43,18 @@ def _int8(e: Evidence) -> Answer:
     return found if 1.5 <= speed <= 2 else Answer(text, found.verdict, f"{found.why} The speed {where}.".strip())
 
 
+def _gain(e: Evidence, engine: str) -> float:
+    """Share by which an engine is faster than eager, one thread each."""
+    return e.ms("eager") / e.ms(engine) - 1
+
+
 def _onnx_at_least(e: Evidence) -> Answer:
-    gain = e.ms("eager") / e.ms("onnxruntime-fp32") - 1
+    gain = _gain(e, "onnxruntime-fp32")
     return Answer(f"{gain:.0%} faster, 1 thread", verdict(gain > 0.2))
 
 
 def _onnx_about(e: Evidence) -> Answer:
-    gain = e.ms("eager") / e.ms("onnxruntime-fp32") - 1
+    gain = _gain(e, "onnxruntime-fp32")
     return of_range(f"{gain:.0%} faster, 1 thread", gain, 0.15, 0.25)
 
 
@@ -100,7 +105,7 @@ def _service(e: Evidence) -> Answer:
 
 
 def _torchscript(e: Evidence) -> Answer:
-    gain = e.ms("eager") / e.ms("torchscript-traced") - 1
+    gain = _gain(e, "torchscript-traced")
     return of_range(f"{gain:+.0%}, 1 thread", gain, 0.15, 0.25)
 
 
