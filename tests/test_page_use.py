@@ -411,6 +411,33 @@ def test_an_upload_that_broke_off_is_tried_again(page):
     expect(page.locator("#list li.done")).to_have_count(1)
 
 
+def test_uploads_leave_no_timer_and_no_listener_behind(page):
+    page.evaluate(
+        """() => {
+          window.kept = {timers: new Set(), listeners: 0, made: 0};
+          const [set, clear] = [window.setTimeout, window.clearTimeout];
+          window.setTimeout = (work, delay) => {
+            const timer = set(work, delay);
+            if (delay >= 1000) { kept.timers.add(timer); kept.made += 1; }
+            return timer;
+          };
+          window.clearTimeout = (timer) => { kept.timers.delete(timer); clear(timer); };
+          const {addEventListener, removeEventListener} = AbortSignal.prototype;
+          AbortSignal.prototype.addEventListener = function (...all) {
+            kept.listeners += 1; return addEventListener.apply(this, all);
+          };
+          AbortSignal.prototype.removeEventListener = function (...all) {
+            kept.listeners -= 1; return removeEventListener.apply(this, all);
+          };
+        }"""
+    )
+    busy = {"status": 503, "headers": {"Retry-After": "1"}, "body": "{}"}
+    page.route("**/api/v1/classify*", lambda route: route.fulfill(**busy), times=1)
+    recognise(page, CAT, COFFEE)
+    made, timers, listeners = page.evaluate("[kept.made, kept.timers.size, kept.listeners]")
+    assert (made, timers, listeners) == (4, 0, 0)  # two answers, and a first try with its wait
+
+
 def test_a_file_that_is_too_large_is_refused_with_a_reason(page):
     choose(page, picture_file("big.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 21_000_000, "image/jpeg"))
     page.click("#recognise")

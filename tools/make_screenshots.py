@@ -24,9 +24,9 @@ SHOTS = (
 )
 PICTURES = ("coffee.jpg", "cat.jpg", "china.jpg", "labels.csv", "horse.png", "astronaut.jpg")
 """The project's own photographs, and one file that is no picture."""
-LAST = {"wide": "#list li:nth-child(3)", "phone": ".note"}
+LAST = {"wide": "#list li:nth-child(3)", "phone": ".answer"}
 """The last element that a picture shows whole."""
-MARGIN = 16
+MARGIN = 4
 
 
 def shoot(browser: Browser, url: str, name: str, viewport: dict, scheme: str, locale: str) -> None:

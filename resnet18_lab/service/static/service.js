@@ -35,48 +35,53 @@ export async function get(path) {
 // The Result of one picture, with the crop the model saw.
 export async function classify(file, name, signal) {
   for (let left = TRIES - 1; ; left -= 1) {
-    const answer = await post(file, name, signal);
-    if (answer.status === 503 && left > 0) {
-      await pause(answer, signal);
-      continue;
-    }
-    return read(answer, signal);
+    const found = await within(signal, PATIENCE, async (limited) => {
+      const answer = await post(file, name, signal, limited);
+      return answer.status === 503 && left > 0 ? answer : read(answer, signal);
+    });
+    if (!(found instanceof Response)) return found;
+    await pause(found, signal);
   }
 }
 
-async function post(file, name, signal) {
+async function post(file, name, signal, limited) {
   const form = new FormData();
   form.append("file", file, name);
   const address_ = address("api/v1/classify?top_k=3&lang=both&crop=1");
   try {
-    return await fetch(address_, { method: "POST", body: form, signal: limited(signal) });
+    return await fetch(address_, { method: "POST", body: form, signal: limited });
   } catch (error) {
     throw brokenOff(error, signal) ?? (await whyNot(file, signal));
   }
 }
 
-// Ends when the signal does, or after a while; by hand, since AbortSignal.any is younger than some browsers in use.
-function limited(signal, patience = PATIENCE) {
+// What the work gives that is handed a signal which ends when `signal` does, or after a while; nothing is left
+// behind. By hand, since AbortSignal.any is younger than some browsers in use.
+async function within(signal, patience, work) {
   const controller = new AbortController();
   const late = () => controller.abort(new DOMException("too late", "TimeoutError"));
+  const stopped = () => controller.abort();
   const timer = setTimeout(late, patience);
-  const stopped = () => {
-    clearTimeout(timer);
-    controller.abort();
-  };
   if (signal?.aborted) stopped();
-  else signal?.addEventListener("abort", stopped, { once: true });
-  return controller.signal;
+  signal?.addEventListener("abort", stopped);
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stopped);
+  }
 }
 
 // The bytes of one of the service's own photographs.
 export async function fetchSample(url, name, signal) {
-  const answer = await fetch(url, { signal: limited(signal) }).catch((error) => {
-    throw (signal && brokenOff(error, signal)) ?? own("unreachable", {}, true);
+  return within(signal, PATIENCE, async (limited) => {
+    const answer = await fetch(url, { signal: limited }).catch((error) => {
+      throw (signal && brokenOff(error, signal)) ?? own("unreachable", {}, true);
+    });
+    if (!answer.ok) throw own("unexpected", { status: answer.status }, true);
+    const content = await answer.blob();
+    return new File([content], name, { type: content.type });
   });
-  if (!answer.ok) throw own("unexpected", { status: answer.status }, true);
-  const content = await answer.blob();
-  return new File([content], name, { type: content.type });
 }
 
 // Stopping and the end of patience can come before the answer, and also in the middle of its body.
@@ -92,7 +97,9 @@ async function whyNot(file, signal) {
   } catch {
     return own("unreadable");
   }
-  const alive = await fetch(address("healthz"), { signal: limited(signal, SHORT_PATIENCE) }).catch(() => null);
+  const alive = await within(signal, SHORT_PATIENCE, (limited) => fetch(address("healthz"), { signal: limited })).catch(
+    () => null,
+  );
   if (signal.aborted) return own("stopped", {}, true);
   if (!alive) return own("unreachable", {}, true);
   return file.size > LARGE ? own("too_large") : own("broken_off", {}, true);
@@ -101,8 +108,13 @@ async function whyNot(file, signal) {
 async function pause(answer, signal) {
   const seconds = Math.min(Number(answer.headers.get("Retry-After")) || 1, LONGEST_WAIT);
   await new Promise((resolve) => {
-    const timer = setTimeout(resolve, seconds * 1000);
-    signal.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    const ended = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", ended);
+      resolve();
+    };
+    const timer = setTimeout(ended, seconds * 1000);
+    signal.addEventListener("abort", ended);
   });
 }
 
