@@ -147,7 +147,7 @@ def test_shards_from_different_folders_are_parts_of_one_run(untrained_home, tmp_
 
 
 def test_row_groups_are_bounded_by_the_predictions_in_them(tmp_path):
-    run = {"kind": "classify", "languages": ["en"], "top_k": 200}
+    run = {"kind": "classify", "languages": ["en"], "top_k": 40}
     best = [{"rank": 1, "index": 7, "wnid": "n1", "en": "cock", "score": 0.5}]
     engine = {"backend": "b", "precision": "fp32", "weights": "w", "sha256": "0"}
     rows = [{"file": f"{number}.jpg", "predictions": best, "warnings": [], "engine": engine} for number in range(1234)]

@@ -18,7 +18,8 @@ from resnet18_lab.text_safety import printable
 
 Row = dict[str, Any]
 METADATA_KEY = b"resnet18_lab"
-_NUMBERS_OF_A_GROUP = 30_000  # predictions (or vectors, a hundred times as long) that a row group holds
+_PREDICTIONS_OF_A_GROUP = 6_000  # that a row group holds; with 30,000 the peak grew by 20 MB
+_A_VECTOR = 20  # predictions that take about the room of a vector
 _FEWEST_OF_A_GROUP = 100
 _CONVERTED = 500  # rows held as Python objects at once, which are many times as large as Arrow's
 _ENGINE = ("backend", "precision", "weights", "sha256")
@@ -61,8 +62,8 @@ def write_parquet(target: Path, rows: Iterable[Row], run: Row) -> None:
 def write_tables(target: Path, rows: Iterable[Row], schema: Any, run: Row) -> int:  # noqa: ANN401 - an Arrow type
     """How many rows were written; they are held in memory a row group at a time."""
     parquet, arrow = pyarrow_modules()
-    wide = 100 if run["kind"] == "embed" else run["top_k"]
-    size = max(_FEWEST_OF_A_GROUP, _NUMBERS_OF_A_GROUP // wide)
+    wide = _A_VECTOR if run["kind"] == "embed" else run["top_k"]
+    size = max(_FEWEST_OF_A_GROUP, _PREDICTIONS_OF_A_GROUP // wide)
     remaining = iter(rows)
     count = 0
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
