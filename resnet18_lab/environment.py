@@ -66,7 +66,10 @@ def package_versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """The clone's commit, with ``+changes`` when files differ from it; None without git or a clone."""
+    """The clone's commit, with ``+changes`` when files differ from it; None without git or a clone.
+
+    Records do not count: one that a measurement has just written is no change of what is measured.
+    """
     import shutil
     import subprocess  # here, because commands that start in a fraction of a second import this module
 
@@ -78,7 +81,7 @@ def git_commit() -> str | None:
         return done.stdout.strip() if done.returncode == 0 else None
 
     commit = ask("rev-parse", "HEAD")
-    return f"{commit}+changes" if commit and ask("status", "--porcelain") else commit
+    return f"{commit}+changes" if commit and ask("status", "--porcelain", "--", ".", ":!docs/records") else commit
 
 
 def snapshot() -> dict[str, Any]:

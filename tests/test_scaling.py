@@ -14,8 +14,21 @@ def record():
     return json.loads(tool.RECORD.read_text(encoding="utf-8"))
 
 
-def test_the_page_is_what_the_kept_record_gives(record):
-    assert tool.PAGE.read_text(encoding="utf-8") == tool.page(record), "run tools/make_scaling.py"
+@pytest.fixture
+def memory():
+    return json.loads(tool.MEMORY.read_text(encoding="utf-8"))
+
+
+def test_the_page_is_what_the_kept_records_give(record, memory):
+    assert tool.PAGE.read_text(encoding="utf-8") == tool.page(record, memory), "run tools/make_scaling.py"
+
+
+def test_the_kept_peaks_of_a_long_run_are_those_of_a_short_one(memory):
+    for suffix in ("csv", "parquet"):
+        few, many = memory[suffix]
+        assert (few["pictures"], many["pictures"]) == (2_000, 20_000)
+        for what in ("parent", "all"):
+            assert many[what] - few[what] < 15e6
 
 
 def test_the_summary_is_what_the_rounds_give(record):
@@ -29,14 +42,14 @@ def test_no_kept_rate_is_above_its_bound(record):
         assert 0 < row["of_bound"] <= 1.05, "the machine's pace changed while it was measured: measure again"
 
 
-def test_a_rate_above_its_bound_is_said_to_mean_nothing(record):
+def test_a_rate_above_its_bound_is_said_to_mean_nothing(record, memory):
     higher = copy.deepcopy(record)
     higher["cluster"][0]["of_bound_range"][1] = 1.26
-    assert "The highest single share is 126%, which no pipeline can have" in tool.page(higher)
+    assert "The highest single share is 126%, which no pipeline can have" in tool.page(higher, memory)
     lower = copy.deepcopy(record)
     for row in (*lower["local"], *lower["cluster"]):
         row["of_bound_range"] = [0.8, 0.9]
-    assert "No rate is above its bound." in tool.page(lower)
+    assert "No rate is above its bound." in tool.page(lower, memory)
 
 
 def test_the_rate_is_that_of_the_steady_part_and_the_rest_is_start():

@@ -1,4 +1,4 @@
-"""Write docs/scaling.md from docs/records/scaling.json, which tools/measure_scaling.py makes.
+"""Write docs/scaling.md from two records: tools/measure_scaling.py makes scaling.json, `make chaos` bulk_memory.json.
 
 Usage: python tools/make_scaling.py
 """
@@ -10,6 +10,7 @@ from resnet18_lab.bulk import cluster
 from resnet18_lab.bulk.cluster_stages import READ_AT_ONCE
 
 RECORD = paths.records_dir() / "scaling.json"
+MEMORY = paths.records_dir() / "bulk_memory.json"
 PAGE = RECORD.parent.parent / "scaling.md"
 NAMES_A_REQUEST = 1000
 """An assumption: the most that ListObjectsV2 of S3 returns, see LISTING_SOURCE."""
@@ -19,10 +20,11 @@ IDLE_SOURCE = "https://github.com/ray-project/ray/blob/master/src/ray/common/ray
 MILLION = 1_000_000
 
 
-def page(record: dict) -> str:
-    """The page as Markdown; every figure comes from the record or is named as an assumption."""
-    parts = (introduction, stages, measured, cost, limits, faults)
-    return "\n\n".join(part(record).strip() for part in parts) + "\n"
+def page(record: dict, memory: dict) -> str:
+    """The page as Markdown; every figure comes from the records or is named as an assumption."""
+    parts = [part(record) for part in (introduction, stages, measured, cost)]
+    parts += [flat(memory), limits(record), faults()]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def introduction(record: dict) -> str:
@@ -30,7 +32,8 @@ def introduction(record: dict) -> str:
     engine, machine = record["engine"], record["environment"]
     return f"""# More than one machine
 
-Made by `tools/make_scaling.py` from `docs/records/scaling.json`; no figure here is typed by hand.
+Made by `tools/make_scaling.py` from `docs/records/scaling.json` and `docs/records/bulk_memory.json`; no figure here is typed
+by hand.
 
 Measured on {machine["cpu"]}, {machine["usable_cores"]} cores, with {engine["backend"]}, weights {engine["weights"]}, Ray
 {record["ray"]}, and JPEGs of {record["mean_bytes"] / 1000:.0f} kB made of the project's photographs. The "nodes" are raylets of one core
@@ -124,6 +127,27 @@ def _hours(one: dict, start: float, cores: str = "nodes") -> float:
     return one[cores] * (start + MILLION / one["rate"]) / 3600
 
 
+def flat(memory: dict) -> str:
+    """The table of peaks, short runs beside long ones."""
+    rows = []
+    for suffix in ("csv", "parquet"):
+        few, many = memory[suffix]
+        for what, name in (("parent", "the command"), ("all", "with its workers")):
+            grown = (many[what] - few[what]) / 1e6
+            rows.append(f"| {suffix}, {name} | {few[what] / 1e6:.1f} | {many[what] / 1e6:.1f} | {grown:+.1f} |")
+    fewer, more = (f"{run['pictures']:,}" for run in memory["csv"])
+    return f"""## Memory on one machine
+
+Largest resident memory in MB of whole commands, from the listing to the written output, of one folder of hard links to one
+small picture. Two workers, `onnxruntime-fp32` with untrained weights, sampled every 20 ms on {memory["environment"]["cpu"]} (`make chaos`).
+
+| output | {fewer} pictures | {more} pictures | difference |
+|---|---|---|---|
+{chr(10).join(rows)}
+
+What grows are the names of the folder, held to sort them; Parquet holds one row group at a time."""
+
+
 def limits(record: dict) -> str:
     """Where it stops, with the reasoning."""
     each = 1 / sum(record["stages"].values())
@@ -155,7 +179,7 @@ def limits(record: dict) -> str:
 Not measured: a network, a bucket, more than two nodes, nodes of several cores."""
 
 
-def faults(_: dict) -> str:
+def faults() -> str:
     """What happens when something breaks."""
     return """## Faults
 
@@ -169,7 +193,8 @@ folders with `resnet18-lab merge`, which checks them once more."""
 
 def main() -> None:
     """Write the page."""
-    atomicfile.write_text(PAGE, page(json.loads(RECORD.read_text(encoding="utf-8"))))
+    record, memory = (json.loads(path.read_text(encoding="utf-8")) for path in (RECORD, MEMORY))
+    atomicfile.write_text(PAGE, page(record, memory))
     print(PAGE)
 
 
