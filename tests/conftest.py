@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -21,7 +22,12 @@ CLASSROOM = ROOT.parent / "shared"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Side by side, a file's tests stay together, but each notebook goes to whoever is free: they take minutes."""
+    """Side by side, a file's tests stay together, but each notebook goes to whoever is free: they take minutes.
+
+    Ctrl-C is heard again: a script's background job starts with it ignored, and so would the commands under test.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if getattr(config.option, "dist", "no") == "loadfile" and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Scheduling())
 
