@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -146,3 +147,9 @@ def trained_or_untrained_home(request: pytest.FixtureRequest) -> Path:
         return request.getfixturevalue("untrained_home")
     named_untrained = os.environ.get("RESNET18_LAB_WEIGHTS") == "untrained"
     return request.getfixturevalue("untrained_home" if named_untrained else "trained_home")
+
+
+@pytest.fixture(scope="session")
+def course_home(trained_or_untrained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy for notebooks and reports: they build what they show, and other tests must not get another engine by it."""
+    return Path(shutil.copytree(trained_or_untrained_home, tmp_path_factory.mktemp("course") / "home"))

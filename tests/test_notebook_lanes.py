@@ -85,7 +85,7 @@ def test_a_broken_copy_is_refused_by_the_guard(notebook, damage, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS[:2], ids=lambda path: path.stem)  # the quick ones: all share a lane
-def test_a_wrong_stored_output_is_refused_by_the_lane(path, trained_or_untrained_home):
+def test_a_wrong_stored_output_is_refused_by_the_lane(path, course_home):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     checked = [cell for cell in code_cells(notebook) if "nbval-check-output" in cell["metadata"].get("tags", [])]
     if path.stem in STRICT:
@@ -97,7 +97,7 @@ def test_a_wrong_stored_output_is_refused_by_the_lane(path, trained_or_untrained
     broken.write_text(json.dumps(notebook), encoding="utf-8")
     try:
         lane = "--nbval" if path.stem in STRICT else "--nbval-lax"
-        done = run_lane(broken, lane, {"RESNET18_LAB_HOME": str(trained_or_untrained_home)})
+        done = run_lane(broken, lane, {"RESNET18_LAB_HOME": str(course_home)})
     finally:
         broken.unlink()
     assert done.returncode == 1

@@ -101,9 +101,9 @@ def run_lane(notebook: Path, lane: str, env: dict[str, str] | None = None) -> su
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_its_compared_cells_agree(notebook, trained_or_untrained_home):
+def test_a_notebook_runs_and_its_compared_cells_agree(notebook, course_home):
     lane = "--nbval" if notebook.stem in STRICT else "--nbval-lax"
-    done = run_lane(notebook, lane, {"RESNET18_LAB_HOME": str(trained_or_untrained_home)})
+    done = run_lane(notebook, lane, {"RESNET18_LAB_HOME": str(course_home)})
     assert done.returncode == 0, done.stdout + done.stderr
     check = CHECKS.get(notebook.stem)
     if check:

@@ -13,6 +13,8 @@ from conftest import ROOT
 from page_driver import PHONE, WIDE, open_page, running_service
 from test_page import CAT, COFFEE, answer_of, as_files, choose, picture_file, recognise
 
+from resnet18_lab import labels
+
 expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra: playwright").expect
 
 STATIC = ROOT / "resnet18_lab" / "service" / "static"
@@ -267,6 +269,35 @@ def test_nothing_is_cut_off_or_scrolls_sideways(browser, service, width):
             box = button.bounding_box()
             assert min(box["width"], box["height"]) >= 24, button.get_attribute("id")
             assert button.evaluate("(it) => it.scrollWidth <= it.clientWidth + 1"), button.get_attribute("id")
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_longest_names_are_shown_whole_and_widen_nothing(browser, service, width):
+    longest = sorted((label.en for label in labels.all_labels()), key=len)[-3:]
+    result = answer_of(service, CAT, top_k=3, lang="both", crop=1)
+    for prediction, name in zip(result["predictions"], longest, strict=True):
+        prediction["en"] = name
+    with open_page(browser, service, viewport={"width": width, "height": 800}) as page:
+        before = places_of(page)["#verdict"]
+        page.route("**/api/v1/classify*", lambda route: route.fulfill(json=result))
+        recognise(page, CAT)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert page.locator("#predictions .name").all_inner_texts() == longest
+        for name in page.locator("#predictions .name").all():
+            assert name.evaluate("(it) => it.scrollHeight <= it.clientHeight + 1 && it.scrollWidth <= it.clientWidth")
+        assert places_of(page)["#verdict"] == before
+
+
+def test_untrained_weights_are_said_without_a_jump_on_a_phone(browser, untrained_home):
+    with (
+        running_service(untrained_home, "--weights", "untrained") as own,
+        open_page(browser, own.url, viewport=PHONE) as page,
+    ):
+        expect(page.locator("#model")).to_contain_text("UNTRAINED weights: the answers mean nothing.")
+        page.evaluate(WATCH_SHIFTS)
+        recognise(page, CAT)
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+        assert sum(value for value, _ in page.evaluate("window.shifts")) < 0.01, page.evaluate("window.shifts")
 
 
 def test_a_wide_screen_shows_picture_and_answer_side_by_side_and_a_phone_one_after_the_other(browser, service):

@@ -154,8 +154,8 @@ def test_every_parameter_of_the_full_profile_exists():
 
 
 @pytest.mark.slow
-def test_the_real_report_opens_without_a_network(tmp_path, trained_or_untrained_home):
-    done = run_cli("report", "--output", tmp_path, "--notebook", "02", home=trained_or_untrained_home, timeout=600)
+def test_the_real_report_opens_without_a_network(tmp_path, course_home):
+    done = run_cli("report", "--output", tmp_path, "--notebook", "02", home=course_home, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str((tmp_path / "index.html").resolve())
     pages = list(tmp_path.glob("*.html"))

@@ -13,6 +13,8 @@ import { drawSamples, openSamples } from "./samples.js";
 import { get } from "./service.js";
 import { drawStage, openStage } from "./stage.js";
 
+const LONGEST_BLANK = 300; // ms that the page waits for the line about the model before it is shown
+
 let model; // undefined until asked, null when there was no answer
 
 function draw() {
@@ -53,6 +55,6 @@ onLanguage(() => {
   drawModel();
 });
 applyLanguage();
-document.documentElement.dataset.ready = ""; // shown now: English that turns into Chinese would jump
 openSamples();
-askModel();
+await Promise.race([askModel(), new Promise((resolve) => setTimeout(resolve, LONGEST_BLANK))]);
+document.documentElement.dataset.ready = ""; // shown now: Chinese for English and the line about the model would jump
