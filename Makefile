@@ -21,25 +21,25 @@ serve:      ## the web page and REST API on http://127.0.0.1:8000
 	.venv/bin/resnet18-lab serve $(ARGS)
 lock:       ## write requirements.txt and environment.yml anew
 	@$(LAB) setup && .venv/bin/python tools/lock.py
-samples:    ## make data/samples anew (see tools/make_samples.py for what it needs)
-	@$(LAB) setup && .venv/bin/python tools/make_samples.py
+samples:    ## make data/samples anew (see tools/make/samples.py for what it needs)
+	@$(LAB) setup && .venv/bin/python tools/make/samples.py
 bench:      ## the full benchmark and the pages made from it, up to 45 minutes; nothing else should run
 	@$(LAB) setup && .venv/bin/resnet18-lab build
 	.venv/bin/resnet18-lab bench --profile full --output reports/benchmark.json $(ARGS)
-	.venv/bin/python tools/make_benchmarks.py reports/benchmark.json
-	.venv/bin/python tools/make_claims.py
+	.venv/bin/python tools/pages/benchmarks.py reports/benchmark.json
+	.venv/bin/python tools/pages/claims.py
 docs:       ## API reference from the docstrings, in site/
-	@$(LAB) setup && .venv/bin/python tools/make_docs.py
+	@$(LAB) setup && .venv/bin/python tools/make/docs.py
 fuzz:       ## 20,000 damaged pictures through decode, and as many with broken forms through the service
 	@$(LAB) setup-tests
 	RESNET18_LAB_FUZZ_CASES=20000 .venv/bin/python -m pytest -q --timeout 7200 \
-		tests/test_images.py tests/test_service_attacks.py -k random
+		tests/preprocessing/test_decode.py tests/service/test_attacks.py -k random
 load:       ## the service under load and attack, a quarter of an hour; nothing else should run
 	@$(LAB) setup-tests
-	.venv/bin/python tools/load.py $(ARGS) && .venv/bin/python tools/make_serving.py
+	.venv/bin/python tools/records/serving.py $(ARGS) && .venv/bin/python tools/pages/serving.py
 chaos:      ## bulk runs killed 20 times at random moments, and the memory of 2,000 pictures beside 20,000
 	@$(LAB) setup-tests
 	RESNET18_LAB_KILLS=20 RESNET18_LAB_FLAT=2000,20000 RESNET18_LAB_RECORD=1 .venv/bin/python -m pytest -q --timeout 3600 \
-		tests/test_bulk_run.py -k "killed_at_random or flat"
+		tests/bulk/test_run.py -k "killed_at_random or flat"
 clean:      ## remove what can be made again (weights stay)
 	rm -rf artifacts reports .state .pytest_cache .mypy_cache .ruff_cache

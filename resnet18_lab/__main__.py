@@ -11,14 +11,14 @@ def main() -> int:
     """Exit status of the task or command named on the command line."""
     arguments = sys.argv[1:]
     if arguments and arguments[0] in TASKS:
-        from resnet18_lab import setup_tasks
+        from resnet18_lab import _bootstrap
 
-        return setup_tasks.run(arguments[0], arguments[1:])
+        return _bootstrap.run(arguments[0], arguments[1:])
     if find_spec("typer") is None:  # the interpreter of the system: hand over to the project's own
-        from resnet18_lab import setup_tasks
+        from resnet18_lab import _bootstrap
 
-        return setup_tasks.run_in_environment(arguments)
-    from resnet18_lab.cli import main as command_line
+        return _bootstrap.run_in_environment(arguments)
+    from resnet18_lab.cli.main import main as command_line
 
     return command_line()
 

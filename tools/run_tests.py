@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from resnet18_lab import weights
-from resnet18_lab.cores import usable_cores
-from resnet18_lab.errors import LabError
+from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.weights.find import find_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM_COVERAGE = 90
@@ -25,7 +25,7 @@ def main() -> int:
     # asleep: torch in two files at a time would spin on cores that the other one needs, and take for ever
     environment = {**os.environ, "RESNET18_LAB_OFFLINE": "1", "MPLBACKEND": "agg", "OMP_WAIT_POLICY": "passive"}
     try:
-        found = weights.find("auto")
+        found = find_weights("auto")
         trained = found.path is not None
     except LabError as error:
         trained = False

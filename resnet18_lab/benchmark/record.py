@@ -6,16 +6,17 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resnet18_lab import atomicfile, cores
+from resnet18_lab.base import machine
+from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.files import write_text
+from resnet18_lab.base.machine import snapshot
 from resnet18_lab.benchmark.configuration import Configuration, Effort
-from resnet18_lab.environment import snapshot
-from resnet18_lab.errors import ParameterError
 
 FORMAT = 1
 
 
 def _cores_here() -> int:
-    return cores.usable_cores()
+    return machine.usable_cores()
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Record:
         """Write the record as JSON, a line a row."""
         content = {"format": FORMAT, **_rounded(asdict(self))}
         rows = ",\n".join(json.dumps(row) for row in content.pop("rows"))
-        atomicfile.write_text(path, f'{json.dumps(content, indent=1)[:-2]},\n "rows": [\n{rows}\n]}}\n')
+        write_text(path, f'{json.dumps(content, indent=1)[:-2]},\n "rows": [\n{rows}\n]}}\n')
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from resnet18_lab import artifacts
-from resnet18_lab.backends.registry import SPECS, is_installed
-from resnet18_lab.benchmark.configuration import (
+from resnet18_lab.base.errors import EngineError, ParameterError, unknown_name
+from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.benchmark.configuration import (  # fmt: skip
     COMMANDS,
     DRAFT_FROM,
     FAST_TORCHVISION,
@@ -20,10 +20,10 @@ from resnet18_lab.benchmark.configuration import (
     TAKES_SPINNING,
     TUTORIALS,
     Configuration,
-)  # fmt: skip
-from resnet18_lab.bulk import DEFAULT_BATCH
-from resnet18_lab.cores import usable_cores
-from resnet18_lab.errors import BackendError, ParameterError, unknown_name
+)
+from resnet18_lab.bulk.defaults import DEFAULT_BATCH
+from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.registry import SPECS, is_installed
 
 
 def checked_backends(names: Iterable[str]) -> list[str]:
@@ -34,7 +34,7 @@ def checked_backends(names: Iterable[str]) -> list[str]:
     known = [spec.name for spec in SPECS]
     for name in (chosen := list(names)):
         if name not in known:
-            raise BackendError(unknown_name("back end", name, known))
+            raise EngineError(unknown_name("back end", name, known))
     return chosen
 
 

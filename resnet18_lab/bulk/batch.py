@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.classify import Result, read_crops, top_k
-from resnet18_lab.errors import ImageError, ParameterError
-from resnet18_lab.image_errors import image_error
-from resnet18_lab.preprocess import normalise, preprocess_id
+from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.inference.classify import read_crops
+from resnet18_lab.inference.predictions import Result, top_k
+from resnet18_lab.preprocessing.refusals import image_error
+from resnet18_lab.preprocessing.transform import normalise, preprocess_id
 
 if TYPE_CHECKING:
-    from resnet18_lab.backends.protocol import Backend, Engine
+    from resnet18_lab.inference.engine import Engine, EngineInfo
 
 Item = tuple[str, bytes | None]
 """A file's name, and its bytes where they were read already."""
@@ -61,7 +62,7 @@ class Vector:
     file: str
     embedding: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
-    engine: Engine | None = None
+    engine: EngineInfo | None = None
     error: ImageError | None = None
 
     def as_json(self, languages: Sequence[str] = ()) -> dict[str, Any]:  # noqa: ARG002 - a vector names nothing
@@ -77,16 +78,16 @@ class Vector:
 Answer = Result | Vector
 
 
-def open_engine(job: Job) -> Backend:
+def open_engine(job: Job) -> Engine:
     """The job's engine with its own threads, which never spin: workers share the cores."""
-    from resnet18_lab.backends import registry
+    from resnet18_lab.inference import registry
 
     if job.kind == "embed":
         return registry.open_embedding(weights=job.weights, threads=job.threads)
-    return registry.open_backend(job.backend, weights=job.weights, threads=job.threads, spinning=False)
+    return registry.open_engine(job.backend, weights=job.weights, threads=job.threads, spinning=False)
 
 
-def run_batch(job: Job, backend: Backend, items: Sequence[Item]) -> list[Answer]:
+def run_batch(job: Job, backend: Engine, items: Sequence[Item]) -> list[Answer]:
     """One answer an item, in order; what goes wrong with a picture is an error of that picture alone."""
     try:
         return _run_batch(job, backend, items)
@@ -100,7 +101,7 @@ def run_batch(job: Job, backend: Backend, items: Sequence[Item]) -> list[Answer]
     return [answer for item in items for answer in run_batch(job, backend, [item])]
 
 
-def _run_batch(job: Job, backend: Backend, items: Sequence[Item]) -> list[Answer]:
+def _run_batch(job: Job, backend: Engine, items: Sequence[Item]) -> list[Answer]:
     crops, noted = read_crops([(file, file if data is None else data) for file, data in items], job.draft_for)
     rows: list[Any] = []
     if crops:

@@ -2,7 +2,7 @@
 
 Stages: paths -> bytes (a few readers) -> shards (engines that fill the cores). Both are pools of
 actors: tasks would be given new processes again and again, because a node keeps no more idle ones than it
-has cores. ``resnet18_lab.bulk.cluster_stages`` holds what runs on the nodes.
+has cores. ``resnet18_lab.bulk.cluster_workers`` holds what runs on the nodes.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.bulk import journal
-from resnet18_lab.bulk.cluster_stages import READ_AT_ONCE, Classifier, Reader, packed
+from resnet18_lab.bulk.cluster_workers import READ_AT_ONCE, Classifier, Reader, packed
 from resnet18_lab.bulk.inputs import Input, Listing, write_listing
 from resnet18_lab.bulk.journal import listing_of
+from resnet18_lab.bulk.parquet_folder import finish, recover, refuse_foreign, replacing_folder, verify
 from resnet18_lab.bulk.plan import Plan, Progress, Summary, describe, engine_of, provenance_of, write_provenance
-from resnet18_lab.bulk.shards import finish, recover, refuse_foreign, replacing_folder, verify
 from resnet18_lab.bulk.sources import find_inputs
 from resnet18_lab.bulk.writers import Row
-from resnet18_lab.errors import LabError, ParameterError
 
 READER_CPUS = 0.001  # an engine asks for that much less than its threads, so that readers have room beside it
 ENGINES_OF_A_READER = 4

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from resnet18_lab.atomicfile import replacing
-from resnet18_lab.errors import ImageError, ParameterError
-from resnet18_lab.image_errors import image_error
+from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.base.files import replacing
+from resnet18_lab.preprocessing.refusals import image_error
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp"})
 _CHUNK = 1 << 16

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
+from resnet18_lab.base.errors import LabError
 from resnet18_lab.bulk.inputs import Listing
-from resnet18_lab.errors import LabError
 
 _SYNC_SECONDS = 2.0
 

@@ -9,13 +9,22 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from resnet18_lab import atomicfile, hashing
+from resnet18_lab.base import hashing
+from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.files import replacing
 from resnet18_lab.bulk import journal
 from resnet18_lab.bulk.inputs import Shard
+from resnet18_lab.bulk.parquet_folder import (
+    RUN_FILE,
+    finish,
+    join_folders,
+    recover,
+    refuse_foreign,
+    replacing_folder,
+    verify,
+)
 from resnet18_lab.bulk.plan import WORKING_DIRECTORY, provenance_of, write_provenance
-from resnet18_lab.bulk.shards import RUN_FILE, finish, join_folders, recover, refuse_foreign, replacing_folder, verify
 from resnet18_lab.bulk.writers import METADATA_KEY, Row, pyarrow_modules, write_tables
-from resnet18_lab.errors import LabError
 
 _COUNTED = ("rows", "errors", "output_sha256")  # what is added to a run's provenance when it has ended
 _ALONE = {"shard", "inputs", WORKING_DIRECTORY, *_COUNTED}  # what shards of one run may differ in
@@ -46,7 +55,7 @@ def merge(parts: list[Path], output: Path) -> Row:
                 _refuse_count(join_folders(folder, files, plain), run)
                 finish(folder, whole)
         else:
-            with atomicfile.replacing(output) as temporary:
+            with replacing(output) as temporary:
                 _refuse_count(_JOINERS[files[0].suffix.lower()](temporary, files, plain), run)
             whole["output_sha256"] = hashing.sha256(output, remember=False)
         write_provenance(provenance_of(output), whole)

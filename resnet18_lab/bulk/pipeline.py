@@ -11,15 +11,16 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from resnet18_lab import artifacts, images, tuned
-from resnet18_lab.backends.registry import EMBEDDING, default_name
-from resnet18_lab.bulk import DEFAULT_BATCH
+from resnet18_lab.base.errors import ImageError, LabError
+from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.bulk.answer_cache import AnswerStore
 from resnet18_lab.bulk.batch import Answer, Item, Job, check_batch, failed
+from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.inputs import Input
 from resnet18_lab.bulk.pool import QUEUED, Pool
-from resnet18_lab.bulk.store import Store
-from resnet18_lab.cores import usable_cores
-from resnet18_lab.errors import ImageError, LabError
+from resnet18_lab.inference import artifacts, tuned
+from resnet18_lab.inference.registry import EMBEDDING, default_name
+from resnet18_lab.preprocessing.decode import read
 
 PathLike = str | os.PathLike[str]
 
@@ -82,14 +83,14 @@ def stream(
     with ExitStack() as stack:
         pool = stack.enter_context(Pool(job, count))
         assert pool.engine is not None  # noqa: S101 - a pool is not made without one
-        keep = Store(cache, job, pool.engine) if dedupe or cache else None
+        keep = AnswerStore(cache, job, pool.engine) if dedupe or cache else None
         stack.enter_context(keep or nullcontext())
         source = (entry if isinstance(entry, Input) else Input(os.fspath(entry)) for entry in paths)
         yield from _Pipeline(job, pool, batch, keep).run(source)
 
 
 class _Pipeline:
-    def __init__(self, job: Job, pool: Pool, batch: int, store: Store | None) -> None:
+    def __init__(self, job: Job, pool: Pool, batch: int, store: AnswerStore | None) -> None:
         self._job, self._pool, self._batch, self._store = job, pool, batch, store
         self._window: deque[_Slot] = deque()
         self._limit = window(pool.count, batch)
@@ -128,7 +129,7 @@ class _Pipeline:
         """Read here, once, so that what is hashed is what is run."""
         assert self._store is not None  # noqa: S101 - the caller asked
         try:
-            data = images.read(slot.file)
+            data = read(slot.file)
         except ImageError as error:
             slot.answer = failed(self._job, slot.file, error)
             return

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from resnet18_lab import __version__, atomicfile
-from resnet18_lab.bulk import DEFAULT_BATCH
+from resnet18_lab import __version__
+from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.files import write_text
 from resnet18_lab.bulk.batch import Job, check_batch
+from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.inputs import Input, Listing, Shard
 from resnet18_lab.bulk.pool import check_workers
 from resnet18_lab.bulk.writers import Row
-from resnet18_lab.errors import LabError
 
 WORKING_DIRECTORY = "working_directory"
 """Part of a run's provenance only where the name of an input depends on it."""
@@ -75,8 +76,7 @@ class Summary:
 
 def engine_of(job: Job) -> dict[str, str]:
     """Name, weights and file's hash of the engine a job will run; no session is opened."""
-    from resnet18_lab import artifacts
-    from resnet18_lab.backends import registry
+    from resnet18_lab.inference import artifacts, registry
 
     if job.kind == "embed":
         spec = registry.EMBEDDING
@@ -84,9 +84,9 @@ def engine_of(job: Job) -> dict[str, str]:
         name = registry.default_name(job.weights) if job.backend == "auto" else job.backend
         spec = registry.spec_of(name)
     if spec.artifact is None:
-        from resnet18_lab import weights
+        from resnet18_lab.weights.find import find_weights
 
-        file = weights.find(job.weights)
+        file = find_weights(job.weights)
         return {"backend": spec.name, "weights": file.name, "artifact_sha256": file.sha256}
     artifact = artifacts.load(artifacts.KINDS[spec.artifact], job.weights)
     return {"backend": spec.name, "weights": artifact.weights_name, "artifact_sha256": artifact.sha256}
@@ -133,4 +133,4 @@ def provenance_of(output: Path) -> Path:
 
 def write_provenance(target: Path, run: Row) -> None:
     """The provenance as a JSON file, replaced as a whole."""
-    atomicfile.write_text(target, json.dumps(run, indent=1, sort_keys=True) + "\n")
+    write_text(target, json.dumps(run, indent=1, sort_keys=True) + "\n")

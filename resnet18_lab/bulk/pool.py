@@ -15,12 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from resnet18_lab.base.errors import EngineError, LabError, ParameterError
 from resnet18_lab.bulk.batch import Answer, Item, Job, failed
-from resnet18_lab.errors import BackendError, LabError, ParameterError
-from resnet18_lab.image_errors import image_error
+from resnet18_lab.preprocessing.refusals import image_error
 
 if TYPE_CHECKING:
-    from resnet18_lab.backends.protocol import Engine
+    from resnet18_lab.inference.engine import EngineInfo
 
 MAX_WORKERS = 256
 QUEUED = 2  # batches a worker holds: the one it runs, and the next, so that it never waits for the parent
@@ -59,7 +59,7 @@ class Pool:
         self._messages: queue.SimpleQueue[tuple[_Worker, Any]] = queue.SimpleQueue()
         self._waiting: deque[_Task] = deque()
         self._numbers = 0
-        self.engine: Engine | None = None
+        self.engine: EngineInfo | None = None
         self.count = count
         self._failed_starts = 0
         self._workers: list[_Worker] = []
@@ -87,7 +87,7 @@ class Pool:
                 **own_group,
             )
         except OSError as error:
-            raise BackendError(
+            raise EngineError(
                 f"A worker process cannot be started ({error.strerror}); give fewer --workers."
             ) from error
         worker = _Worker(process)
@@ -155,7 +155,7 @@ class Pool:
         if not worker.ready:
             self._failed_starts += 1
             if self.engine is None or self._failed_starts >= STARTS:
-                raise BackendError(
+                raise EngineError(
                     f"A worker process ended before it was ready (status {status}); `resnet18-lab doctor` may say why."
                 )
         tasks = worker.tasks

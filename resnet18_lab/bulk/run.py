@@ -8,7 +8,9 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
-from resnet18_lab import atomicfile, hashing
+from resnet18_lab.base import hashing
+from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.files import replacing
 from resnet18_lab.bulk import journal
 from resnet18_lab.bulk.batch import Answer
 from resnet18_lab.bulk.inputs import Input, Listing, fingerprint, walk, write_listing
@@ -27,7 +29,6 @@ from resnet18_lab.bulk.plan import (
     write_provenance,
 )
 from resnet18_lab.bulk.writers import Row, Writer, writer_for
-from resnet18_lab.errors import LabError
 
 
 def run_to_file(plan: Plan, *, progress: Progress = lambda *_: None, notify: Notify = lambda _: None) -> Summary:
@@ -53,7 +54,7 @@ def _refuse_folders(output: Path) -> None:
 
 def _finish(output: Path, summary: Summary, write: Writer) -> None:
     """The output from the journal, as a whole; the journal goes last, so that this can be done again."""
-    with atomicfile.replacing(output) as temporary:
+    with replacing(output) as temporary:
         write(temporary, journal.rows(journal_of(output)), summary.run)
     written = {**summary.run, "rows": summary.rows, "errors": summary.errors}
     written["output_sha256"] = hashing.sha256(output, remember=False)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from resnet18_lab import images
+from resnet18_lab.base.errors import ImageError, LabError
 from resnet18_lab.bulk.inputs import PICTURE_SUFFIXES, Input, walk
-from resnet18_lab.errors import ImageError, LabError
-from resnet18_lab.image_errors import image_error
+from resnet18_lab.preprocessing.decode import read
+from resnet18_lab.preprocessing.refusals import image_error
 
 _LONGEST_REASON = 200
 
@@ -71,12 +71,12 @@ def _below(files: Any, folder: str) -> Iterator[Input]:  # noqa: ANN401 - a file
 def read_source(name: str) -> bytes:
     """The bytes of a local file or a URL; raises ImageError and nothing else."""
     if not is_url(name):
-        return images.read(name)
+        return read(name)
     try:
         import fsspec
 
         with fsspec.open(name, "rb") as file:
-            return images.read(file)
+            return read(file)
     except ImageError:
         raise
     except Exception as error:  # every kind of store has errors of its own

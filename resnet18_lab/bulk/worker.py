@@ -10,8 +10,8 @@ import pickle
 import sys
 from typing import BinaryIO
 
+from resnet18_lab.base.errors import LabError
 from resnet18_lab.bulk.batch import open_engine, run_batch
-from resnet18_lab.errors import LabError
 
 
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from resnet18_lab.bulk.csv_names import as_cell
+from resnet18_lab.base.errors import LabError, ParameterError
+from resnet18_lab.base.text import as_cell, printable
 from resnet18_lab.bulk.journal import line_of
-from resnet18_lab.errors import LabError, ParameterError
-from resnet18_lab.text_safety import printable
 
 Row = dict[str, Any]
 METADATA_KEY = b"resnet18_lab"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.benchmark.configuration import EFFORTS, shortened
 from resnet18_lab.cli.console import note
-from resnet18_lab.errors import LabError, ParameterError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def bench(
     Nothing else should run meanwhile: the table says where it did.
     """
     from resnet18_lab.benchmark import record as records
-    from resnet18_lab.benchmark.runner import run
+    from resnet18_lab.benchmark.measure.runner import run
     from resnet18_lab.benchmark.suites import suites_of
 
     _check_packages()
@@ -110,7 +110,7 @@ def bench(
 
 
 def _target(output: Path | None) -> Path:
-    from resnet18_lab.paths import reports_dir
+    from resnet18_lab.base.paths import reports_dir
 
     target = output or reports_dir() / "bench.json"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -133,8 +133,8 @@ def _check_packages() -> None:
 
 
 def _show(measured: "Record", csv: Path | None) -> None:
-    from resnet18_lab.benchmark.tables import TABLES
-    from resnet18_lab.benchmark.targets import targets
+    from resnet18_lab.benchmark.results.tables import TABLES
+    from resnet18_lab.benchmark.results.targets import targets
 
     for suite, make in TABLES.items():
         if not measured.of(suite):
@@ -169,8 +169,8 @@ def _print(frame: "pd.DataFrame") -> None:
 
 
 def _tune(measured: "Record", weights: str) -> None:
-    from resnet18_lab.artifacts import find_folder
-    from resnet18_lab.benchmark.tuning import best_threads, best_workers, write_tuned
+    from resnet18_lab.benchmark.results.tuning import best_threads, best_workers, write_tuned
+    from resnet18_lab.inference.artifacts import find_folder
 
     folder = find_folder(weights)
     if not folder.is_dir() or not (measured.of("latency") or measured.of("throughput")):
@@ -191,7 +191,7 @@ def _tune(measured: "Record", weights: str) -> None:
 
 
 def _compared(old: "Record", new: "Record", percent: float | None) -> bool:
-    from resnet18_lab.benchmark.compare import compare, regressions
+    from resnet18_lab.benchmark.results.compare import compare, regressions
 
     if old.environment.get("cpu") != new.environment.get("cpu"):
         note(f"the older record is of another CPU ({old.environment.get('cpu')}): the ratios compare machines")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resnet18_lab.base.errors import LabError
 from resnet18_lab.cli.console import note
-from resnet18_lab.errors import LabError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from resnet18_lab.architecture import Inspection
+    from resnet18_lab.model.inspection import Inspection
 
 EXAMPLES = (
     "Examples:  resnet18-lab inspect  ·  resnet18-lab inspect --weights untrained  ·  "
@@ -25,7 +25,7 @@ _DISPENSABLE = ("activations", "output", "of MACs", "parameters", "MACs")
 
 def _inspection(weights: str, repeats: int) -> "Inspection":
     try:
-        from resnet18_lab.architecture import inspect_network
+        from resnet18_lab.model.inspection import inspect_network
     except ModuleNotFoundError as error:
         how = "pip install 'resnet18-lab[torch,notebooks]'"
         raise LabError(f"`inspect` needs {error.name}, which is not installed; install it with `{how}`.") from error

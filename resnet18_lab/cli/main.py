@@ -9,21 +9,9 @@ from typing import Annotated
 import typer
 
 from resnet18_lab import __version__
-from resnet18_lab.cli import (
-    accuracy,
-    artifacts,
-    bench,
-    bulk_files,
-    checkup,
-    inspect,
-    names,
-    pictures,
-    reports,
-    serving,
-    weights,
-)
+from resnet18_lab.base.errors import LabError
+from resnet18_lab.cli import bench, build, bulk, classify, doctor, evaluate, inspect, labels, report, serve, weights
 from resnet18_lab.cli.console import complain
-from resnet18_lab.errors import LabError
 
 USAGE_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -56,18 +44,18 @@ def _options(
     pass
 
 
-app.command(name="classify", epilog=pictures.EXAMPLES)(pictures.classify)
-app.command(name="merge", epilog=bulk_files.MERGE_EXAMPLES)(bulk_files.merge)
-app.command(name="embed", epilog=bulk_files.EMBED_EXAMPLES)(bulk_files.embed)
-app.command(name="similar", epilog=bulk_files.SIMILAR_EXAMPLES)(bulk_files.similar)
-app.command(name="build", epilog=artifacts.EXAMPLES)(artifacts.build)
+app.command(name="classify", epilog=classify.EXAMPLES)(classify.classify)
+app.command(name="merge", epilog=bulk.MERGE_EXAMPLES)(bulk.merge)
+app.command(name="embed", epilog=bulk.EMBED_EXAMPLES)(bulk.embed)
+app.command(name="similar", epilog=bulk.SIMILAR_EXAMPLES)(bulk.similar)
+app.command(name="build", epilog=build.EXAMPLES)(build.build)
 app.command(name="bench", epilog=bench.EXAMPLES)(bench.bench)
-app.command(name="evaluate", epilog=accuracy.EXAMPLES)(accuracy.evaluate)
-app.command(name="doctor", epilog=checkup.EXAMPLES)(checkup.doctor)
+app.command(name="evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(name="doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
 app.command(name="inspect", epilog=inspect.EXAMPLES)(inspect.inspect)
-app.command(name="labels", epilog=names.EXAMPLES)(names.labels)
-app.command(name="report", epilog=reports.EXAMPLES)(reports.report)
-app.command(name="serve", epilog=serving.EXAMPLES)(serving.serve)
+app.command(name="labels", epilog=labels.EXAMPLES)(labels.labels)
+app.command(name="report", epilog=report.EXAMPLES)(report.report)
+app.command(name="serve", epilog=serve.EXAMPLES)(serve.serve)
 app.add_typer(weights.app, name="weights")
 
 

@@ -5,9 +5,9 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 
-from resnet18_lab.classify import Result
-from resnet18_lab.errors import ImageError
-from resnet18_lab.text_safety import printable, spreadsheet_safe
+from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.text import printable, spreadsheet_safe
+from resnet18_lab.inference.predictions import Result
 
 Languages = tuple[str, ...]
 

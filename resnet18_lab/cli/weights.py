@@ -19,14 +19,14 @@ def list_weights() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from resnet18_lab import weights
-    from resnet18_lab.catalogue import catalogue
+    from resnet18_lab.weights.catalogue import catalogue
+    from resnet18_lab.weights.status import weights_status
 
     accuracy = {entry.name: f"{entry.top1:.2f}" for entry in catalogue()}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("name", "MB", "top-1 %", "licence", "here"):
         table.add_column(heading, justify="right" if heading in ("MB", "top-1 %") else "left", overflow="fold")
-    for row in weights.status():
+    for row in weights_status():
         here = f"{row.path} (verified; {row.where})" if row.verified else "no"
         if row.problem:
             here = f"PROBLEM: {row.problem}"
@@ -41,24 +41,24 @@ def fetch(
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there but wrong.")] = False,
 ) -> None:
     """Download weights into the project's weights folder; an interrupted download is gone on with."""
-    from resnet18_lab import fetch as fetching
+    from resnet18_lab.weights.fetch import fetch_weights
 
-    typer.echo(fetching.fetch(name, force=force))
+    typer.echo(fetch_weights(name, force=force))
 
 
 @app.command(epilog="Example:  resnet18-lab weights verify compact")
 def verify(name: Name = "auto") -> None:
     """Read the whole file and compare its SHA-256 with the published one."""
-    from resnet18_lab import weights
+    from resnet18_lab.weights.find import verify_weights
 
-    found = weights.verify(name)
+    found = verify_weights(name)
     typer.echo(f"{found.path}: {found.sha256} ({found.name}, as published)")
 
 
 @app.command(epilog='Example:  cp "$(resnet18-lab weights path compact)" /media/stick')
 def path(name: Name = "auto") -> None:
     """Print where the weights lie."""
-    from resnet18_lab import weights
+    from resnet18_lab.weights.find import UNTRAINED, find_weights
 
-    found = weights.find(name)
-    typer.echo(found.path or weights.UNTRAINED)
+    found = find_weights(name)
+    typer.echo(found.path or UNTRAINED)

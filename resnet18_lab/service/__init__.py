@@ -1,1 +1,1 @@
-"""The web page's and other programs' way in: a REST service on FastAPI and uvicorn, without torch in the process."""
+"""The web page and the REST API, on FastAPI and uvicorn, without torch in the process."""

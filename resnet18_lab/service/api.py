@@ -7,11 +7,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 
-from resnet18_lab import __version__, environment, labels, samples
-from resnet18_lab.errors import ImageError
-from resnet18_lab.service import metrics
-from resnet18_lab.service.answers import JsonAnswer, refusal
+from resnet18_lab import __version__
+from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.machine import package_versions
+from resnet18_lab.base.samples import Sample, load_samples
+from resnet18_lab.inference import labels
+from resnet18_lab.service import prometheus
 from resnet18_lab.service.classifier import Asked, Classifier
+from resnet18_lab.service.responses import JsonAnswer, refusal
 from resnet18_lab.service.schemas import BATCH_BODY, PICTURE_BODY, REFUSALS
 from resnet18_lab.service.uploads import read_many, read_one
 
@@ -56,9 +59,9 @@ async def _classify_one(request: Request, asked: Asked) -> JsonAnswer:
             try:
                 answer = await while_connected(request, classifier.classify(upload, asked))
             except ImageError as error:
-                metrics.PICTURES.labels(error.code).inc()
+                prometheus.PICTURES.labels(error.code).inc()
                 return refusal(error, request.state.request_id, file=upload.name)
-    metrics.PICTURES.labels("ok").inc()
+    prometheus.PICTURES.labels("ok").inc()
     request.state.noted = {"cached": answer["cached"]}
     return JsonAnswer({**answer, "request_id": request.state.request_id})
 
@@ -114,7 +117,7 @@ async def model(request: Request) -> JsonAnswer:
             "weights": {"name": classifier.engine.weights, "sha256": classifier.weights_sha256},
             "preprocess_id": classifier.preprocess_id,
             "limits": {**vars(settings.limits), "max_files": settings.max_files, "queue": settings.queue},
-            "versions": {"resnet18_lab": __version__, **environment.package_versions()},
+            "versions": {"resnet18_lab": __version__, **package_versions()},
         }
     )
 
@@ -122,10 +125,10 @@ async def model(request: Request) -> JsonAnswer:
 @router.get("/api/v1/samples", tags=["about"])
 async def sample_list() -> JsonAnswer:
     """The project's own photographs, to try the service with."""
-    return JsonAnswer([_sample(sample) for sample in samples.load()])
+    return JsonAnswer([_sample(sample) for sample in load_samples()])
 
 
-def _sample(sample: samples.Sample) -> dict[str, str]:
+def _sample(sample: Sample) -> dict[str, str]:
     label = labels.by_index(sample.acceptable[0]) if sample.acceptable else None
     name = sample.path.name
     return {"name": name, "url": f"/samples/{name}", "en": label.en if label else "", "zh": label.zh if label else ""}

@@ -9,14 +9,15 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
-from resnet18_lab import __version__, labels
-from resnet18_lab.backends.registry import open_backend
-from resnet18_lab.errors import ImageError
-from resnet18_lab.service import api, metrics, open_inference, pages
-from resnet18_lab.service.answers import refusal
+from resnet18_lab import __version__
+from resnet18_lab.base.errors import ImageError
+from resnet18_lab.inference import labels
+from resnet18_lab.inference.registry import open_engine
+from resnet18_lab.service import api, open_inference, pages, prometheus
 from resnet18_lab.service.classifier import Classifier
-from resnet18_lab.service.edge import Edge
-from resnet18_lab.service.problems import of_status, service_error
+from resnet18_lab.service.middleware import Edge
+from resnet18_lab.service.refusals import of_status, service_error
+from resnet18_lab.service.responses import refusal
 from resnet18_lab.service.settings import Settings
 
 
@@ -26,13 +27,13 @@ def create_app(settings: Settings) -> Edge:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         labels.all_labels()  # read once now rather than in the first request
-        backend = open_backend(
+        backend = open_engine(
             settings.backend, weights=settings.weights, threads=settings.threads, spinning=False
         )  # fmt: skip
         app.state.classifier = Classifier(settings, backend)
-        metrics.WORKERS.inc()
+        prometheus.WORKERS.inc()
         yield
-        metrics.WORKERS.dec()
+        prometheus.WORKERS.dec()
         app.state.classifier.close()
 
     app = FastAPI(

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from resnet18_lab.service import metrics
-from resnet18_lab.service.problems import service_error
+from resnet18_lab.service import prometheus
+from resnet18_lab.service.refusals import service_error
 
 
 class Admission:
@@ -38,7 +38,7 @@ class Admission:
 
     def _change(self, pictures: int) -> None:
         self.taken += pictures
-        metrics.PENDING.inc(pictures)
+        prometheus.PENDING.inc(pictures)
 
 
 class UploadBudget:

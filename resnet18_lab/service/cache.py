@@ -4,7 +4,7 @@ import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from resnet18_lab.backends.protocol import Logits
+from resnet18_lab.inference.engine import Logits
 
 Key = tuple[str, ...]
 

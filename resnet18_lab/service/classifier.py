@@ -13,17 +13,20 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from resnet18_lab import artifacts, images, preprocess, weights
-from resnet18_lab.backends.protocol import Backend
-from resnet18_lab.classify import Result, top_k
-from resnet18_lab.cores import usable_cores
-from resnet18_lab.errors import ImageError
-from resnet18_lab.service import metrics
+from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.engine import Engine
+from resnet18_lab.inference.predictions import Result, top_k
+from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.decode import decode, file_size
+from resnet18_lab.service import prometheus
+from resnet18_lab.service.batcher import Inference
 from resnet18_lab.service.budgets import Admission, PixelGate, UploadBudget
 from resnet18_lab.service.cache import AnswerCache, Known
-from resnet18_lab.service.inference import Inference
 from resnet18_lab.service.settings import Settings
 from resnet18_lab.service.uploads import Upload
+from resnet18_lab.weights.find import find_weights
 
 T = TypeVar("T")
 _LARGE = 1_000_000  # bytes; hashing more than this would hold up the other requests
@@ -40,7 +43,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class _Prepared:
-    crop: preprocess.Crop
+    crop: transform.Crop
     size: tuple[int, int]
     animated: bool
     decode_ms: float
@@ -50,10 +53,10 @@ class _Prepared:
 class Classifier:
     """Everything a worker needs to answer; made once a process."""
 
-    def __init__(self, settings: Settings, backend: Backend) -> None:
+    def __init__(self, settings: Settings, backend: Engine) -> None:
         self.settings = settings
         self.engine = backend.engine
-        self.preprocess_id = preprocess.preprocess_id(settings.draft_for)
+        self.preprocess_id = transform.preprocess_id(settings.draft_for)
         self.admission = Admission(settings.queue)
         self.uploads = UploadBudget(settings.upload_bytes)
         self._gate = PixelGate(settings.limits.max_pixels)
@@ -80,7 +83,7 @@ class Classifier:
         many = len(upload.data) > _LARGE
         key = await self.in_pool(self.cache.key, upload.data) if many else self.cache.key(upload.data)
         known = self.cache.get(key)
-        metrics.CACHE.labels("hit" if known else "miss").inc()
+        prometheus.CACHE.labels("hit" if known else "miss").inc()
         cached, prepared = known is not None, None
         if known is None or asked.crop:
             prepared = await self.in_pool(self._prepare, upload.data)
@@ -88,7 +91,7 @@ class Classifier:
         if known is None and prepared is not None:
             answer = await self.inference.run(prepared.crop[None])
             timing |= {"queue": answer.queue_ms, "model": answer.model_ms}
-            warnings = tuple(preprocess.warnings_for(prepared.size))
+            warnings = tuple(transform.warnings_for(prepared.size))
             known = Known(answer.logits.copy(), prepared.size, warnings, prepared.animated)
             self.cache.put(key, known)
         assert known is not None  # noqa: S101 - for the type checker: one of the two branches gave it
@@ -103,23 +106,23 @@ class Classifier:
         try:
             answer = await self.classify(upload, asked)
         except ImageError as error:
-            metrics.PICTURES.labels(error.code).inc()
+            prometheus.PICTURES.labels(error.code).inc()
             answer = Result(upload.name, error=error).as_json()
             answer["error"]["filename"] = upload.name
             return answer
-        metrics.PICTURES.labels("ok").inc()
+        prometheus.PICTURES.labels("ok").inc()
         return answer
 
     def _prepare(self, data: bytes) -> _Prepared:
         started = time.perf_counter()
         with ExitStack() as room:  # until the crop is made: the whole picture is in memory as long
-            picture = images.decode(
+            picture = decode(
                 data, limits=self.settings.limits, draft_for=self.settings.draft_for,
                 before_pixels=lambda pixels: room.enter_context(self._gate.entered(pixels)),
             )  # fmt: skip
             decoded = time.perf_counter()
-            crop = preprocess.crop(picture)
-            size, animated = images.file_size(picture), bool(picture.info.get("animated"))
+            crop = transform.crop(picture)
+            size, animated = file_size(picture), bool(picture.info.get("animated"))
             picture.close()
         done = time.perf_counter()
         return _Prepared(crop, size, animated, (decoded - started) * 1000, (done - decoded) * 1000)
@@ -139,10 +142,10 @@ class Classifier:
 def weights_sha256(name: str) -> str:
     """SHA-256 of the weights behind the answers: the artifacts' manifest knows, even when the weights are gone."""
     noted = artifacts.read_manifest(artifacts.find_folder(name))["weights"].get("sha256")
-    return str(noted or weights.find(name).sha256)
+    return str(noted or find_weights(name).sha256)
 
 
-def data_url(crop: preprocess.Crop) -> str:
+def data_url(crop: transform.Crop) -> str:
     """The 224×224 pixels the network saw as a PNG in a ``data:`` address."""
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(crop)).save(out, "PNG", compress_level=1)

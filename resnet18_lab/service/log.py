@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Mapping
 
-from resnet18_lab.service import metrics
+from resnet18_lab.service import prometheus
 
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
 
@@ -30,8 +30,8 @@ def take_over_logging() -> None:
 
 def note_request(route: str, method: str, status: int, seconds: float, line: Mapping[str, object] | None) -> None:
     """Count a request that has been answered, and write its line when there is one."""
-    metrics.REQUESTS.labels(route, method if method in _METHODS else "other", str(status)).inc()
-    metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+    prometheus.REQUESTS.labels(route, method if method in _METHODS else "other", str(status)).inc()
+    prometheus.REQUEST_SECONDS.labels(route).observe(seconds)
     if line is not None:
         write({**line, "status": status, "ms": round(seconds * 1000, 1)})
 

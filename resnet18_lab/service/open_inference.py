@@ -8,10 +8,10 @@ from fastapi.responses import Response
 
 from resnet18_lab import __version__
 from resnet18_lab.service import tensors
-from resnet18_lab.service.answers import JsonAnswer
 from resnet18_lab.service.api import classifier_of, while_connected
 from resnet18_lab.service.classifier import Classifier
-from resnet18_lab.service.problems import service_error
+from resnet18_lab.service.refusals import service_error
+from resnet18_lab.service.responses import JsonAnswer
 from resnet18_lab.service.schemas import TENSOR_BODY, TENSOR_REFUSALS
 from resnet18_lab.service.uploads import body_chunks
 

@@ -6,11 +6,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from resnet18_lab import samples
-from resnet18_lab.service import metrics
-from resnet18_lab.service.answers import JsonAnswer
+from resnet18_lab.base.samples import load_samples
+from resnet18_lab.service import prometheus
 from resnet18_lab.service.api import classifier_of
-from resnet18_lab.service.problems import service_error
+from resnet18_lab.service.refusals import service_error
+from resnet18_lab.service.responses import JsonAnswer
 
 router = APIRouter()
 STATIC = Path(__file__).resolve().parent / "static"
@@ -31,7 +31,7 @@ async def documentation() -> FileResponse:
 @router.get("/samples/{name}", tags=["about"])
 async def sample(name: str) -> FileResponse:
     """One of the project's photographs; only names of the list are looked up."""
-    for known in samples.load():
+    for known in load_samples():
         if known.path.name == name:
             return FileResponse(known.path)
     raise service_error("not_found")
@@ -53,7 +53,7 @@ async def ready(request: Request) -> JsonAnswer:
 @router.get("/metrics", tags=["health"])
 async def numbers() -> Response:
     """Prometheus's text format, summed over the workers."""
-    return Response(metrics.exposition(), media_type=metrics.CONTENT_TYPE)
+    return Response(prometheus.exposition(), media_type=prometheus.CONTENT_TYPE)
 
 
 def mount_files(app: FastAPI) -> None:

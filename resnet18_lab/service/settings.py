@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from resnet18_lab.errors import ParameterError
-from resnet18_lab.images import Limits
+from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.preprocessing.decode import Limits
 
 MEGABYTE = 1_000_000
 ENVELOPE_BYTES = 200_000

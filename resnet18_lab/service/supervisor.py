@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 
-from resnet18_lab.errors import ServeError
+from resnet18_lab.base.errors import ServeError
 from resnet18_lab.service import worker
 from resnet18_lab.service.settings import METRICS_DIRECTORY, Settings
 
@@ -124,11 +124,11 @@ class Supervisor:
 
     @staticmethod
     def _count(dead: _Worker) -> None:
-        from resnet18_lab.service import metrics
+        from resnet18_lab.service import prometheus
 
-        metrics.RESTARTS.inc()
+        prometheus.RESTARTS.inc()
         if dead.process.pid:
-            metrics.forget_process(dead.process.pid)
+            prometheus.forget_process(dead.process.pid)
 
     def _end(self) -> None:
         """Let the workers finish what they have, then make sure they are gone."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.service.problems import ServiceError, service_error
+from resnet18_lab.service.refusals import ServiceError, service_error
 
 MODEL, VERSION = "resnet18", "1"
 INPUT, OUTPUT = "input", "logits"

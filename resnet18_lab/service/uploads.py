@@ -12,9 +12,9 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from resnet18_lab.image_errors import image_error
+from resnet18_lab.preprocessing.refusals import image_error
 from resnet18_lab.service.budgets import Holding
-from resnet18_lab.service.problems import no_file, service_error
+from resnet18_lab.service.refusals import no_file, service_error
 from resnet18_lab.service.settings import ENVELOPE_BYTES, MEGABYTE, Settings
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
     """Serve until SIGTERM; tells the parent when it is ready, or why it cannot be."""
     import uvicorn
 
-    from resnet18_lab.errors import LabError
+    from resnet18_lab.base.errors import LabError
     from resnet18_lab.service.app import create_app
     from resnet18_lab.service.log import take_over_logging
     from resnet18_lab.service.settings import Settings
@@ -49,7 +49,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     """How uvicorn serves the application: our protocol, no log or header of its own."""
     import uvicorn
 
-    from resnet18_lab.service.protocol import protocol_with
+    from resnet18_lab.service.http_protocol import protocol_with
 
     return uvicorn.Config(
         app,

@@ -1,1 +1,0 @@
-"""Engines behind one protocol; see ``registry.open_backend``."""

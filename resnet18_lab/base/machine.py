@@ -1,0 +1,128 @@
+"""This machine: its CPU, the cores this process may use, memory and versions. Standard library only."""
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from resnet18_lab import __version__
+from resnet18_lab.base.paths import is_checkout
+
+CPU_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "avx512_bf16", "amx_int8", "amx_bf16")
+"""Instruction sets that decide how fast FP32, INT8 and BF16 convolutions are, as Linux names them."""
+
+PACKAGES = (
+    "torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "openvino", "numpy", "pillow", "pandas",
+    "matplotlib", "papermill", "nbconvert",
+)  # fmt: skip
+_NOT_AVAILABLE = "not available"
+_SOURCE = Path(__file__).resolve().parents[1]
+
+
+def _cpuinfo() -> dict[str, str]:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return {}
+    first = text.split("\n\n", 1)[0]
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def cpu_model() -> str:
+    """The CPU's own name, with family and model numbers where the name is vague; never empty."""
+    info = _cpuinfo()
+    name = info.get("model name") or platform.processor() or platform.machine() or _NOT_AVAILABLE
+    numbers = [info[key] for key in ("cpu family", "model") if key in info]
+    return f"{name} (family {numbers[0]}, model {numbers[1]})" if len(numbers) == 2 else name
+
+
+def cpu_flags() -> dict[str, bool] | None:
+    """Which of CPU_FLAGS this CPU has; None where the system does not tell (off Linux)."""
+    flags = _cpuinfo().get("flags")
+    return {flag: flag in flags.split() for flag in CPU_FLAGS} if flags is not None else None
+
+
+def memory_bytes() -> int | None:
+    """Physical memory in bytes; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that shape results, of those installed."""
+    import importlib.metadata  # not needed by what only asks for the CPU's name, and slow to import
+
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> str | None:
+    """The clone's commit, with ``+changes`` when files differ from it; None without git or a clone.
+
+    Records do not count: one that a measurement has just written is no change of what is measured.
+    """
+    import shutil
+    import subprocess  # here, because commands that start in a fraction of a second import this module
+
+    if not is_checkout() or shutil.which("git") is None:
+        return None
+
+    def ask(*arguments: str) -> str | None:
+        done = subprocess.run(["git", *arguments], cwd=_SOURCE, capture_output=True, text=True, check=False, timeout=10)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = ask("rev-parse", "HEAD")
+    return f"{commit}+changes" if commit and ask("status", "--porcelain", "--", ".", ":!docs/records") else commit
+
+
+def snapshot() -> dict[str, Any]:
+    """Everything above as one dictionary for records and reports."""
+    affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    return {
+        "resnet18_lab": __version__,
+        "git_commit": git_commit(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "machine": platform.machine(),
+        "cpu": cpu_model(),
+        "cpu_flags": cpu_flags(),
+        "cores": os.cpu_count(),
+        "affinity": affinity,
+        "cgroup_quota": cgroup_quota(),
+        "usable_cores": usable_cores(),
+        "memory_bytes": memory_bytes(),
+        "packages": package_versions(),
+    }
+
+
+_CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
+_CGROUP_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+
+
+def cgroup_quota() -> float | None:
+    """Cores the control group grants (may be a fraction); None without a quota or off Linux."""
+    try:
+        quota, period = _CGROUP_V2.read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        try:
+            quota, period = (path.read_text(encoding="ascii").strip() for path in _CGROUP_V1)
+        except OSError:
+            return None
+    if quota in ("max", "-1"):
+        return None
+    return int(quota) / int(period)
+
+
+def usable_cores() -> int:
+    """Whole cores this process may keep busy, at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = cgroup_quota()
+    return max(1, min(cores, int(quota)) if quota is not None else cores)

@@ -1,0 +1,116 @@
+"""Where the time of one picture goes, by stage and by size of the picture."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from resnet18_lab.base import proc
+from resnet18_lab.base.samples import load_samples
+from resnet18_lab.benchmark.configuration import Effort
+from resnet18_lab.benchmark.measure.loops import repeated, sample, timed
+from resnet18_lab.inference.engine import Engine
+from resnet18_lab.inference.predictions import top_k
+from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.decode import decode
+
+STAGES = ("read", "decode", "resize", "normalise", "run", "top-k")
+_JPEG_QUALITY = 90
+_DRAFT = 256
+
+
+def measure_stages(open_one: Callable[[], Engine], effort: Effort) -> dict[str, Any]:
+    """Seconds of each stage, picture by picture, over the project's photographs again and again."""
+    paths = cycle(sample.path for sample in load_samples())
+    with open_one() as engine:
+        first, rows, _ = repeated(lambda: _stage_times(next(paths), engine), effort)
+        named = engine.engine.as_json()
+    return {
+        "first": sum(first.values()),
+        "samples": [sum(row.values()) for row in rows],
+        "parts": {stage: [row[stage] for row in rows] for stage in STAGES},
+        "peak": proc.peak_rss(),
+        "engine": named,
+    }
+
+
+def _stage_times(path: Path, engine: Engine) -> dict[str, float]:
+    marks = [time.perf_counter()]
+    data = path.read_bytes()
+    marks.append(time.perf_counter())
+    picture = decode(data)
+    marks.append(time.perf_counter())
+    crop = transform.crop(picture)
+    marks.append(time.perf_counter())
+    batch = transform.normalise(crop)
+    marks.append(time.perf_counter())
+    logits = engine.run(batch)
+    marks.append(time.perf_counter())
+    top_k(logits)
+    marks.append(time.perf_counter())
+    return {stage: after - before for stage, before, after in zip(STAGES, marks, marks[1:], strict=False)}
+
+
+def filename_of(size: str) -> str:
+    """Name of the JPEG of that ``width×height``."""
+    return f"{size.replace('×', 'x')}.jpg"
+
+
+def make_picture(size: str, folder: Path) -> Path:
+    """A JPEG of ``width×height`` made of one of the project's photographs."""
+    width, height = map(int, size.split("×"))
+    source = next(sample.path for sample in load_samples() if sample.path.name == "china.jpg")
+    path = folder / filename_of(size)
+    with Image.open(source) as picture:
+        picture.resize((width, height), Image.Resampling.BICUBIC).save(path, "JPEG", quality=_JPEG_QUALITY)
+    return path
+
+
+def measure_size(open_one: Callable[[], Engine], path: Path, how: str, effort: Effort) -> dict[str, Any]:
+    """Seconds to prepare a picture in one way, first and steady answer, and peak memory.
+
+    The picture is made by the parent: making one of 12 megapixels here would be part of the peak.
+    """
+    prepare = _preparation(how, path)
+    with open_one() as engine:
+        first = timed(lambda: engine.run(prepare()))
+        prepared = sample(prepare, effort)
+        steady = sample(lambda: engine.run(prepare()), effort)
+        named = engine.engine.as_json()
+    return {
+        "samples": prepared["samples"],
+        "first": first,
+        "answer_samples": steady["samples"],
+        "peak": proc.peak_rss(),
+        "engine": named,
+    }
+
+
+def _preparation(how: str, path: Path) -> Callable[[], Any]:
+    if how != "torchvision":
+        draft = _DRAFT if how == "ours with draft" else None
+        return lambda: transform.preprocess(decode(path, draft_for=draft))
+    return torchvision_preparation(path)
+
+
+@cache
+def _transforms() -> Callable[[Image.Image], Any]:
+    from resnet18_lab.model.torchvision import torchvision
+
+    recipe: Callable[[Image.Image], Any] = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    return recipe
+
+
+def torchvision_preparation(path: Path) -> Callable[[], Any]:
+    """The way of the tutorials: open, convert, ``ResNet18_Weights.IMAGENET1K_V1.transforms()``."""
+    transforms = _transforms()
+
+    def prepare() -> Any:  # noqa: ANN401 - a float32 array
+        with Image.open(path) as picture:
+            return transforms(picture.convert("RGB"))[None].numpy()
+
+    return prepare

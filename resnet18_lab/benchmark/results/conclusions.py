@@ -1,0 +1,44 @@
+"""What a record teaches about threads: sentences and tables written from its figures."""
+
+from resnet18_lab.benchmark.record import Record
+from resnet18_lab.benchmark.results.cells import intervals, rates
+from resnet18_lab.benchmark.results.tuning import best_workers
+from resnet18_lab.benchmark.statistics import Interval
+
+
+def noise_floor(record: Record) -> str:
+    """How far the same configuration, measured twice, may be from itself: smaller differences mean nothing."""
+    found = intervals(record, "latency")
+    twin = next((key for key in found if key.endswith("A/A")), None)
+    first = found.get(twin.removesuffix(" A/A")) if twin else None
+    if twin is None or first is None:
+        return "No control row in this record."
+    ratio = found[twin].over(first)
+    if ratio.high == float("inf"):
+        return "One process start tells no noise: the control row cannot be judged."
+    sentence = f"The control row takes {ratio.low:.2f} to {ratio.high:.2f} × the time of the row it repeats"
+    if ratio.low <= 1 <= ratio.high:
+        return f"{sentence} (95 %): a difference within that range is noise."
+    return f"{sentence} (95 %), and should take as long: this table is noisier than its intervals say."
+
+
+def sessions(record: Record) -> str:
+    """Whether several sessions of one thread beat one session in pictures a second, each at its best batch."""
+    sentences, found = [], rates(record)
+    for backend, count in best_workers(record).items():
+        own = [row.configuration for row in record.plain("throughput") if row.configuration.backend == backend]
+        one = _best([found[c.key()] for c in own if c.workers == 1])
+        many = _best([found[c.key()] for c in own if c.workers > 1 and c.threads == 1])
+        ratio = many.over(one)
+        said = f"{ratio.value:.2f} × ({ratio.low:.2f}-{ratio.high:.2f})"
+        sentences.append(
+            f"{backend}: {count} sessions of one thread answer {said} the pictures of the best single session."
+            if count
+            else f"{backend}: several sessions of one thread answer {said} the pictures of the best single session, "
+            "which decides nothing."
+        )
+    return " ".join(sentences)
+
+
+def _best(found: list[Interval]) -> Interval:
+    return max(found, key=lambda interval: interval.value)

@@ -1,0 +1,120 @@
+"""Answers by content in a SQLite file: identical bytes are run once, within a run and across runs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from resnet18_lab.base.errors import ImageError, LabError
+from resnet18_lab.bulk.batch import Answer, Job, Vector
+from resnet18_lab.inference import labels
+from resnet18_lab.inference.predictions import Prediction, Result
+from resnet18_lab.preprocessing.refusals import TRANSIENT
+
+if TYPE_CHECKING:
+    from resnet18_lab.inference.engine import EngineInfo
+
+MAX_ENTRIES = 1_000_000
+_TRIM_EVERY = 1000  # writes between two looks at the size
+_BUSY_SECONDS = 30.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT NOT NULL, content TEXT NOT NULL, answer TEXT NOT NULL, number INTEGER PRIMARY KEY AUTOINCREMENT,
+    UNIQUE (content, key)
+)
+"""
+
+
+class AnswerStore:
+    """Answers by SHA-256 of the content, of one artifact, preprocess id and job; a context manager.
+
+    With ``path`` None the file lives as long as the store. At most ``max_entries`` are kept, the oldest
+    go first. Two processes may share a file: each statement is a transaction of its own.
+    """
+
+    def __init__(self, path: Path | None, job: Job, engine: EngineInfo, *, max_entries: int = MAX_ENTRIES) -> None:
+        self._folder = None if path else tempfile.TemporaryDirectory(prefix="resnet18-lab-")
+        self._path = path or Path(self._folder.name if self._folder else "", "answers.sqlite")
+        self._key = "|".join((engine.sha256, job.preprocess_id, engine.backend, job.kind, str(job.top_k)))
+        self._job, self._engine, self._max_entries = job, engine, max_entries
+        self._writes = 0
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._base = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=OFF" if path is None else "PRAGMA synchronous=NORMAL")
+            self._base.execute(_SCHEMA)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> LabError:
+        return LabError(f"The cache {self._path} cannot be used ({error}); delete it or name another file.")
+
+    def get(self, content: str) -> Answer | None:
+        """The answer kept for a content, its ``file`` empty; None when there is none."""
+        row = self._run("SELECT answer FROM answers WHERE content = ? AND key = ?", (content, self._key)).fetchone()
+        try:
+            return None if row is None else self._unpack(json.loads(row[0]))
+        except (ValueError, KeyError, TypeError):
+            return None  # a damaged entry is run again
+
+    def put(self, content: str, answer: Answer) -> None:
+        """Keep an answer; one that is about this machine's trouble and not about the bytes is not kept."""
+        if answer.error is not None and answer.error.code in TRANSIENT:
+            return
+        packed = json.dumps(_pack(answer))
+        self._run("INSERT OR REPLACE INTO answers (key, content, answer) VALUES (?, ?, ?)",
+                  (self._key, content, packed))  # fmt: skip
+        self._writes += 1
+        if self._writes % min(_TRIM_EVERY, self._max_entries) == 0:
+            self._trim()
+
+    def _trim(self) -> None:
+        kept = "SELECT number FROM answers ORDER BY number DESC LIMIT 1 OFFSET ?"
+        self._run(f"DELETE FROM answers WHERE number <= ({kept})", (self._max_entries,))  # noqa: S608 - our own text
+
+    def _run(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
+        try:
+            return self._base.execute(statement, values)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    def _unpack(self, kept: dict[str, Any]) -> Answer:
+        error = ImageError(*kept["error"]) if "error" in kept else None
+        warnings = tuple(kept.get("warnings", ()))
+        engine = None if error else self._engine
+        if self._job.kind == "embed":
+            vector = None if error else np.frombuffer(base64.b64decode(kept["embedding"]), dtype="<f4")
+            return Vector("", vector, warnings, engine, error)
+        named = [(labels.by_index(index), score) for index, score in kept.get("predictions", [])]
+        predictions = tuple(
+            Prediction(rank, label.index, label.wnid, label.en, label.zh, score)
+            for rank, (label, score) in enumerate(named, start=1)
+        )
+        return Result("", predictions, warnings, engine, error)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._trim()
+        self._base.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+
+def _pack(answer: Answer) -> dict[str, Any]:
+    if answer.error is not None:
+        return {"error": [answer.error.code, answer.error.message, answer.error.message_zh]}
+    if isinstance(answer, Vector):
+        return {"embedding": answer.as_json()["embedding"], "warnings": answer.warnings}
+    return {"predictions": [(one.index, one.score) for one in answer.predictions], "warnings": answer.warnings}

@@ -1,0 +1,164 @@
+"""``resnet18-lab classify``."""
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.bulk.defaults import DEFAULT_BATCH
+from resnet18_lab.cli import options, runs
+from resnet18_lab.cli.console import note, warn_untrained
+from resnet18_lab.cli.labels import Language
+
+if TYPE_CHECKING:
+    from resnet18_lab.bulk.inputs import Input
+    from resnet18_lab.bulk.plan import Plan
+    from resnet18_lab.inference.engine import Engine
+    from resnet18_lab.inference.predictions import Result
+
+EXAMPLES = (
+    "Examples:  resnet18-lab classify cat.jpg  ·  resnet18-lab classify data/samples --top-k 5  ·  "
+    "resnet18-lab classify photos --output answers.parquet  ·  find . -name '*.jpg' | resnet18-lab classify - -f jsonl"
+)
+
+
+class OutputFormat(StrEnum):
+    """How results are written to stdout."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+Format = Annotated[OutputFormat, typer.Option("--format", "-f", help="What stdout gets.")]
+Lang = Annotated[
+    Language | None, typer.Option(help="Names and messages; if not given, en in the table and both elsewhere.")
+]
+
+
+def classify(
+    paths: options.Paths,
+    top_k: options.TopK = 3,
+    output_format: Format = OutputFormat.table,
+    lang: Lang = None,
+    backend: options.BackendOption = "auto",
+    threads: options.Threads = None,
+    weights: options.Weights = "auto",
+    build: options.Build = False,
+    output: options.Output = None,
+    resume: options.Resume = False,
+    workers: options.Workers = None,
+    batch: options.Batch = DEFAULT_BATCH,
+    dedupe: options.Dedupe = False,
+    cache: options.Cache = None,
+    shard: options.ShardOption = None,
+    nul: options.Nul = False,
+    bom: options.Bom = False,
+    engine: options.EngineOption = "local",
+    address: options.Address = None,
+) -> int:
+    """Name what is in pictures: the best classes with their scores.
+
+    With --output, many worker processes and a file that a killed run can be resumed into. Exit status 1
+    when a picture could not be read (it is reported, and the rest go on), or when there is none.
+    """
+    on_cluster = _on_cluster(engine, address, paths)
+    if output is None and not on_cluster and (resume or shard or bom):
+        raise ParameterError("--resume, --shard and --bom are about an output file; add --output FILE.")
+    _build(weights, backend, build)
+    read = options.listed(paths, nul=nul, resume=resume)
+    languages = _languages(lang, output_format if output is None else OutputFormat.json)
+    with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
+    if output is None and not on_cluster and not with_workers:
+        return _one_by_one(paths, read, _writer(output_format, languages), backend, weights, threads, top_k, batch)
+    plan = runs.plan_of(
+        paths, output, "classify", backend, weights, threads, top_k, languages, shard, bom, resume, workers, batch,
+        dedupe, cache, read,
+    )  # fmt: skip
+    return runs.on_cluster(plan, address) if on_cluster else _with_workers(plan, output_format)
+
+
+def _with_workers(plan: "Plan", output_format: OutputFormat) -> int:
+    writes_a_file = plan.output != Path()
+    return runs.write(plan) if writes_a_file else runs.to_stdout(plan, _writer(output_format, plan.languages))
+
+
+def _on_cluster(engine: str, address: str | None, paths: list[str]) -> bool:
+    if engine not in ("local", "ray"):
+        raise ParameterError(f"There is no engine {engine!r} to spread work with; there are: local, ray.")
+    if engine == "local":
+        if address is not None:
+            raise ParameterError("--address is about a cluster; add --engine ray.")
+        options.refuse_urls(paths)
+    return engine == "ray"
+
+
+def _build(weights: str, backend: str, asked: bool) -> None:
+    if not asked:
+        return
+    from resnet18_lab.cli.build import build_artifacts
+    from resnet18_lab.inference.registry import formats_for
+
+    build_artifacts(weights, formats_for(backend))
+
+
+def _writer(output_format: OutputFormat, languages: tuple[str, ...]) -> "Callable[[Iterable[Result]], int]":
+    from resnet18_lab.cli import rendering
+
+    return lambda results: rendering.WRITERS[output_format.value](results, languages)
+
+
+def _languages(chosen: Language | None, output_format: OutputFormat) -> tuple[str, ...]:
+    default = Language.en if output_format is OutputFormat.table else Language.both
+    return (chosen or default).keys
+
+
+def _one_by_one(
+    paths: list[str],
+    read: "Callable[[], Iterator[Input]] | None",
+    write: "Callable[[Iterable[Result]], int]",
+    backend: str,
+    weights: str,
+    threads: int | None,
+    top_k: int,
+    batch: int,
+) -> int:
+    """In this process, without workers: what is quickest for a few pictures."""
+    from resnet18_lab.bulk.inputs import walk
+    from resnet18_lab.inference.registry import open_engine
+
+    entries = list(read() if read else walk(paths))
+    _hint_at_backslashes([entry.file for entry in entries])
+    if not entries:
+        runs.note_no_pictures(paths)
+        return 1
+    with open_engine(backend, weights=weights, threads=threads) as opened:
+        note(f"engine: {opened.engine}")
+        warn_untrained(opened.engine.weights)
+        failed = write(_answers(entries, opened, top_k, batch if len(entries) > 1 else 1))
+    if failed:
+        note(f"{failed} of {len(entries)} pictures could not be read")
+    return 1 if failed else 0
+
+
+def _answers(entries: "list[Input]", opened: "Engine", top_k: int, batch: int) -> "Iterator[Result]":
+    """Answers in order; what could not even be listed is an error of its own."""
+    from resnet18_lab.inference.classify import classify_files
+    from resnet18_lab.inference.predictions import Result
+
+    files = (entry.file for entry in entries if entry.error is None)
+    answers = classify_files(files, opened, k=top_k, batch_size=batch)
+    for entry in entries:
+        yield Result(entry.file, error=entry.error) if entry.error else next(answers)
+
+
+def _hint_at_backslashes(files: list[str]) -> None:
+    """A path copied from Windows is one long name elsewhere: say which file it may mean."""
+    for file in files:
+        turned = Path(file.replace("\\", "/"))
+        if "\\" in file and not Path(file).exists() and turned.exists():
+            note(f"{file} does not exist; did you mean {turned}?")

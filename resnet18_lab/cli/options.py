@@ -1,0 +1,65 @@
+"""The options that the commands for pictures share."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resnet18_lab.base.errors import ParameterError
+
+if TYPE_CHECKING:
+    from resnet18_lab.bulk.inputs import Input
+
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Pictures, folders, or - for paths on stdin; URLs for ray.")
+]
+TopK = Annotated[int, typer.Option("--top-k", "-k", help="Answers per picture, 1 to 1000.")]
+BackendOption = Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")]
+Threads = Annotated[int | None, typer.Option(help="Threads of one run; all usable cores, or one in each worker.")]
+Weights = Annotated[str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")]
+Build = Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write OUT.parquet, .csv or .jsonl, with workers, instead of stdout."),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run, if there is one.")]
+Workers = Annotated[
+    int | None, typer.Option(help="Worker processes; if not given, as tuned here or one a usable core.")
+]
+Batch = Annotated[int, typer.Option(help="Pictures of one run of the engine.")]
+Dedupe = Annotated[bool, typer.Option("--dedupe", help="Run identical bytes once.")]
+Cache = Annotated[Path | None, typer.Option(help="SQLite file that remembers answers by content across runs.")]
+ShardOption = Annotated[str | None, typer.Option("--shard", metavar="K/N", help="Every N-th input, from the K-th.")]
+Nul = Annotated[bool, typer.Option("-0", "--null", help="Paths on stdin end with NUL, as find -print0 writes them.")]
+Bom = Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order mark, which Excel wants.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="local, or ray for a cluster.")]
+Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster; a local one if not given.")]
+
+
+def listed(paths: list[str], *, nul: bool, resume: bool = False) -> "Callable[[], Iterator[Input]] | None":
+    """What reads the list on stdin when the only path is ``-``; None otherwise.
+
+    A run that is resumed at a terminal, or with no stdin at all, gives none: nobody types a list again.
+    """
+    if "-" not in paths:
+        if nul:
+            raise ParameterError("-0 is about paths on stdin; give - as the only path.")
+        return None
+    if len(paths) > 1:
+        raise ParameterError("- stands for the paths on stdin; give it alone.")
+    from resnet18_lab.bulk.inputs import Input, read_list
+
+    if sys.stdin is None or sys.stdin.closed or (resume and sys.stdin.isatty()):
+        return lambda: iter(())
+    return lambda: (Input(name) for name in read_list(sys.stdin.buffer, nul=nul))
+
+
+def refuse_urls(paths: list[str]) -> None:
+    """Nothing when all paths are of this machine; ParameterError says what reads a URL."""
+    for path in paths:
+        if "://" in path and not Path(path).exists():
+            raise ParameterError(
+                f"{path} is a URL, which only a cluster reads; add --engine ray, or copy it here first."
+            )

@@ -1,0 +1,48 @@
+"""``resnet18-lab report``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnet18_lab.cli.console import note
+
+EXAMPLES = (
+    "Examples:  resnet18-lab report  ·  resnet18-lab report --notebook classification -p top_k=5  ·  "
+    "resnet18-lab report --profile full --output /tmp/full-report"
+)
+
+
+def report(
+    profile: Annotated[str, typer.Option(help="fast (the notebooks' own defaults) or full.")] = "fast",
+    output: Annotated[Path | None, typer.Option(help="Folder of the report; reports/ if not given.")] = None,
+    notebook: Annotated[
+        list[str] | None, typer.Option(help="A notebook; may be given again. All if not given.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a notebook's parameter."),
+    ] = None,
+    weights: Annotated[
+        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+    ] = "auto",
+) -> int:
+    """Run the notebooks and render them to pages that open from disk.
+
+    Weights that are nowhere yet are fetched. Exit status 1 when a notebook failed.
+    """
+    from resnet18_lab.base.paths import reports_dir
+    from resnet18_lab.course.report.make import make_report
+    from resnet18_lab.course.report.parameters import parse_assignment
+
+    overrides = dict(parse_assignment(text) for text in parameter or [])
+    made = make_report(
+        output or reports_dir(), names=notebook, profile=profile, overrides=overrides, weights=weights,
+        progress=sys.stderr.isatty(), notify=note,
+    )  # fmt: skip
+    typer.echo(made.index)
+    for run in made.failed:
+        assert run.failure is not None  # noqa: S101 - that is what failed means
+        note(f"{run.name}: {run.failure.kind} in cell {run.failure.cell}: {run.failure.message}")
+    return 1 if made.failed else 0

@@ -1,0 +1,69 @@
+"""``resnet18-lab serve``."""
+
+from importlib.util import find_spec
+from typing import Annotated, Any
+
+import typer
+
+from resnet18_lab.base.errors import LabError
+from resnet18_lab.cli.console import note
+
+EXAMPLES = (
+    "Examples:  resnet18-lab serve  ·  resnet18-lab serve --port 0 --workers 2 --threads 1  ·  "
+    "curl -F file=@cat.jpg http://127.0.0.1:8000/api/v1/classify"
+)
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_offline")
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes, each with its own engine.")] = 1,
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of one run; the usable cores shared among the workers if not given.")
+    ] = None,
+    backend: Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")] = "auto",
+    weights: Annotated[
+        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+    ] = "auto",
+    max_mb: Annotated[int, typer.Option(help="Largest picture, in MB.")] = 20,
+    queue: Annotated[int, typer.Option(help="Pictures a worker takes at a time; more are refused with 503.")] = 64,
+    cache: Annotated[int, typer.Option(help="Answers a worker remembers; 0 for none.")] = 2048,
+    max_batch: Annotated[int, typer.Option(help="Waiting pictures that are run together; 1 runs each alone.")] = 8,
+    cors_origin: Annotated[
+        list[str] | None, typer.Option(help="Site whose scripts may ask; may be given again. None if not given.")
+    ] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Decode large JPEGs at a fraction of their size: quicker, other pixels.")
+    ] = False,
+    proxy_headers: Annotated[
+        bool, typer.Option("--proxy-headers", help="Take the client's address from a local proxy's X-Forwarded-For.")
+    ] = False,
+    upload_mb: Annotated[int, typer.Option(help="Uploads a worker holds in memory together; more get 503.")] = 120,
+    header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
+    body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
+    request_seconds: Annotated[float, typer.Option(help="Time for all of it.")] = 60,
+    access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A JSON line a request.")] = True,
+) -> int:
+    """Serve the web page and the REST API until Ctrl-C or SIGTERM."""
+    _run(dict(locals()))
+    return 0
+
+
+def _run(options: dict[str, Any]) -> None:
+    """Serve with these options, each a setting of the same name."""
+    missing = [package for package in _NEEDED if find_spec(package) is None]
+    if missing:
+        raise LabError(f"`serve` needs {', '.join(missing)}; install with `pip install 'resnet18-lab[serve]'`.")
+    from resnet18_lab.base.machine import usable_cores
+    from resnet18_lab.inference.registry import default_name, spec_of
+    from resnet18_lab.service.settings import Settings
+    from resnet18_lab.service.supervisor import serve as run
+
+    options["cors_origins"] = tuple(options.pop("cors_origin") or ())
+    if options["threads"] is None:
+        options["threads"] = max(1, usable_cores() // max(1, options["workers"]))
+    settings = Settings(**options)
+    engine = default_name(settings.weights) if settings.backend == "auto" else settings.backend
+    spec_of(engine)  # a wrong name is better told before the start
+    run(settings, note)

@@ -1,0 +1,1 @@
+"""Notebook 01: what the network is made of."""

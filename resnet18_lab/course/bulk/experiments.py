@@ -1,0 +1,171 @@
+"""What the bulk pipeline teaches: rates beside the bound, a crash and what it cost, and pictures that look alike."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import ImageOps
+
+from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.benchmark import folder as measured
+from resnet18_lab.bulk.batch import Job
+from resnet18_lab.bulk.defaults import DEFAULT_BATCH
+from resnet18_lab.bulk.journal import journal_of
+from resnet18_lab.bulk.pipeline import stream, window, workers_for
+from resnet18_lab.bulk.similar import unit_vectors
+from resnet18_lab.preprocessing.decode import decode
+
+_PATIENCE = 120
+_LOOK_EVERY = 0.005
+_COPY_QUALITY = 60
+_SHAVED = 0.06
+
+
+def rates(files: Sequence[Path], job: Job, counts: Sequence[int]) -> pd.DataFrame:
+    """Pictures a second by number of workers, beside what that many workers could do at most.
+
+    No more workers work at once than there are cores, so the bound grows only up to those.
+    """
+    stages = measured.stage_means(files, job)
+    rows = {}
+    for count in counts:
+        run = measured.throughput(files, job, workers=count)
+        bound = measured.bound(stages, min(count, usable_cores()))
+        rows[count] = {
+            "img/s": run.rate,
+            "bound": bound,
+            "of bound": run.rate / bound,
+            "first answer s": run.first_answer,
+        }
+    return pd.DataFrame(rows).T.rename_axis("workers")
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A run that was killed and resumed: rows kept and rows in all, whether the file is the undisturbed run's.
+
+    ``redone_at_most`` rows were on their way when it was killed. Seconds of the undisturbed run, of the killed
+    one until then, and of the resumed one.
+    """
+
+    kept: int
+    rows: int
+    same: bool
+    said: str
+    redone_at_most: int
+    undisturbed: float
+    killed: float
+    resumed: float
+
+    @property
+    def seconds_lost(self) -> float:
+        """How much longer the two runs took than the undisturbed one."""
+        return self.killed + self.resumed - self.undisturbed
+
+    def table(self) -> pd.DataFrame:
+        """The costs, a line each."""
+        names = ("kept", "redone_at_most", "undisturbed", "killed", "resumed", "seconds_lost")
+        labels = ("rows that stood when it was killed", "rows run again, at most", "seconds undisturbed",
+                  "seconds until it was killed", "seconds of the resumed run", "seconds lost")  # fmt: skip
+        return pd.DataFrame({"cost": [getattr(self, name) for name in names]}, index=labels).round(2)
+
+
+def crash(folder: Path, place: Path, weights: str, after: float = 0.4) -> Crash:
+    """Kill -9 a run over the folder when the share ``after`` of its rows stands, resume it, and compare.
+
+    Raises LabError when a run does not get so far.
+    """
+    whole, killed = place / "undisturbed.csv", place / "killed.csv"
+    marks = [time.monotonic()]
+    _finish(_classify(folder, whole, weights))
+    marks.append(time.monotonic())
+    rows = len(list(folder.iterdir()))
+    process = _classify(folder, killed, weights)
+    deadline = time.monotonic() + _PATIENCE
+    while _rows_in(journal_of(killed)) < after * rows:
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise LabError("The run ended before it could be killed; give more pictures.")
+        time.sleep(_LOOK_EVERY)
+    process.kill()
+    process.communicate()
+    marks.append(time.monotonic())
+    kept = _rows_in(journal_of(killed))
+    said = _finish(_classify(folder, killed, weights, "--resume")).strip().splitlines()[-1].split(", in ")[0]
+    marks.append(time.monotonic())
+    seconds = [after - before for before, after in pairwise(marks)]
+    same = killed.read_bytes() == whole.read_bytes()
+    return Crash(
+        kept, rows, same, said, min(window(workers_for(Job(weights=weights)), DEFAULT_BATCH), rows - kept), *seconds
+    )
+
+
+def _classify(folder: Path, output: Path, weights: str, *more: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "resnet18_lab", "classify", str(folder), "--output", str(output)]
+    return subprocess.Popen(
+        [*command, "--weights", weights, *more], stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+
+
+def _finish(process: "subprocess.Popen[str]") -> str:
+    _, said = process.communicate(timeout=_PATIENCE)
+    if process.returncode != 0:
+        raise LabError(f"The run ended with status {process.returncode}: {said.strip()}")
+    return said
+
+
+def _rows_in(journal: Path) -> int:
+    try:
+        return max(0, journal.read_bytes().count(b"\n") - 1)  # the first line says what run it is
+    except FileNotFoundError:
+        return 0
+
+
+def near_duplicates(path: Path, folder: Path) -> list[Path]:
+    """Copies of a photograph as the web makes them: encoded again, mirrored, shaved at the edges, and grey."""
+    picture = decode(path)
+    across, down = (round(side * _SHAVED) for side in picture.size)
+    copies = {
+        "encoded again": picture,
+        "mirrored": ImageOps.mirror(picture),
+        "shaved": picture.crop((across, down, picture.width - across, picture.height - down)),
+        "grey": ImageOps.grayscale(picture).convert("RGB"),
+    }
+    made = []
+    for name, copy in copies.items():
+        made.append(folder / f"{path.stem}, {name}.jpg")
+        copy.save(made[-1], "JPEG", quality=_COPY_QUALITY)
+    return made
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """Names of pictures and the cosine between the features of each two, float32 N×N."""
+
+    files: list[str]
+    cosines: NDArray[np.float32]
+    weights: str
+
+    def pairs(self, most: int) -> pd.DataFrame:
+        """The most alike pairs, best first."""
+        rows, columns = np.triu_indices(len(self.files), k=1)
+        order = np.argsort(-self.cosines[rows, columns], kind="stable")[:most]
+        names = [Path(file).stem for file in self.files]
+        found = [
+            {"one": names[rows[i]], "other": names[columns[i]], "cosine": float(self.cosines[rows[i], columns[i]])}
+            for i in order
+        ]
+        return pd.DataFrame(found)
+
+
+def likeness(files: Sequence[Path], weights: str) -> Likeness:
+    """The features of all pictures compared with each other."""
+    names, vectors = unit_vectors(stream(files, job=Job("embed", weights=weights)))
+    return Likeness(names, vectors @ vectors.T, weights)

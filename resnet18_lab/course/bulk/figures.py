@@ -1,0 +1,57 @@
+"""The figures of the bulk notebook."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from resnet18_lab.benchmark.style import (
+    CHART,
+    Figure,
+    chart,
+    new_figure,
+    styled,
+)
+from resnet18_lab.course.bulk.experiments import Likeness
+
+
+@styled
+def against_bound(table: pd.DataFrame, weights: str) -> Figure:
+    """Rates by workers, with the bound above them."""
+    figure, axes = chart("A folder of pictures, by workers", "worker processes", "img/s", weights, (8, 3.8))
+    places = list(map(str, table.index))
+    bars = axes.bar(places, table["img/s"], color="#0b6e99", width=0.5, label="measured")
+    axes.bar_label(bars, [f"{rate:.0f}" for rate in table["img/s"]], padding=2)
+    axes.plot(places, table["bound"], color="#c2571a", marker="_", markersize=40, linestyle="none", label="bound")
+    axes.legend(frameon=False)
+    return figure
+
+
+@styled
+def matrix(found: Likeness) -> Figure:
+    """The cosines as a picture."""
+    names = [Path(file).stem for file in found.files]
+    figure = new_figure(8, 7, found.weights, CHART)
+    axes = figure.subplots()
+    shown = axes.imshow(found.cosines, cmap="viridis", vmin=0, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.set_title("How alike: cosine of the 512 features before the last layer")
+    figure.colorbar(shown, ax=axes, shrink=0.7)
+    return figure
+
+
+@styled
+def alike(query: Path, found: Likeness, most: int = 5) -> Figure:
+    """A picture and those most like it."""
+    place = found.files.index(str(query))
+    order = np.argsort(-found.cosines[place], kind="stable")[: most + 1]
+    figure = new_figure(2.4 * len(order), 3, found.weights)
+    for axes, other in zip(figure.subplots(1, len(order)), order, strict=True):
+        with Image.open(found.files[other]) as picture:
+            axes.imshow(ImageOps.fit(picture.convert("RGB"), (224, 224)))
+        words = Path(found.files[other]).stem.replace(", ", "\n")
+        axes.set_title(words if other == place else f"{words}\n{found.cosines[place, other]:.2f}", fontsize=9)
+        axes.set_axis_off()
+    return figure

@@ -1,0 +1,1 @@
+"""Notebook 02: the way of a picture to its answer."""

@@ -1,0 +1,150 @@
+"""What each format is, what it costs to load, hold and run, and which one fits which need: from one record."""
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from resnet18_lab.base.errors import ParameterError, unknown_name
+from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configuration
+from resnet18_lab.benchmark.measure.runner import run_configurations
+from resnet18_lab.benchmark.record import Record, Row
+from resnet18_lab.benchmark.results.tables import NOT_AVAILABLE, intervals, megabytes, shown, warnings_of
+from resnet18_lab.benchmark.statistics import Interval
+from resnet18_lab.benchmark.suites import usable_backends
+from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.registry import spec_of
+
+_MB = 1e6
+REFERENCE = "eager"
+ABOUT = {
+    "onnx-fp32": ("the network as a graph of standard operators", "any ONNX runtime"),
+    "onnx-int8-static": ("the same graph in 8 bits", "any ONNX runtime; VNNI or AMX to be fast"),
+    "torchscript-traced": ("torch's older program format, as recorded (deprecated)", "torch"),
+    "torchscript": ("the same, frozen: weights inlined, batch norms folded (deprecated)", "torch"),
+    "torch-export": ("torch.export compiled ahead of time to machine code", "torch, this CPU type; C++ to build"),
+    "eager": ("the Python module itself, from the weights file", "torch, this package"),
+}
+"""Format -> (what it is, what it needs to run)."""
+
+
+def about() -> pd.DataFrame:
+    """What each format is and needs."""
+    return pd.DataFrame(
+        {name: {"what it is": what, "needs to run": needs} for name, (what, needs) in ABOUT.items()}
+    ).T.rename_axis("format")
+
+
+def measure(weights: str, profile: str) -> Record:
+    """Every engine that can run here, each in processes of its own, one thread, one picture.
+
+    Raises ParameterError for an unknown profile.
+    """
+    if profile not in EFFORTS:
+        raise ParameterError(unknown_name("profile", profile, EFFORTS))
+    rows = [Configuration("memory", name, variant=WITH_ANSWERS) for name in usable_backends(weights)]
+    return compared(run_configurations(rows, profile, EFFORTS[profile], weights=weights))
+
+
+def compared(record: Record) -> Record:
+    """The record with each engine's logits replaced by how far they are from eager's: ``parity``, a share.
+
+    Every engine answered in a process of its own, so the parity is that of what was measured.
+    """
+    found = {row.configuration.backend: row.results[0]["answers"] for row in record.of("memory") if row.results}
+    expected = np.asarray(found.get(REFERENCE, []))
+    for row in record.of("memory"):
+        for result in row.results:
+            got = np.asarray(result.pop("answers"))
+            if expected.size:
+                result["parity"] = float(np.abs(got - expected).max() / np.abs(expected).max())
+    return record
+
+
+def measured(record: Record) -> pd.DataFrame:
+    """File size, load time, first call, steady time, peak memory and PSS of each engine, and its parity with eager."""
+    seconds = intervals(record, "memory")
+    rows = {}
+    for row in record.of("memory"):
+        name = row.configuration.backend
+        if not row.results:
+            rows[name] = {"note": warnings_of(row)}
+            continue
+        rows[name] = {
+            "file MB": _size(name, record.weights["asked"]),
+            "load ms": f"{_median(row, 'load') * 1e3:.0f}",
+            "first call ms": f"{_median(row, 'first') * 1e3:.0f}",
+            "then ms": shown(seconds[row.configuration.key()]),
+            "peak MB": megabytes([result.get("peak") for result in row.results]),
+            "PSS MB": megabytes([result.get("pss") for result in row.results]),
+            "imports MB": megabytes([result.get("import_peak") for result in row.results]),
+            "max |Δlogit| / max |logit|": _parity(row),
+            "torch": "in the process" if row.results[0]["torch"] else "none",
+            "note": warnings_of(row),
+        }
+    return pd.DataFrame(rows).T.fillna("").rename_axis("engine")
+
+
+def decisions(record: Record) -> pd.DataFrame:
+    """For each need the engine that the record says is best, and by what figure."""
+    asked = record.weights["asked"]
+    spans = {row.configuration.backend: row.configuration.key() for row in record.of("memory") if row.results}
+    times = {name: intervals(record, "memory")[key] for name, key in spans.items()}
+    seconds = {name: interval.value for name, interval in times.items()}
+    rows = {row.configuration.backend: row for row in record.of("memory") if row.results}
+    exact = [name for name in rows if spec_of(name).precision == "fp32"]
+    portable = [name for name in rows if spec_of(name).extra != "torch"]
+    start = {name: _median(row, "load") + _median(row, "first") for name, row in rows.items()}
+    peak = {name: _median(row, "peak") / _MB for name, row in rows.items() if row.results[0].get("peak")}
+    needs: dict[str, tuple[Mapping[str, float], list[str], str, float]] = {
+        "quickest answer, once loaded": (seconds, list(rows), "ms", 1e3),
+        "quickest with float32 answers": (seconds, exact, "ms", 1e3),
+        "quickest without torch": (seconds, portable, "ms", 1e3),
+        "soonest ready (load and first call)": (start, list(rows), "ms", 1e3),
+        "least memory": (peak, list(rows), "MB", 1.0),
+        "smallest file": ({name: size for name in rows if (size := _bytes(name, asked))}, list(rows), "MB", 1 / _MB),
+    }
+    found = {}
+    for need, (figures, names, unit, scale) in needs.items():
+        known = {name: figures[name] for name in names if name in figures}
+        if known:
+            best = min(known, key=lambda name, known=known: known[name])  # type: ignore[misc]
+            alike = [name for name in known if name != best and _alike(name, best, figures is seconds, times, known)]
+            found[need] = {
+                "take": best,
+                "because": f"{known[best] * scale:.3g} {unit}",
+                "no worse": ", ".join(alike) or "none",
+            }
+    return pd.DataFrame(found).T.rename_axis("need")
+
+
+def _alike(name: str, best: str, timed: bool, times: Mapping[str, Interval], figures: Mapping[str, float]) -> bool:
+    """True when the figures do not tell two engines apart: intervals that overlap, or the same value."""
+    return times[name].overlaps(times[best]) if timed else figures[name] == figures[best]
+
+
+def _median(row: Row, what: str) -> float:
+    return float(median(result[what] for result in row.results))
+
+
+def _entry(name: str, weights: str) -> dict[str, Any]:
+    kind = spec_of(name).artifact
+    return artifacts.load(artifacts.KINDS[kind], weights).entry if kind else {}
+
+
+def _bytes(name: str, weights: str) -> int | None:
+    size: int | None = _entry(name, weights).get("bytes")
+    return size
+
+
+def _size(name: str, weights: str) -> str:
+    size = _bytes(name, weights)
+    return f"{size / _MB:.1f}" if size else "weights file"
+
+
+def _parity(row: Row) -> str:
+    if row.configuration.backend == REFERENCE:
+        return "is the reference"
+    return f"{_median(row, 'parity'):.1e}" if "parity" in row.results[0] else NOT_AVAILABLE

@@ -1,0 +1,1 @@
+"""Notebook 06: ways from a file to the input."""

@@ -1,0 +1,1 @@
+"""Notebook 04: INT8 and below."""

@@ -1,0 +1,240 @@
+"""INT8 as other tools make it, for comparison alone: each with its answers and what it computes in."""
+
+import contextlib
+import copy
+import io
+import logging
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import rich
+import torch
+
+from resnet18_lab.base.errors import EngineError
+from resnet18_lab.export import onnx_graph, torchscript
+from resnet18_lab.export.int8 import optimised_operators
+from resnet18_lab.export.onnx import INPUT_NAME
+from resnet18_lab.inference.engine import Logits
+from resnet18_lab.model.network import LoadedModel
+from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.transform import Crop
+
+_CHUNK = 8
+_OF_INTEREST = ("QLinearConv", "Conv", "FusedConv", "ConvInteger", "QLinearAdd", "Add")
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A variant: its size (None where it has no file), and what its graph computes in.
+
+    ``operators`` counts the operators that matter in the optimised graph; ``run`` answers uint8 crops.
+    """
+
+    bytes: int | None
+    operators: dict[str, int]
+    run: Callable[[Crop], Logits]
+    seconds: float
+    file: Path | None = None
+
+
+def onnxruntime_static(source: Path, target: Path, fit: Crop, **settings: Any) -> Rival:  # noqa: ANN401 - passed on
+    """``quantize_static`` with the settings given; none of them: the library's own defaults (S8S8, per tensor)."""
+    from onnxruntime.quantization import quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    started = time.perf_counter()
+    with _quiet(), tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(source), str(prepared))
+        quantize_static(str(prepared), str(target), _reader(fit), **settings)
+    return of_file(target, time.perf_counter() - started)
+
+
+def plain_u8s8(source: Path, target: Path, fit: Crop, **settings: Any) -> Rival:  # noqa: ANN401 - passed on
+    """What the documentation leads to when read well: QDQ, uint8 by int8 per channel, MinMax, float logits."""
+    from onnxruntime.quantization import QuantType
+
+    extra = {"OpTypesToExcludeOutputQuantization": ["Gemm"], **settings}
+    return onnxruntime_static(
+        source, target, fit, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
+        extra_options=extra,
+    )  # fmt: skip
+
+
+def onnxruntime_dynamic(source: Path, target: Path) -> Rival:
+    """``quantize_dynamic``: weights in INT8, ranges of activations found anew at every call."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    started = time.perf_counter()
+    with _quiet():
+        quantize_dynamic(str(source), str(target), weight_type=QuantType.QUInt8)
+    return of_file(target, time.perf_counter() - started)
+
+
+def nncf_static(source: Path, target: Path, fit: Crop) -> Rival:
+    """NNCF's post-training quantization of the ONNX file; BackendError where it is not installed."""
+    try:
+        import nncf
+    except ImportError as error:
+        raise EngineError("This row needs nncf: pip install nncf.") from error
+    started = time.perf_counter()
+    with _quiet():
+        proto = onnx.load(source)
+        batches = [{proto.graph.input[0].name: transform.normalise(crop)} for crop in fit]
+        made = nncf.quantize(proto, nncf.Dataset(batches), subset_size=len(batches))
+        onnx.save(made, target)
+    return of_file(target, time.perf_counter() - started)
+
+
+def torch_dynamic(loaded: LoadedModel) -> Rival:
+    """``torch.ao.quantization.quantize_dynamic``, as tutorials call it: only ``fc`` becomes INT8."""
+    started = time.perf_counter()
+    with _quiet():
+        made = torch.ao.quantization.quantize_dynamic(loaded.module, {torch.nn.Linear}, dtype=torch.qint8)
+    quantized = sum("quantized" in type(module).__module__ for module in made.modules() if not list(module.children()))
+    floats = sum(isinstance(module, torch.nn.Conv2d) for module in made.modules())
+    file = io.BytesIO()
+    torch.save(made.state_dict(), file)
+    counts = {"quantized Linear": quantized, "float Conv2d": floats}
+    return Rival(file.tell(), counts, _calling(made), time.perf_counter() - started)
+
+
+def torchao_pt2e(loaded: LoadedModel, fit: Crop) -> Rival:
+    """Torchao's PT2E with the x86 quantizer, compiled with freezing; BackendError where torchao is not installed.
+
+    ``operators`` counts the quantized convolutions that the compiler put in, which is the proof: without
+    freezing the same program silently computes in float.
+    """
+    try:
+        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+        from torchao.quantization.pt2e.quantizer import x86_inductor_quantizer as x86
+    except ImportError as error:
+        raise EngineError("This row needs torchao: pip install torchao.") from error
+    from torch._dynamo.utils import counters
+    from torch._inductor import config
+
+    started = time.perf_counter()
+    example = (torch.from_numpy(transform.normalise(fit[:1])),)
+    with _quiet():
+        program = torch.export.export(loaded.module, example, strict=True).module()
+        made: Any = x86.X86InductorQuantizer()
+        quantizer = made.set_global(x86.get_default_x86_inductor_quantization_config())
+        prepared: Any = prepare_pt2e(program, quantizer)
+        with torch.inference_mode():
+            for crop in fit:
+                prepared(torch.from_numpy(transform.normalise(crop)))
+        converted = convert_pt2e(prepared)
+        counters.clear()
+        with torch.inference_mode(), config.patch(freezing=True):
+            compiled = torch.compile(converted)
+            compiled(*example)
+    found = dict(counters["inductor"])
+    counts = {
+        "quantized convolutions": int(found.get("qconv_weight_prepack_matcher_count", 0)),
+        "fused with what follows": int(found.get("qconv_unary_matcher_count", 0))
+        + int(found.get("qconv2d_binary_matcher_count", found.get("qconv_binary_matcher_count", 0))),
+    }
+    return Rival(None, counts, _calling(_frozen(compiled), chunk=1), time.perf_counter() - started)
+
+
+def torch_optimized(loaded: LoadedModel) -> Rival:
+    """TorchScript after ``optimize_for_inference``, float32; in memory alone, for it cannot be saved reliably."""
+    started = time.perf_counter()
+    with torchscript.deprecation_known():
+        made = torch.jit.optimize_for_inference(torchscript.traced(loaded.module, freeze=True))
+    return Rival(None, {}, _calling(made, chunk=1), time.perf_counter() - started)
+
+
+def torch_compiled(loaded: LoadedModel, dtype: torch.dtype) -> Rival:
+    """``torch.compile`` with freezing; with ``torch.bfloat16`` the whole network in BF16."""
+    from torch._inductor import config
+
+    started = time.perf_counter()
+    module = copy.deepcopy(loaded.module).to(dtype)
+    torch._dynamo.reset()
+    with _quiet(), torch.inference_mode(), config.patch(freezing=True):
+        program = torch.compile(module)
+        program(torch.zeros(1, 3, 224, 224, dtype=dtype))
+
+    def run(batch: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = program(batch.to(dtype)).float()
+        return answer
+
+    return Rival(None, {}, _calling(_frozen(run), chunk=1), time.perf_counter() - started)
+
+
+def _frozen(program: Callable[..., Any]) -> Callable[..., Any]:
+    """The program with freezing on at every call: another number of threads compiles anew, and then in float."""
+    from torch._inductor import config
+
+    def run(batch: torch.Tensor) -> Any:  # noqa: ANN401 - what the program gives
+        with config.patch(freezing=True):
+            return program(batch)
+
+    return run
+
+
+def _reader(fit: Crop) -> Any:  # noqa: ANN401 - a class of onnxruntime, imported late
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Crops(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._rest = iter(fit)
+
+        def get_next(self) -> dict[str, Any] | None:
+            crop = next(self._rest, None)
+            return None if crop is None else {INPUT_NAME: transform.normalise(crop)}
+
+    return Crops()
+
+
+def of_file(path: Path, seconds: float) -> Rival:
+    """An ONNX file that is there already, run by ONNX Runtime with one thread."""
+    session = onnx_graph.runner(path, 1)
+
+    def run(crops: Crop) -> Logits:
+        return np.concatenate([session(transform.normalise(crop)) for crop in crops])
+
+    counts = optimised_operators(path)
+    kept = {name: count for name, count in counts.items() if name in _OF_INTEREST}
+    return Rival(path.stat().st_size, kept, run, seconds, path)
+
+
+def _calling(program: Callable[..., Any], chunk: int = _CHUNK) -> Callable[[Crop], Logits]:
+    def run(crops: Crop) -> Logits:
+        parts = []
+        for start in range(0, len(crops), chunk):
+            batch = torch.from_numpy(transform.normalise(crops[start : start + chunk]))
+            with torch.inference_mode():
+                parts.append(program(batch).numpy())
+        return np.concatenate(parts)
+
+    return run
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """These tools talk on stdout, stderr, the root logger and rich's console; nothing they say is news."""
+    before = logging.root.manager.disable
+    console = rich.get_console()
+    kept = dict(vars(console))
+    logging.disable(logging.WARNING)
+    rich.reconfigure(quiet=True, force_jupyter=False)  # progress bars that would be stored in a notebook
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+        vars(console).update(kept)

@@ -1,0 +1,177 @@
+"""What the quantization notebook tells: all variants built, answered and timed, and tables of the kept records."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from resnet18_lab.base.errors import EngineError
+from resnet18_lab.benchmark.configuration import Effort
+from resnet18_lab.benchmark.measure.loops import sample
+from resnet18_lab.benchmark.measure.runner import run
+from resnet18_lab.benchmark.results.tables import intervals, shown
+from resnet18_lab.course.quantization import rivals
+from resnet18_lab.course.quantization.rivals import Rival
+from resnet18_lab.inference import artifacts, evaluate, metrics
+from resnet18_lab.inference.engine import Logits
+from resnet18_lab.inference.evaluate import Evaluation
+from resnet18_lab.inference.registry import open_engine
+from resnet18_lab.model.network import LoadedModel
+from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.decode import decode
+from resnet18_lab.preprocessing.transform import Crop
+
+OURS = "this project's INT8"
+FLOAT = "float32"
+PLAIN = "plain U8S8, MinMax"
+PLAIN_FILE = "plain-u8s8.onnx"
+_MB = 1e6
+_WARMUP = 5
+
+
+def variants(
+    loaded: LoadedModel,
+    weights: str,
+    folder: Path,
+    fit: Crop,
+    *,
+    compiled: bool = False,
+    notify: Callable[[str], None] = lambda _: None,
+) -> dict[str, Rival]:
+    """Every way of quantizing, made into ``folder`` on the ``fit`` crops; one whose package is missing is left out.
+
+    Float and this project's INT8 are the artifacts, which must have been built. ``compiled`` adds what
+    torch's compiler makes, a minute of work.
+    """
+    source, ours = (artifacts.load(artifacts.KINDS[name], weights).path for name in _ARTIFACTS)
+    makers: dict[str, Callable[[], Rival]] = {
+        FLOAT: lambda: rivals.of_file(source, 0.0),
+        OURS: lambda: rivals.of_file(ours, 0.0),
+        PLAIN: lambda: rivals.plain_u8s8(source, folder / PLAIN_FILE, fit),
+        "library defaults (S8S8)": lambda: rivals.onnxruntime_static(source, folder / "library-defaults.onnx", fit),
+        "moving average": lambda: rivals.plain_u8s8(
+            source, folder / "moving-average.onnx", fit, CalibMovingAverage=True
+        ),
+        "one calibration picture": lambda: rivals.plain_u8s8(source, folder / "one-picture.onnx", fit[:1]),
+        "NNCF": lambda: rivals.nncf_static(source, folder / "nncf.onnx", fit),
+        "dynamic, ONNX Runtime": lambda: rivals.onnxruntime_dynamic(source, folder / "dynamic.onnx"),
+        "dynamic, torch (fc only)": lambda: rivals.torch_dynamic(loaded),
+    }
+    if compiled:
+        makers |= {
+            "PT2E, torchao, compiled": lambda: rivals.torchao_pt2e(loaded, fit),
+            "optimize_for_inference, float32": lambda: rivals.torch_optimized(loaded),
+            "torch.compile, float32": lambda: rivals.torch_compiled(loaded, torch.float32),
+            "torch.compile, BF16": lambda: rivals.torch_compiled(loaded, torch.bfloat16),
+        }
+    found = {}
+    for name, make in makers.items():
+        try:
+            found[name] = make()
+        except EngineError as error:
+            notify(f"{name} is left out. {error}")
+    return found
+
+
+_ARTIFACTS = ("onnx-fp32", "onnx-int8-static")
+
+
+def made(found: Mapping[str, Rival]) -> pd.DataFrame:
+    """Size and operators of each variant: what it really computes in."""
+    rows = {
+        name: {
+            "MB": f"{rival.bytes / _MB:.1f}" if rival.bytes else "in memory",
+            "made in s": f"{rival.seconds:.1f}" if rival.seconds else "by build",
+            "computes in": ", ".join(f"{count} {operator}" for operator, count in rival.operators.items()),
+        }
+        for name, rival in found.items()
+    }
+    return pd.DataFrame(rows).T
+
+
+def answered(found: Mapping[str, Rival], crops: Crop) -> pd.DataFrame:
+    """How each variant's answers agree with float's on some crops."""
+    expected = found[FLOAT].run(crops)
+    rows = {name: _agreement(expected, rival.run(crops)) for name, rival in found.items() if name != FLOAT}
+    return pd.DataFrame(rows).T
+
+
+def _agreement(expected: Logits, got: Logits) -> dict[str, str]:
+    same = int((expected.argmax(axis=1) == got.argmax(axis=1)).sum())
+    return {
+        "same answer": f"{same} of {len(got)}",
+        "mean cosine": f"{metrics.cosines(expected, got).mean():.4f}",
+        "worst cosine": f"{metrics.cosines(expected, got).min():.4f}",
+    }
+
+
+def timed(found: Mapping[str, Rival], weights: str, profile: str) -> pd.Series:
+    """Milliseconds for one picture with one thread, each ONNX file in processes of its own, in one run."""
+    files = {rival.file.name: name for name, rival in found.items() if rival.file is not None}
+    paths_of = [rival.file for rival in found.values() if rival.file is not None]
+    record = run(["latency"], profile=profile, backends=[], threads=[1], files=paths_of, weights=weights)
+    seconds = intervals(record, "latency")
+    return pd.Series(
+        {
+            files[row.configuration.engine]: shown(seconds[row.configuration.key()])
+            for row in record.of("latency")
+            if row.results
+        },
+        name="ms, one thread",
+    )
+
+
+def milliseconds_here(rival: Rival, crop: Crop, calls: int = 20) -> float:
+    """Median milliseconds for one picture in this process, one thread: for what is no file to start afresh."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        samples = sample(lambda: rival.run(crop[None]), Effort(1, _WARMUP, 0.0, 0.0, calls, calls, inf))["samples"]
+    finally:
+        torch.set_num_threads(threads)
+    return float(np.median(samples)) * 1e3
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A picture that float and INT8 answer differently: its crop, both answers, and what each was worth."""
+
+    name: str
+    crop: Crop
+    exact: int
+    made: int
+    exact_right: bool
+    made_right: bool
+
+
+def flips(folder: Path, weights: str) -> tuple[list[Evaluation], list[Flip]]:
+    """Both ONNX Runtime engines on a labelled folder, and the pictures they answer differently."""
+    listed = evaluate.labelled_pictures(folder)
+    with (
+        open_engine("onnxruntime-fp32", weights=weights) as exact,
+        open_engine("onnxruntime-int8", weights=weights) as made,
+    ):
+        expected, positions = evaluate.logits_of(exact, listed)
+        got, _ = evaluate.logits_of(made, listed)
+        engines = exact.engine, made.engine
+    right = evaluate.right_classes(listed, positions)
+    found = [evaluate.evaluate(engines[0], expected, right), evaluate.evaluate(engines[1], got, right, expected)]
+    answers = np.stack([expected.argmax(axis=1), got.argmax(axis=1)], axis=1)
+    return found, [
+        Flip(
+            listed[positions[row]][0].name, transform.crop(decode(listed[positions[row]][0])),
+            int(one), int(other), bool(right[row, one]), bool(right[row, other]),
+        )
+        for row, (one, other) in enumerate(answers)
+        if one != other
+    ]  # fmt: skip
+
+
+def scratch_folder() -> "tempfile.TemporaryDirectory[str]":
+    """A folder for files that are built to be compared and then thrown away."""
+    return tempfile.TemporaryDirectory(prefix="resnet18-lab-")

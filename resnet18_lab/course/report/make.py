@@ -1,0 +1,128 @@
+"""The report as a whole: weights, artifacts, every notebook, pages and index."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from resnet18_lab.base.errors import FetchError, ReportError, WeightsNotFoundError
+from resnet18_lab.course.report import pages, parameters
+from resnet18_lab.course.report.execution import Run, execute
+from resnet18_lab.weights.ensure import ensure_weights
+from resnet18_lab.weights.find import WeightsFile, find_weights
+
+CELL_TIMEOUT = {"fast": 300, "full": 3600}
+"""Seconds one cell may take."""
+
+
+NEEDED = ("onnx-fp32",)
+"""Artifacts every notebook may run; other formats are built by `build`, or before a notebook that compares them."""
+INT8_NOTEBOOKS = frozenset(
+    {"03_conversion", "04_quantization", "05_thread_benchmark", "06_preprocessing", "07_bulk", "08_serving"}
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where the index lies and how each notebook went."""
+
+    index: Path
+    runs: list[Run]
+
+    @property
+    def failed(self) -> list[Run]:
+        """Runs that stopped before their end."""
+        return [run for run in self.runs if run.failure is not None]
+
+
+def choose_weights(name: str, notify: Callable[[str], None]) -> WeightsFile:
+    """Weights for a report: found, else fetched, else (for ``auto`` alone) untrained, and said so."""
+    try:
+        return ensure_weights(name, notify=notify)
+    except (WeightsNotFoundError, FetchError) as error:
+        if name != "auto" or os.environ.get("RESNET18_LAB_WEIGHTS"):
+            raise
+        notify(f"{error}\nNo trained weights: the report is made with UNTRAINED ones and says so on every page.")
+        return find_weights("untrained")
+
+
+def plan(names: list[str], profile: str, overrides: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
+    """Notebooks with their checked parameters; raises ParameterError before anything runs.
+
+    An override may belong to some of the notebooks only, but each must belong to one at least.
+    """
+    notebooks = [parameters.notebook_named(name) for name in names] if names else parameters.all_notebooks()
+    declarations = {notebook: parameters.declared(notebook) for notebook in notebooks}
+    everything = {name: kind for declared in declarations.values() for name, kind in declared.items()}
+    parameters.check(overrides, everything, " or ".join(notebook.stem for notebook in notebooks))
+    planned = []
+    for notebook, declared in declarations.items():
+        values = parameters.profile_values(profile, notebook.stem)
+        values |= {name: value for name, value in overrides.items() if name in declared}
+        parameters.check(values, declared, notebook.stem)
+        planned.append((notebook, values))
+    return planned
+
+
+def _declared_of(values: dict[str, Any], notebook: Path) -> dict[str, Any]:
+    declared = parameters.declared(notebook)
+    return {name: value for name, value in values.items() if name in declared}
+
+
+@contextmanager
+def _sole_writer(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise ReportError(f"Another report is being made in {folder}; wait for it or give another --output.") from None
+
+
+def _build_for(notebooks: list[Path], file: WeightsFile, notify: Callable[[str], None]) -> None:
+    from resnet18_lab.export.build import build
+
+    int8 = ["onnx-int8-static"] if INT8_NOTEBOOKS & {notebook.stem for notebook in notebooks} else []
+    build(file, only=[*NEEDED, *int8], notify=notify)
+
+
+def make_report(
+    output: Path,
+    *,
+    names: list[str] | None = None,
+    profile: str = "fast",
+    overrides: dict[str, Any] | None = None,
+    weights: str = "auto",
+    progress: bool = False,
+    notify: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """The report in ``output``: a page, an executed notebook and results for each, and index.html.
+
+    A notebook that fails is shown with the cell and the class of its failure; the others still run.
+    """
+    planned = plan(names or [], profile, overrides or {})
+    file = choose_weights(weights, notify)
+    output = output.resolve()
+    runs, cards = [], []
+    with _sole_writer(output):
+        _build_for([notebook for notebook, _ in planned], file, notify)
+        for position, (notebook, values) in enumerate(planned, start=1):
+            notify(f"[{position}/{len(planned)}] {notebook.stem}")
+            everywhere = {"weights": str(file.path or file.name), "results_dir": str(output / "results")}
+            run = execute(
+                notebook,
+                output / notebook.name,
+                {**_declared_of(everywhere, notebook), **values},
+                cell_timeout=CELL_TIMEOUT[profile],
+                progress=progress,
+            )
+            cards.append(pages.write_page(run, file, output / f"{notebook.stem}.html"))
+            runs.append(run)
+            if run.failure:
+                notify(f"    {run.failure.kind} in cell {run.failure.cell}: {run.failure.message}")
+            pages.write_index(cards, file, profile, output / "index.html")
+    return Report(output / "index.html", runs)

@@ -1,0 +1,76 @@
+"""Notebook parameters, compared by name and type before anything runs.
+
+papermill itself only warns about an unknown parameter and takes any type.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import papermill
+import yaml
+
+from resnet18_lab.base.errors import ParameterError, ReportError, unknown_name
+from resnet18_lab.base.paths import notebooks_dir
+
+PROFILES = ("fast", "full")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,), "int": (int,), "float": (float, int), "bool": (bool,), "list": (list,), "dict": (dict,),
+}  # fmt: skip
+
+
+def all_notebooks() -> list[Path]:
+    """The course's notebooks in reading order."""
+    found = sorted(notebooks_dir().glob("[0-9][0-9]_*.ipynb"))
+    if not found:
+        raise ReportError(f"No notebooks in {notebooks_dir()}: run from a clone of the project.")
+    return found
+
+
+def notebook_named(name: str) -> Path:
+    """The notebook of a name such as ``02_classification`` or ``classification``."""
+    by_name = {path.stem: path for path in all_notebooks()}
+    for stem, path in by_name.items():
+        if name.removesuffix(".ipynb") in (stem, stem.split("_", 1)[1], stem.split("_", 1)[0]):
+            return path
+    raise ParameterError(unknown_name("notebook", name, by_name))
+
+
+def profile_values(profile: str, notebook: str) -> dict[str, Any]:
+    """Parameters a profile sets for a notebook; ``fast`` is the notebook's own defaults."""
+    if profile not in PROFILES:
+        raise ParameterError(unknown_name("profile", profile, PROFILES))
+    if profile == "fast":
+        return {}
+    path = notebooks_dir() / "profiles" / f"{profile}.yml"
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return dict(values.get(notebook, {}))
+
+
+def declared(notebook: Path) -> dict[str, str]:
+    """Name and type of every parameter the notebook declares."""
+    return {name: str(facts["inferred_type_name"]) for name, facts in papermill.inspect_notebook(notebook).items()}
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """Name and value of ``name=value``; a value that reads as JSON is taken so, else as text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ParameterError(f"{text!r} is no parameter; write name=value, e.g. -p top_k=5.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, {"True": True, "False": False}.get(value, value)
+
+
+def check(values: dict[str, Any], declarations: dict[str, str], notebook: str) -> None:
+    """Raise ParameterError for a name the notebook does not declare or a value of another type."""
+    for name, value in values.items():
+        if name not in declarations:
+            raise ParameterError(unknown_name(f"parameter of {notebook}", name, declarations))
+        wanted = _TYPES.get(declarations[name])
+        right = wanted is None or (isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool)))
+        if not right:
+            raise ParameterError(
+                f"The parameter {name} of {notebook} is of type {declarations[name]}; {value!r} is not."
+            )

@@ -1,0 +1,63 @@
+"""The table and the figure of a service under load."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from resnet18_lab.benchmark.load import Load
+from resnet18_lab.benchmark.style import (
+    Figure,
+    chart,
+    styled,
+)
+
+_COLOURS = ("#5d6a7a", "#c2571a", "#0b6e99", "#7a4fa3")
+
+
+def table(loads: Sequence[Load]) -> pd.DataFrame:
+    """One row a service and load; times in ms."""
+    return pd.DataFrame(
+        [
+            {
+                "service": load.mode,
+                "offered/s": round(load.offered, 1),
+                "answered/s": round(load.answered, 1),
+                "p50 ms": round(load.percentile(50), 1),
+                "p95 ms": round(load.percentile(95), 1),
+                "refused": load.refused,
+                "lost": load.failed,
+            }
+            for load in loads
+        ]
+    )
+
+
+def gains(loads: Sequence[Load]) -> list[str]:
+    """What taking pictures together and remembering them is worth: a sentence for the highest load of all.
+
+    Each mode is compared with the first one, in answers a second and in p50.
+    """
+    most = max(load.offered for load in loads)
+    first, *others = [load for load in loads if load.offered == most]
+    found = [f"{most:.0f} pictures a second are offered."]
+    for load in others:
+        rate, wait = load.answered / first.answered, first.percentile(50) / load.percentile(50)
+        found.append(
+            f"{load.mode}: {rate:.2f} × the answers of {first.mode}, which waited {wait:.1f} × as long at the median."
+        )
+    return found
+
+
+@styled
+def latency(loads: Sequence[Load], weights: str) -> Figure:
+    """Time of an answer by offered load, a line for each service; the band reaches from p50 to p95."""
+    figure, axes = chart("What waiting costs: p50, and up to p95", "pictures offered a second", "ms", weights)
+    for colour, mode in zip(_COLOURS, dict.fromkeys(load.mode for load in loads), strict=False):
+        own = [load for load in loads if load.mode == mode]
+        rates = [load.offered for load in own]
+        low, high = ([load.percentile(share) for load in own] for share in (50, 95))
+        axes.plot(rates, low, "o-", color=colour, label=mode)
+        axes.fill_between(rates, low, high, color=colour, alpha=0.15)
+    axes.set_yscale("log")
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,169 @@
+"""The artifact folder, filled: every format made, checked against eager, and written down."""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from resnet18_lab.base.errors import BuildError, LabError
+from resnet18_lab.base.files import replacing
+from resnet18_lab.export import onnx_graph, torch_export, torchscript
+from resnet18_lab.export.int8 import build_int8, optimised_operators
+from resnet18_lab.export.onnx import export_onnx
+from resnet18_lab.export.parity import FP32_TOLERANCE, measure
+from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.artifacts import ArtifactKind
+from resnet18_lab.inference.engine import Logits
+from resnet18_lab.model.network import LoadedModel, load_model
+from resnet18_lab.preprocessing.reference import BATCHES
+from resnet18_lab.preprocessing.transform import Batch
+from resnet18_lab.quantization import calibration
+from resnet18_lab.quantization.calibration import Calibration
+from resnet18_lab.weights.find import WeightsFile
+
+Maker = Callable[[LoadedModel, Path], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Built:
+    """One row of the summary; ``seconds`` is 0.0 for a file that was already there and still good."""
+
+    kind: ArtifactKind
+    path: Path
+    bytes: int
+    seconds: float
+    details: dict[str, Any]
+
+
+def _check(run: Callable[[Batch], Logits], loaded: LoadedModel, what: str, batches: tuple[int, ...]) -> dict[str, Any]:
+    """Parity with eager for the manifest; BuildError when a float32 engine is further off than rounding."""
+    agreement = measure(run, loaded.module, batches)
+    if agreement.relative > FP32_TOLERANCE:
+        raise BuildError(
+            f"The {what} file does not agree with eager: max |Δlogit| is {agreement.relative:.1e} of max |logit|, "
+            f"allowed is {FP32_TOLERANCE:.0e}."
+        )
+    return agreement.as_json()
+
+
+def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
+    counts = export_onnx(loaded.module, target)
+    as_run = optimised_operators(target)  # what this CPU's runtime makes of them
+    return {
+        "operators": counts,
+        "operators_as_run": as_run,
+        "parity": _check(onnx_graph.runner(target), loaded, "ONNX", BATCHES),
+    }
+
+
+def _make_onnx_embedding(loaded: LoadedModel, target: Path) -> dict[str, Any]:
+    trunk = copy.deepcopy(loaded.module)
+    trunk.fc = torch.nn.Identity()
+    counts = export_onnx(trunk, target, output_name="embedding")
+    headless = LoadedModel(trunk, loaded.weights)
+    return {"operators": counts, "parity": _check(onnx_graph.runner(target), headless, "embedding", BATCHES)}
+
+
+def _make_torchscript(loaded: LoadedModel, target: Path, *, freeze: bool) -> dict[str, Any]:
+    torchscript.trace(loaded.module, target, freeze=freeze)
+    program = torchscript.load_torchscript(target)
+    return {"parity": _check(_calling(program), loaded, "TorchScript", BATCHES)}
+
+
+def _make_torch_export(loaded: LoadedModel, target: Path) -> dict[str, Any]:
+    torch_export.compile_package(loaded.module, target)
+    return {"parity": _check(_calling(torch_export.load_package(target)), loaded, "torch.export", COMPILED_BATCHES)}
+
+
+def _calling(program: Callable[..., Any]) -> Callable[[Batch], Logits]:
+    def run(batch: Batch) -> Logits:
+        with torch.inference_mode():
+            logits: Logits = program(torch.from_numpy(batch)).numpy()
+        return logits
+
+    return run
+
+
+COMPILED_BATCHES = (1, 7)
+INT8 = "onnx-int8-static"
+MAKERS: dict[str, Maker] = {
+    "onnx-fp32": _make_onnx_fp32,
+    INT8: build_int8,
+    "onnx-embedding": _make_onnx_embedding,
+    "torchscript-traced": partial(_make_torchscript, freeze=False),
+    "torchscript": partial(_make_torchscript, freeze=True),
+    "torch-export": _make_torch_export,
+}
+
+
+def build(
+    weights: str | WeightsFile = "auto",
+    *,
+    only: list[str] | None = None,
+    force: bool = False,
+    calibrate: Path | None = None,
+    notify: Callable[[str], None] = lambda _: None,
+) -> list[Built]:
+    """Rows for every format, each made from the weights unless a good one is there already.
+
+    ``calibrate`` is a folder of photographs for INT8 (the project's own if not given; a file calibrated on
+    others is then kept). ``notify`` is told what is being made. Two builds at once do not clash: the second
+    waits, then finds the files. Raises WeightsNotFoundError, BuildError, or ParameterError for an unknown format.
+    """
+    kinds = [artifacts.kind_of(name) for name in (only or _possible(notify))]
+    pictures = calibration.from_folder(calibrate) if calibrate else None
+    loaded = load_model(weights)
+    folder = artifacts.folder_of(loaded.weights)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        for abandoned in folder.glob(".resnet18-*.tmp.*"):
+            abandoned.unlink()  # of a build that was killed: who holds the lock is alone here
+        return [_ensure(kind, loaded, folder, force, pictures, notify) for kind in kinds]
+
+
+def _possible(notify: Callable[[str], None]) -> list[str]:
+    """Names of the formats this machine can make; what is left out is said."""
+    names = list(artifacts.KINDS)
+    if torch_export.find_compiler() is None:
+        names.remove("torch-export")
+        notify("torch-export is left out: it needs a C++ compiler (Debian: apt install g++)")
+    return names
+
+
+def _ensure(
+    kind: ArtifactKind,
+    loaded: LoadedModel,
+    folder: Path,
+    force: bool,
+    pictures: Calibration | None,
+    notify: Callable[[str], None],
+) -> Built:
+    path = folder / kind.filename
+    try:
+        good = not force and artifacts.problem(folder, kind) is None and _calibrated_on(pictures, folder, kind)
+    except LabError:  # a damaged manifest vouches for nothing: start it anew
+        (folder / artifacts.MANIFEST).unlink()
+        good = False
+    started = time.perf_counter()
+    if not good:
+        notify(f"building {path}")
+        with replacing(path) as temporary:
+            make = partial(build_int8, pictures=pictures) if kind.name == INT8 else MAKERS[kind.name]
+            details = make(loaded, temporary)
+        artifacts.record(folder, loaded.weights, kind, details)
+    entry = artifacts.read_manifest(folder)["files"][kind.filename]
+    return Built(kind, path, entry["bytes"], 0.0 if good else time.perf_counter() - started, entry)
+
+
+def _calibrated_on(pictures: Calibration | None, folder: Path, kind: ArtifactKind) -> bool:
+    """False for an INT8 file made with other pictures than those asked for."""
+    if pictures is None or kind.name != INT8:
+        return True
+    entry = artifacts.read_manifest(folder)["files"][kind.filename]
+    return bool(entry["calibration"]["list_sha256"] == pictures.list_sha256)

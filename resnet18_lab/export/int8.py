@@ -1,0 +1,130 @@
+"""ResNet-18 as an INT8 ONNX file: quantize-dequantize form, calibrated, with float logits.
+
+Activations are uint8 with one scale a tensor, weights int8 with one scale an output channel (U8S8, what
+x86 CPUs multiply fastest). ONNX Runtime and OpenVINO fuse the pairs of QuantizeLinear and
+DequantizeLinear around an operator into one integer operator.
+"""
+
+import platform
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import numpy_helper
+
+from resnet18_lab.base.errors import BuildError
+from resnet18_lab.base.machine import cpu_flags
+from resnet18_lab.export import onnx_graph
+from resnet18_lab.export.onnx import export_onnx, operator_counts
+from resnet18_lab.export.parity import measure
+from resnet18_lab.inference import metrics
+from resnet18_lab.inference.engine import Logits
+from resnet18_lab.model.network import LoadedModel
+from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.transform import Batch
+from resnet18_lab.quantization import calibration
+from resnet18_lab.quantization.calibration import Calibration
+from resnet18_lab.quantization.qdq import quantized
+from resnet18_lab.quantization.reconstruction import Method
+
+EXPECTED_OPERATORS = {"QLinearConv": 20, "QLinearAdd": 8, "Conv": 0}
+"""What ONNX Runtime's optimised graph must hold: nothing of the body left in float."""
+LOWEST_COSINE = 0.98
+"""Mean cosine of logits under which a file is not kept: plain rounding of every weight reaches more."""
+_CHUNK = 8
+
+
+def build_int8(
+    loaded: LoadedModel,
+    target: Path,
+    *,
+    pictures: Calibration | None = None,
+    method: Method | None = None,
+    reduce_range: bool | None = None,
+) -> dict[str, Any]:
+    """Write the INT8 file and return what the manifest says of it.
+
+    ``pictures`` default to the project's own photographs, ``reduce_range`` to what this CPU needs. The
+    same weights, pictures and number of torch threads give the same file. Raises BuildError when ONNX
+    Runtime would leave a part of the body in float.
+    """
+    pictures = pictures or calibration.default_crops()
+    method = method or Method()
+    reduced = needs_reduced_range() if reduce_range is None else reduce_range
+    batch = transform.normalise(pictures.crops)
+    proto = float_graph(loaded)
+    target.write_bytes(quantized(proto, batch, method, reduce_range=reduced).SerializeToString(deterministic=True))
+    operators = optimised_operators(target)
+    wrong = {
+        name: operators.get(name, 0) for name, count in EXPECTED_OPERATORS.items() if operators.get(name, 0) != count
+    }
+    if wrong:
+        raise BuildError(f"ONNX Runtime's optimised INT8 graph holds {wrong} where {EXPECTED_OPERATORS} is expected.")
+    run = onnx_graph.runner(target)
+    agreement = _agreement(run, loaded, batch)
+    if agreement["mean_cosine"] < LOWEST_COSINE:
+        raise BuildError(
+            f"The INT8 file answers its own calibration pictures with a mean logit cosine of "
+            f"{agreement['mean_cosine']:.3f} to eager, {LOWEST_COSINE} is the least allowed; "
+            "calibrate on photographs (`build --calibrate DIR`)."
+        )
+    return {
+        "operators": operators,
+        "reduce_range": reduced,
+        "method": method.as_json(),
+        "calibration": {**pictures.as_json(), **agreement},
+        "parity": measure(run, loaded.module).as_json(),
+    }
+
+
+def needs_reduced_range() -> bool:
+    """True where 8-bit products could overflow: on x86 without VNNI, or where the flags cannot be read.
+
+    There two products of uint8 and int8 are added in 16 bits; weights of 7 bits keep the sum inside.
+    """
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return False
+    flags = cpu_flags()
+    return flags is None or not (flags["avx512_vnni"] or flags["avx_vnni"])
+
+
+def float_graph(loaded: LoadedModel) -> onnx.ModelProto:
+    """The network as a float32 ONNX graph with folded batch norms."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "float.onnx"
+        export_onnx(loaded.module, path)
+        return _with_biases(onnx.load(path))
+
+
+def _with_biases(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Zeros where a convolution has no bias (the exporter drops one that is all zero): INT8 corrects into it."""
+    stored = {tensor.name: tensor for tensor in proto.graph.initializer}
+    for node in proto.graph.node:
+        if node.op_type == "Conv" and len(node.input) == 2:
+            zeros = np.zeros(stored[node.input[1]].dims[0], np.float32)
+            name = node.input[1].removesuffix("weight") + "bias"
+            proto.graph.initializer.append(numpy_helper.from_array(zeros, name))
+            node.input.append(name)
+    return proto
+
+
+def optimised_operators(path: Path) -> dict[str, int]:
+    """How many nodes of each operator ONNX Runtime's optimised graph of the file has on this CPU."""
+    return operator_counts(onnx_graph.optimised(path))
+
+
+def _agreement(run: Callable[[Batch], Logits], loaded: LoadedModel, batch: Batch) -> dict[str, float]:
+    """How alike INT8 and eager answer the calibration crops themselves."""
+    ours, theirs = [], []
+    for start in range(0, len(batch), _CHUNK):
+        part = batch[start : start + _CHUNK]
+        ours.append(run(part))
+        with torch.inference_mode():
+            theirs.append(loaded.module(torch.from_numpy(part)).numpy())
+    logits, expected = np.concatenate(ours), np.concatenate(theirs)
+    same = float((logits.argmax(axis=1) == expected.argmax(axis=1)).mean())
+    return {"same_top1": same, "mean_cosine": float(metrics.cosines(expected, logits).mean())}

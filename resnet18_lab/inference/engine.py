@@ -1,0 +1,88 @@
+"""What every engine looks like from outside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.base.errors import ArtifactError
+from resnet18_lab.inference.labels import CLASS_COUNT
+from resnet18_lab.preprocessing.transform import Batch
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """Which engine gives the answers and from which file: named in every output."""
+
+    backend: str
+    precision: str
+    threads: int
+    weights: str
+    artifact: str
+    sha256: str
+
+    def as_json(self) -> dict[str, str | int]:
+        """The fields as a dictionary for JSON."""
+        return dict(vars(self))
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread" + ("s" if self.threads != 1 else "")
+        return f"{self.backend}, {threads}, weights {self.weights}, {self.artifact} {self.sha256[:12]}"
+
+
+class Engine(Protocol):
+    """An engine that turns pictures into logits; a context manager."""
+
+    name: str
+    precision: str
+    threads: int
+    """Threads of one run, read back from the engine."""
+    engine: EngineInfo
+
+    def run(self, batch: Batch) -> Logits:
+        """Logits, float32 N×1000, of a float32 batch N×3×224×224 (N ≥ 1)."""
+
+    def close(self) -> None:
+        """Let go of the model; the backend cannot run afterwards."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+def check_shapes(path: Path, taken: Sequence[object], given: Sequence[object], width: int = CLASS_COUNT) -> None:
+    """ArtifactError for a graph that does not turn N×3×224×224 into N×width; axes that are no numbers fit anything."""
+    for shape, expected in ((taken, (3, 224, 224)), (given, (width,))):
+        known = [axis if isinstance(axis, int) else size for axis, size in zip(shape[1:], expected, strict=False)]
+        if len(shape) != len(expected) + 1 or tuple(known) != expected:
+            raise ArtifactError(
+                f"{path} is another network: it turns {_shown(taken)} into {_shown(given)}, not N×3×224×224 into "
+                f"N×{width}; run `resnet18-lab build --force`."
+            )
+
+
+def _shown(shape: Sequence[object]) -> str:
+    return "×".join(str(axis) if isinstance(axis, int) else "N" for axis in shape)
+
+
+class Closing:
+    """The context manager part that all engines share."""
+
+    def close(self) -> None:
+        """Let go of the model; the backend cannot run afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

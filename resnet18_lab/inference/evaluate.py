@@ -1,0 +1,177 @@
+"""Accuracy on labelled pictures: one engine's counts, and several engines on the same pictures."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.base import hashing
+from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.inference import artifacts, labels, metrics
+from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
+from resnet18_lab.inference.predictions import softmax
+from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.decode import decode
+
+_BATCH = 8
+_INT8 = artifacts.KINDS["onnx-int8-static"]
+_MOST_CONFUSED = 10
+Picture = tuple[Path, tuple[int, ...]]
+"""A file and the class indexes that count as right for it."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One engine on a folder; ``paired`` compares it with the first engine of the run."""
+
+    engine: EngineInfo
+    top1: metrics.Share
+    top5: metrics.Share
+    calibration_error: float
+    confused: list[tuple[int, int, int]]
+    """(true class, answered class, how often), most frequent first; for pictures of one right class."""
+    paired: metrics.Paired | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The fields as a dictionary for JSON."""
+        return {**asdict(self), "engine": self.engine.as_json()}
+
+
+def labelled_pictures(folder: Path) -> list[Picture]:
+    """Pictures of ``folder/<wnid>/``, or those that ``folder/labels.csv`` names, sorted.
+
+    The table has the columns ``file`` and ``acceptable`` (indexes split by semicolons; rows with
+    ``none`` are left out, for no answer to them is right). Raises ParameterError when there is neither.
+    """
+    if not folder.is_dir():
+        raise ParameterError(f"{folder} is no folder; give one with a sub-folder per wnid (n02123045/...).")
+    found = _from_table(folder) if (folder / "labels.csv").is_file() else _from_sub_folders(folder)
+    if not found:
+        raise ParameterError(
+            f"{folder} holds neither pictures in sub-folders named by wnid (n02123045/...) nor a labels.csv."
+        )
+    return found
+
+
+def _from_sub_folders(folder: Path) -> list[Picture]:
+    wnids = {label.wnid: label.index for label in labels.all_labels()}
+    return [
+        (file, (wnids[sub.name],))
+        for sub in sorted(folder.iterdir())
+        if sub.is_dir() and sub.name in wnids
+        for file in sorted(sub.iterdir())
+        if file.is_file()
+    ]
+
+
+def _from_table(folder: Path) -> list[Picture]:
+    path = folder / "labels.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as table:
+            rows = [(row["file"], row["acceptable"]) for row in csv.DictReader(table)]
+        return sorted(
+            (folder / Path(name).name, tuple(labels.by_index(int(index)).index for index in acceptable.split(";")))
+            for name, acceptable in rows
+            if acceptable != "none"
+        )
+    except (KeyError, ValueError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path} needs the columns file and acceptable (class indexes or none).") from error
+
+
+def calibrated_on(pictures: list[Picture], weights: str = "auto") -> list[Path]:
+    """Those of the pictures that the INT8 file was calibrated on, whatever their name: they flatter it."""
+    entry = artifacts.read_manifest(artifacts.find_folder(weights))["files"].get(_INT8.filename, {})
+    seen = set(entry.get("calibration", {}).get("pictures_sha256", []))
+    return [path for path, _ in pictures if seen and hashing.sha256(path, remember=False) in seen]
+
+
+def logits_of(
+    backend: Engine, pictures: list[Picture], *, progress: Callable[[int], None] = lambda _: None
+) -> tuple[Logits, list[int]]:
+    """Logits, float32 M×1000, of the pictures that could be read, and their positions in the list."""
+    rows, positions, done = [], [], 0
+    for crops, read, seen in _batches(pictures):
+        if crops:
+            rows.append(backend.run(transform.normalise(np.stack(crops))))
+            positions += [done + place for place in read]
+        done += seen
+        progress(done)
+    return (np.concatenate(rows) if rows else np.empty((0, labels.CLASS_COUNT), np.float32)), positions
+
+
+def _batches(pictures: list[Picture]) -> Iterator[tuple[list[transform.Crop], list[int], int]]:
+    remaining = iter(pictures)
+    while chunk := list(islice(remaining, _BATCH)):
+        crops, read = [], []
+        for place, (path, _) in enumerate(chunk):
+            try:
+                crops.append(transform.crop(decode(path)))
+            except ImageError:
+                continue  # counted by the caller: it is no answer, right or wrong
+            read.append(place)
+        yield crops, read, len(chunk)
+
+
+def evaluate(
+    engine: EngineInfo, logits: Logits, right: NDArray[np.bool_], reference: Logits | None = None
+) -> Evaluation:
+    """Figures of one engine's logits N×1000; ``right`` (N×1000) marks the acceptable classes."""
+    best = metrics.ranked(logits, 5)
+    hits = np.take_along_axis(right, best, axis=1)
+    confidence = softmax(logits).max(axis=1)
+    return Evaluation(
+        engine=engine,
+        top1=metrics.wilson(int(hits[:, 0].sum()), len(right)),
+        top5=metrics.wilson(int(hits.any(axis=1).sum()), len(right)),
+        calibration_error=metrics.calibration_error(confidence, hits[:, 0]),
+        confused=_confused(best[:, 0], right),
+        paired=None if reference is None else metrics.paired(reference, logits, right),
+    )
+
+
+def right_classes(pictures: list[Picture], positions: list[int]) -> NDArray[np.bool_]:
+    """Boolean M×1000 that marks the acceptable classes of the pictures at those positions."""
+    right = np.zeros((len(positions), labels.CLASS_COUNT), dtype=bool)
+    for row, position in enumerate(positions):
+        right[row, list(pictures[position][1])] = True
+    return right
+
+
+def _confused(best: NDArray[np.int64], right: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    pairs: Counter[tuple[int, int]] = Counter()
+    for answered, acceptable in zip(best, right, strict=True):
+        true = np.flatnonzero(acceptable)
+        if len(true) == 1 and true[0] != answered:
+            pairs[int(true[0]), int(answered)] += 1
+    ordered = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+    return [(true, answered, count) for (true, answered), count in ordered[:_MOST_CONFUSED]]
+
+
+def on_pictures(
+    backends: list[Engine],
+    pictures: list[Picture],
+    *,
+    progress: Callable[[str, int], None] = lambda _name, _done: None,
+) -> tuple[list[Evaluation], int]:
+    """An evaluation for each engine, compared with the first, and how many pictures could not be read.
+
+    ``progress`` is told the engine's name and how many pictures it has seen. Raises ParameterError when
+    no picture can be read.
+    """
+    evaluations: list[Evaluation] = []
+    reference: Logits | None = None
+    positions: list[int] = []
+    for backend in backends:
+        logits, positions = logits_of(backend, pictures, progress=partial(progress, backend.name))
+        if not positions:
+            raise ParameterError(f"None of the {len(pictures)} pictures can be read.")
+        evaluations.append(evaluate(backend.engine, logits, right_classes(pictures, positions), reference))
+        reference = logits if reference is None else reference
+    return evaluations, len(pictures) - len(positions)

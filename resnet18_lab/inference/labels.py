@@ -1,0 +1,74 @@
+"""The 1,000 ImageNet-1K classes, keyed by class index (0..999) or wnid and never by name.
+
+Two English categories differ only by case, so a name is no key. ``en`` is torchvision's category,
+``index`` the position of the wnid in the sorted list of wnids.
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+
+from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.paths import package_data
+
+CLASS_COUNT = 1000
+
+
+@dataclass(frozen=True)
+class Label:
+    """One class: its index in the logits, WordNet id, and names in two languages."""
+
+    index: int
+    wnid: str
+    en: str
+    zh: str
+
+
+@lru_cache(maxsize=1)
+def all_labels() -> tuple[Label, ...]:
+    """The 1,000 labels, sorted by index."""
+    with package_data("imagenet1k_labels.csv").open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        return tuple(Label(int(index), wnid, en, zh) for index, wnid, en, zh in rows)
+
+
+@lru_cache(maxsize=1)
+def _index_of_wnid() -> dict[str, int]:
+    return {label.wnid: label.index for label in all_labels()}
+
+
+def by_index(index: int) -> Label:
+    """The label of a class index; ParameterError outside 0..999."""
+    if not 0 <= index < CLASS_COUNT:
+        raise ParameterError(f"Class index {index} does not exist; give one from 0 to {CLASS_COUNT - 1}.")
+    return all_labels()[index]
+
+
+def by_wnid(wnid: str) -> Label:
+    """The label of a WordNet id such as ``n02123045``; ParameterError when it is none of the 1,000."""
+    index = _index_of_wnid().get(wnid)
+    if index is None:
+        raise ParameterError(f"{wnid!r} is no wnid of the 1,000 ImageNet-1K classes (they look like n02123045).")
+    return all_labels()[index]
+
+
+def search(text: str) -> list[Label]:
+    """Labels whose index or wnid is ``text`` or whose name, in either language, contains it; whole matches first."""
+    wanted = text.strip().casefold()
+    if not wanted:
+        return []
+    found = [
+        label
+        for label in all_labels()
+        if wanted in (str(label.index), label.wnid) or wanted in label.en.casefold() or wanted in label.zh.casefold()
+    ]
+    return sorted(found, key=lambda label: wanted not in (label.en.casefold(), label.zh.casefold(), str(label.index)))
+
+
+def nearest(text: str) -> list[str]:
+    """At most three names that look like ``text``, nearest first."""
+    import difflib
+
+    names = {name.casefold(): name for label in all_labels() for name in (label.en, label.zh) if name}
+    return [names[name] for name in difflib.get_close_matches(text.strip().casefold(), names, n=3)]

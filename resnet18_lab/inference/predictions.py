@@ -1,0 +1,86 @@
+"""From logits to named answers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.base.errors import ImageError, LabError, ParameterError
+from resnet18_lab.inference import labels
+from resnet18_lab.inference.engine import EngineInfo, Logits
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class and its share of the softmax (0..1); rank 1 is the best."""
+
+    rank: int
+    index: int
+    wnid: str
+    en: str
+    zh: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer for one picture: predictions, or an error with its code."""
+
+    file: str
+    predictions: tuple[Prediction, ...] = ()
+    warnings: tuple[str, ...] = ()
+    engine: EngineInfo | None = None
+    error: ImageError | None = None
+
+    def as_json(self, languages: Sequence[str] = ("en", "zh")) -> dict[str, Any]:
+        """The result as every door writes it; the engine that gave an answer is named in it."""
+        dropped = {"en", "zh"} - set(languages)
+        if self.error is not None:
+            error = {
+                "code": self.error.code,
+                "message": self.error.message,
+                "message_zh": self.error.message_zh,
+            }
+            return {"file": self.file, "error": error}
+        answer: dict[str, Any] = {
+            "file": self.file,
+            "predictions": [
+                {name: value for name, value in asdict(prediction).items() if name not in dropped}
+                for prediction in self.predictions
+            ],
+            "warnings": list(self.warnings),
+        }
+        if self.engine is not None:
+            answer["engine"] = self.engine.as_json()
+        return answer
+
+
+def softmax(logits: Logits) -> NDArray[np.float64]:
+    """Shares, float64 N×1000, each row summing to 1; the row's maximum is taken off so that nothing overflows."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def top_k(logits: Logits, k: int = 3) -> list[tuple[Prediction, ...]]:
+    """The ``k`` best classes of each row of float32 logits N×1000; equal logits in order of index."""
+    if not 1 <= k <= labels.CLASS_COUNT:
+        raise ParameterError(f"top_k={k} is not allowed; give 1 to {labels.CLASS_COUNT}.")
+    if not np.isfinite(logits).all():
+        raise LabError(
+            "The engine returned logits that are no finite numbers; rebuild its artifact with "
+            "`resnet18-lab build --force`."
+        )
+    order = np.argsort(-logits, axis=1, kind="stable")[:, :k]
+    scores = softmax(logits)
+    return [
+        tuple(_prediction(rank, int(index), float(scores[row, index])) for rank, index in enumerate(best, start=1))
+        for row, best in enumerate(order)
+    ]
+
+
+def _prediction(rank: int, index: int, score: float) -> Prediction:
+    label = labels.by_index(index)
+    return Prediction(rank, index, label.wnid, label.en, label.zh, score)

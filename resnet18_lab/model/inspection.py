@@ -1,0 +1,204 @@
+"""What the network is made of, as pandas frames: shapes, parameters, work, memory and time of its parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from resnet18_lab.model.network import load_model
+from resnet18_lab.model.receptive_field import SKIP, receptive_fields
+from resnet18_lab.model.stage_times import STAGES, StageTimes, stage_times
+from resnet18_lab.preprocessing.reference import reference_batch
+from resnet18_lab.preprocessing.transform import CROP
+from resnet18_lab.weights.find import WeightsFile
+
+PUBLISHED = {"parameters": 11_689_512, "GMACs": 1.814, "MB": 46.8}
+"""What torchvision publishes for ResNet-18; its 44.7 "MB" are MiB, here as everywhere 1 MB is 10⁶ bytes."""
+
+_HALF = 0.5
+
+
+def stage_of(layer: str) -> str:
+    """The stage a layer belongs to: ``layer2`` for ``layer2.0.conv1``."""
+    first = layer.split(".", 1)[0]
+    return next(stage for stage, parts in STAGES.items() if first in parts)
+
+
+def _macs(layer: nn.Module, output: torch.Tensor) -> int:
+    """Multiplications with addition of a convolution or linear layer; 0 for all others, as is the custom."""
+    if isinstance(layer, nn.Conv2d):
+        return output.numel() * layer.weight[0].numel()
+    return output.numel() * layer.in_features if isinstance(layer, nn.Linear) else 0
+
+
+def _both(value: Any) -> int:  # noqa: ANN401 - torch gives an int or a pair, the same in both directions here
+    return int(value[0] if isinstance(value, tuple) else value)
+
+
+def _row(name: str, layer: nn.Module, inputs: torch.Tensor, output: torch.Tensor, *, again: bool) -> dict[str, Any]:
+    own = sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+    in_place = output.data_ptr() == inputs.data_ptr()
+    return {
+        "layer": name,
+        "stage": stage_of(name),
+        "kind": type(layer).__name__,
+        "kernel": _both(getattr(layer, "kernel_size", 1)),
+        "stride": _both(getattr(layer, "stride", 1)),
+        "padding": _both(getattr(layer, "padding", 0)),
+        "output": tuple(output.shape[1:]),
+        "parameters": 0 if again else own,
+        "macs": _macs(layer, output),
+        "activation_bytes": 0 if in_place else output.numel() * output.element_size(),
+    }
+
+
+def layer_table(module: nn.Module) -> pd.DataFrame:
+    """A row for each call of a layer on one 3×224×224 picture, in the order they run.
+
+    ``output`` is C×H×W; ``macs`` counts convolutions and the linear layer; ``activation_bytes`` is what
+    the layer writes anew, float32 (a ReLU in place writes over its input and counts 0).
+    """
+    rows: list[dict[str, Any]] = []
+    names = {layer: name for name, layer in module.named_modules() if not list(layer.children())}
+
+    def hook(layer: nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        again = any(row["layer"] == names[layer] for row in rows)  # a block calls its one ReLU twice
+        rows.append(_row(names[layer], layer, inputs[0], output, again=again))
+
+    handles = [layer.register_forward_hook(hook) for layer in names]
+    try:
+        with torch.inference_mode():
+            module(torch.zeros(1, 3, CROP, CROP))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return pd.DataFrame(rows)
+
+
+def stage_table(layers: pd.DataFrame, milliseconds: Mapping[Any, float] | None = None) -> pd.DataFrame:
+    """A row a stage: output, parameters, MACs, bytes of activations, and its share of each sum.
+
+    ``layers`` comes from ``layer_table``; ``milliseconds`` by stage from ``stage_times`` adds ``ms``
+    and ``time_share``.
+    """
+    groups = layers.groupby("stage", sort=False)
+    table = groups[["parameters", "macs", "activation_bytes"]].sum().reindex(list(STAGES))
+    table.insert(0, "output", groups["output"].last())
+    if milliseconds is not None:
+        table["ms"] = pd.Series({stage: float(milliseconds[stage]) for stage in STAGES})
+        table["time_share"] = table["ms"] / table["ms"].sum()
+    table["macs_share"] = table["macs"] / table["macs"].sum()
+    table["parameter_share"] = table["parameters"] / table["parameters"].sum()
+    return table
+
+
+def weights_bytes(module: nn.Module) -> int:
+    """Bytes of all the numbers a weights file holds: parameters, and the batch norms' statistics."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
+
+
+def totals(module: nn.Module, layers: pd.DataFrame) -> pd.DataFrame:
+    """Counted here beside published, rounded as published: parameters, GMACs, megabytes; and whether equal."""
+    counted = {
+        "parameters": int(layers["parameters"].sum()),
+        "GMACs": round(int(layers["macs"].sum()) / 1e9, 3),
+        "MB": round(weights_bytes(module) / 1e6, 1),
+    }
+    rows = {name: (counted[name], PUBLISHED[name], counted[name] == PUBLISHED[name]) for name in PUBLISHED}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["counted", "published", "equal"], dtype=object)
+
+
+def counted_layers(layers: pd.DataFrame) -> dict[str, int]:
+    """What the 18 in the name counts, and what it leaves out."""
+    on_skip = layers["layer"].str.contains(SKIP)
+    main = int((~on_skip & (layers["kind"] == "Conv2d")).sum())
+    skip = int((on_skip & (layers["kind"] == "Conv2d")).sum())
+    linear = int((layers["kind"] == "Linear").sum())
+    return {
+        "convolutions": main + skip,
+        "of them on the main way": main,
+        "of them 1×1 on skip connections": skip,
+        "linear layers": linear,
+        "in the name": main + linear,
+    }
+
+
+def readable(stages: pd.DataFrame) -> pd.DataFrame:
+    """The stage table as text, with a line for the sum; the time only where it was measured."""
+    summed = stages.drop(columns="output").sum().to_frame("sum").T
+    table = pd.concat([stages, summed.assign(output="")])
+    columns = {
+        "output": table["output"].map(lambda shape: "×".join(map(str, shape))),
+        "parameters": table["parameters"].map("{:,.0f}".format),
+        "MACs": (table["macs"] / 1e6).map("{:,.1f} M".format),
+        "of MACs": table["macs_share"].map("{:.1%}".format),
+        "activations": (table["activation_bytes"] / 1e6).map("{:.2f} MB".format),
+    }
+    if "ms" in table:
+        columns |= {"time": table["ms"].map("{:.1f} ms".format), "of time": table["time_share"].map("{:.1%}".format)}
+    return pd.DataFrame(columns)
+
+
+def conclusion(stages: pd.DataFrame) -> str:
+    """What the shares of MACs and time say about the 7×7 stem, which tutorials call the dominating part."""
+    work, time, size = stages["macs_share"], stages["time_share"], stages["parameter_share"]
+    verb = "dominates" if max(work["stem"], time["stem"]) > _HALF else "does not dominate"
+    early_work, early_time = (float(share["stem"] + share["layer1"]) for share in (work, time))
+    return (
+        f"The stem {verb}: it does {work['stem']:.1%} of the MACs and takes {time['stem']:.0%} of the time measured "
+        f"here. The largest part is {work.idxmax()} by MACs ({work.max():.1%}) and {time.idxmax()} by time "
+        f"({time.max():.0%}). Stem and layer1 together do {early_work:.0%} of the MACs and take {early_time:.0%} of "
+        f"the time, {'more' if early_time > _HALF else 'not more'} than half. A MAC of the stem takes "
+        f"{time['stem'] / work['stem']:.1f} times as long as the network's mean one. "
+        f"{size.idxmax()} holds {size.max():.0%} of the parameters."
+    )
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The network taken apart, and which weights it was timed with."""
+
+    weights: WeightsFile
+    layers: pd.DataFrame
+    stages: pd.DataFrame
+    totals: pd.DataFrame
+    times: StageTimes
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The stage table as text, with a line for the sum."""
+        return readable(self.stages)
+
+    @property
+    def conclusion(self) -> str:
+        """What the shares say, in a sentence or two."""
+        return conclusion(self.stages)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain numbers and texts."""
+        stages = self.stages.round(6).assign(output=self.stages["output"].map(list)).reset_index(names="stage")
+        return {
+            "weights": self.weights.name,
+            "sha256": self.weights.sha256,
+            "threads": self.times.threads,
+            "passes": len(self.times.passes),
+            "spread": round(self.times.spread, 4),
+            "cpu_share": round(self.times.cpu_share, 4),
+            "totals": self.totals.to_dict(orient="index"),
+            "layers_counted": counted_layers(self.layers),
+            "receptive_field": {str(name): int(size) for name, size in receptive_fields(self.layers)["size"].items()},
+            "stages": stages.to_dict(orient="records"),
+            "conclusion": self.conclusion,
+        }
+
+
+def inspect_network(weights: str = "auto", repeats: int = 5) -> Inspection:
+    """The network with those weights taken apart and timed on a real picture."""
+    loaded = load_model(weights)
+    layers = layer_table(loaded.module)
+    times = stage_times(loaded.module, reference_batch()[0][:1], repeats)
+    stages = stage_table(layers, times.milliseconds)
+    return Inspection(loaded.weights, layers, stages, totals(loaded.module, layers), times)

@@ -1,0 +1,69 @@
+"""The network: torchvision's ResNet-18 with weights from any of the known files."""
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from resnet18_lab.base.errors import WeightsError
+from resnet18_lab.model.compact import decode_compact, is_compact
+from resnet18_lab.model.torchvision import torchvision
+from resnet18_lab.weights.find import WeightsFile, find_weights
+
+UNTRAINED_SEED = 0
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A ResNet-18 in eval mode together with the weights it was made from."""
+
+    module: nn.Module
+    weights: WeightsFile
+
+
+def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
+    """ResNet-18 in eval mode (float32 N×3×224×224 -> float32 N×1000 logits) with its provenance.
+
+    ``weights`` is a catalogue name, ``untrained``, a path, or a file already found. Nothing is
+    downloaded. Raises WeightsNotFoundError or WeightsError.
+    """
+    file = weights if isinstance(weights, WeightsFile) else find_weights(weights)
+    if file.path is None:
+        return LoadedModel(_untrained(), file)
+    module = torchvision.models.resnet18(weights=None)
+    content = _read(file.path)
+    try:
+        state = decode_compact(content, module) if is_compact(content) else content
+        module.load_state_dict(state)
+    except (RuntimeError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(
+            f"{file.path} holds no ResNet-18 weights ({first_line}); give a state dict of "
+            "torchvision's resnet18 or one of `resnet18-lab weights list`."
+        ) from error
+    return LoadedModel(module.eval(), file)
+
+
+def _untrained() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
+        torch.manual_seed(UNTRAINED_SEED)
+        module: nn.Module = torchvision.models.resnet18(weights=None)
+    return module.eval()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path} is no weights file that can be read safely (torch.load with "
+            "weights_only=True refuses it); delete it and fetch it again."
+        ) from error
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path} holds a {type(content).__name__}, not a dictionary of weights.")
+    return content

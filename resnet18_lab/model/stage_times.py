@@ -1,0 +1,102 @@
+"""How long each stage of the network takes in eager PyTorch, measured inside whole passes."""
+
+import time
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import nn
+
+from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.preprocessing.transform import Batch
+
+STAGES = {
+    "stem": ("conv1", "bn1", "relu", "maxpool"),
+    "layer1": ("layer1",),
+    "layer2": ("layer2",),
+    "layer3": ("layer3",),
+    "layer4": ("layer4",),
+    "head": ("avgpool", "fc"),
+}
+"""The six parts the tables speak of, and the network's own names for what is in them, in the order they run."""
+
+PASSES = 8
+"""Whole passes of the network in one repeat."""
+_WARM_UP = 5
+_NOISY = 0.10
+"""Interquartile range as a share of the median from which a measurement is called noisy."""
+_STARVED = 0.75
+"""Share of its threads' time a process must have got; with less, others kept the cores busy."""
+
+
+@dataclass(frozen=True)
+class StageTimes:
+    """``passes``: milliseconds, a row a pass, a column a stage; ``threads`` as read back from torch.
+
+    ``cpu_share`` is the CPU time this process got, of all that its threads could have had.
+    """
+
+    passes: pd.DataFrame
+    threads: int
+    cpu_share: float
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """Median over the passes by stage."""
+        return {str(stage): float(value) for stage, value in self.passes.median().items()}
+
+    @property
+    def spread(self) -> float:
+        """Interquartile range of whole passes as a share of their median."""
+        first, median, third = self.passes.sum(axis=1).quantile([0.25, 0.5, 0.75])
+        return float((third - first) / median)
+
+    @property
+    def noisy(self) -> bool:
+        """True when something else kept the machine busy, so that the times are not to be trusted."""
+        return self.spread > _NOISY or self.cpu_share < _STARVED
+
+    def __str__(self) -> str:
+        threads = f"{self.threads} thread" + ("s" if self.threads != 1 else "")
+        text = (
+            f"{sum(self.milliseconds.values()):.1f} ms a picture (median of {len(self.passes)} passes, "
+            f"interquartile range {self.spread:.0%}), {threads} that got {self.cpu_share:.0%} of their CPU time"
+        )
+        return text + (": NOISY, measure again when nothing else runs" if self.noisy else "")
+
+
+def _one_pass(module: nn.Module, picture: torch.Tensor, marks: list[int]) -> list[float]:
+    marks.clear()
+    module(picture)
+    return [(end - start) / 1e6 for start, end in zip(marks[::2], marks[1::2], strict=True)]
+
+
+def stage_times(module: nn.Module, batch: Batch, repeats: int = 5, threads: int | None = None) -> StageTimes:
+    """Time of each stage for the first picture of the batch: ``repeats`` times PASSES passes.
+
+    ``threads`` sets torch's intra-op threads (all usable cores if not given). A stage runs from its
+    first layer's start to its last layer's end; the flattening before ``fc`` falls into the head.
+    """
+    if repeats < 1:
+        raise ParameterError(f"repeats is {repeats}; give 1 or more.")
+    torch.set_num_threads(threads or usable_cores())
+    picture = torch.from_numpy(batch[:1])
+    marks: list[int] = []
+
+    def mark(*_: object) -> None:
+        marks.append(time.perf_counter_ns())
+
+    handles = [module.get_submodule(parts[0]).register_forward_pre_hook(mark) for parts in STAGES.values()]
+    handles += [module.get_submodule(parts[-1]).register_forward_hook(mark) for parts in STAGES.values()]
+    try:
+        with torch.inference_mode():
+            for _ in range(_WARM_UP):
+                module(picture)
+            wall, cpu = time.perf_counter(), time.process_time()
+            passes = [_one_pass(module, picture, marks) for _ in range(repeats * PASSES)]
+            share = (time.process_time() - cpu) / (time.perf_counter() - wall) / torch.get_num_threads()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return StageTimes(pd.DataFrame(passes, columns=list(STAGES)), torch.get_num_threads(), share)

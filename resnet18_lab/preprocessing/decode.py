@@ -1,0 +1,207 @@
+"""Bytes to an upright RGB picture, safely: the one way in for every picture of this project."""
+
+import contextlib
+import io
+import os
+import stat
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from resnet18_lab.base.errors import ImageError
+from resnet18_lab.preprocessing.formats import ALLOWED, unsupported_format, webp_is_cut_off
+from resnet18_lab.preprocessing.refusals import image_error
+
+# Set once, here: changing filters around each call is not safe between threads.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
+_LYING = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_SHORTEST_PICTURE = 24  # bytes; anything shorter is at most a signature
+
+Source = bytes | str | os.PathLike[str] | BinaryIO
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a picture may be before it is decoded: bytes of the file, pixels, and pixels a side."""
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 50_000_000
+    max_side: int = 12_000
+    max_ratio: float = 20.0
+    min_side: int = 8
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def decode(
+    source: Source,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    draft_for: int | None = None,
+    before_pixels: Callable[[int], object] | None = None,
+) -> Image.Image:
+    """An RGB picture, upright, alpha composited on white, from bytes, a path, or a binary file.
+
+    16-bit grey keeps its upper 8 bits; of an animation the first frame is taken and
+    ``info["animated"]`` is True. ``draft_for`` lets a JPEG of at least twice that size be decoded at a
+    fraction of it: quicker, other pixels, and ``info["file_size"]`` keeps the file's own size.
+    ``before_pixels`` is called with the number of pixels before any of them is decoded: it may wait until
+    there is room for them (8 bytes each at most). Raises ImageError and nothing else; limits are checked first.
+    """
+    data = read(source, limits=limits)
+    if not data:
+        raise image_error("empty_file")
+    if name := unsupported_format(data):
+        raise image_error("svg" if name == "SVG" else "unsupported_format", format=name)
+    try:
+        return _decoded(data, limits, draft_for, before_pixels)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise image_error("too_many_pixels", limit=limits.max_pixels // 1_000_000) from error
+    except MemoryError as error:
+        raise image_error("out_of_memory") from error
+    except (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError,
+            AttributeError, RuntimeError, struct.error, zlib.error) as error:  # fmt: skip
+        raise _broken(data, error) from error
+
+
+def file_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height of the file behind a decoded picture, upright; more than the picture's own after a draft."""
+    width, height = picture.info.get("file_size", picture.size)
+    return int(width), int(height)
+
+
+def _decoded(
+    data: bytes, limits: Limits, draft_for: int | None, before_pixels: Callable[[int], object] | None
+) -> Image.Image:
+    with Image.open(io.BytesIO(data), formats=ALLOWED) as picture:
+        whole = picture.size
+        _check_size(whole, limits)
+        if draft_for is not None and min(whole) >= 2 * draft_for:
+            picture.draft(None, (draft_for, draft_for))
+        drafted = picture.size != whole
+        if before_pixels is not None:
+            before_pixels(picture.width * picture.height)
+        animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
+        picture.load()
+        lay = _turn_upright(picture)
+        upright = _to_rgb(picture)
+    upright.info = {"animated": True} if animated else {}
+    if drafted:
+        upright.info["file_size"] = whole[::-1] if lay else whole
+    return upright
+
+
+def read(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The bytes of a picture's file, not decoded; only regular files are opened (a pipe would block).
+
+    Raises ImageError and nothing else, also for a file that is too large or changed while it was read.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source[: limits.max_bytes + 1])
+    else:
+        try:
+            data = (
+                _read_path(Path(source), limits)
+                if isinstance(source, str | os.PathLike)
+                else source.read(limits.max_bytes + 1)
+            )
+        except FileNotFoundError as error:
+            raise image_error("file_not_found") from error
+        except PermissionError as error:
+            raise image_error("permission_denied") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the name, a closed file
+            raise image_error("unreadable", reason=getattr(error, "strerror", None) or error) from error
+    if len(data) > limits.max_bytes:
+        raise image_error("file_too_large", limit=limits.max_bytes // 1_000_000)
+    return data
+
+
+def _read_path(path: Path, limits: Limits) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise image_error("not_a_file")
+    with path.open("rb") as file:
+        before = os.fstat(file.fileno())
+        data = _read_file(file, before.st_size, limits)
+        after = os.fstat(file.fileno())
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise image_error("file_changed")
+    return data
+
+
+def _read_file(file: BinaryIO, size: int, limits: Limits) -> bytes:
+    # not simply `max_bytes + 1`: read() sets aside all it is asked for, 0.25 ms for a buffer of 20 MB
+    return file.read(min(size, limits.max_bytes) + 1)
+
+
+def _check_size(size: tuple[int, int], limits: Limits) -> None:
+    """Refuse in this order: pixels, ratio, short side, long side."""
+    short, long = sorted(size)
+    if short * long > limits.max_pixels:
+        raise image_error("too_many_pixels", size=size, limit=limits.max_pixels // 1_000_000)
+    if short > 0 and long > limits.max_ratio * short:
+        raise image_error("extreme_aspect_ratio", size=size, limit=limits.max_ratio)
+    if short < limits.min_side:
+        raise image_error("image_too_small", size=size, limit=limits.min_side)
+    if long > limits.max_side:
+        raise image_error("side_too_long", size=size, limit=limits.max_side)
+
+
+def _turn_upright(picture: Image.Image) -> bool:
+    """Whether it lay on its side. In place: a copy of 12 megapixels would cost as much time as their decoding."""
+    lay = False
+    with contextlib.suppress(Exception):  # damaged EXIF data says nothing about the pixels
+        lay = picture.getexif().get(ExifTags.Base.Orientation) in _LYING
+        ImageOps.exif_transpose(picture, in_place=True)
+    return lay
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    """RGB from any mode Pillow gives for the allowed formats, which may be closed; two copies at most at a time."""
+    if picture.mode == "RGB" and "transparency" not in picture.info:
+        return picture
+    if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
+        return Image.fromarray(_upper_byte(picture)).convert("RGB")
+    if picture.mode == "F":
+        return Image.fromarray(np.clip(np.asarray(picture), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        if picture.mode not in ("RGBA", "LA"):
+            picture, opened = picture.convert("RGBA"), picture
+            opened.close()  # its pixels, or there would be three copies
+        white = Image.new("RGB", picture.size, (255, 255, 255))
+        white.paste(picture, mask=picture)
+        return white
+    return picture.convert("RGB")
+
+
+def _upper_byte(picture: Image.Image) -> NDArray[np.uint8]:
+    """16-bit grey as 8-bit: Pillow's own conversion clips everything over 255 to white."""
+    levels = np.asarray(picture) >> 8
+    if picture.mode == "I":  # 32 bits, with a sign
+        np.clip(levels, 0, 255, out=levels)
+    return levels.astype(np.uint8)
+
+
+def _broken(data: bytes, error: Exception) -> ImageError:
+    """Why Pillow gave up: no picture at all, one that ends too early, or one that is damaged."""
+    if len(data) < _SHORTEST_PICTURE:
+        return image_error("not_an_image")
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return image_error("image_truncated" if webp_is_cut_off(data) else "image_corrupt")
+    if isinstance(error, UnidentifiedImageError):
+        return image_error("image_truncated" if data.startswith((b"GIF87a", b"GIF89a")) else "not_an_image")
+    words = str(error).lower()
+    truncated = isinstance(error, EOFError) or any(sign in words for sign in ("truncated", "not enough", "end of file"))
+    return image_error("image_truncated" if truncated else "image_corrupt")

@@ -1,0 +1,1 @@
+"""The arithmetic of INT8: calibration pictures, ranges, rounding layer by layer, the quantize-dequantize graph."""

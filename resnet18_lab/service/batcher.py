@@ -1,0 +1,172 @@
+"""One thread runs the engine; requests put pictures into its bounded queue and await logits.
+
+A lone request never waits for company: the thread takes what is there, up to the largest batch, and runs it.
+Batches have a few fixed sizes, so that the engine's memory settles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.preprocessing import transform
+from resnet18_lab.service import prometheus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from resnet18_lab.inference.engine import Engine, Logits
+
+BATCH_SIZES = (8, 4, 2, 1)
+Rows = NDArray[np.uint8] | NDArray[np.float32]
+
+
+@dataclass
+class Answer:
+    """Logits of a job's rows, and how long it waited and ran, in ms."""
+
+    logits: Logits
+    queue_ms: float
+    model_ms: float
+
+
+@dataclass
+class _Job:
+    rows: Rows
+    """Crops uint8 N×224×224×3, or a ready batch float32 N×3×224×224; N at most the largest batch."""
+    future: asyncio.Future[Answer]
+    loop: asyncio.AbstractEventLoop
+    queued: float = field(default_factory=time.perf_counter)
+
+    def write_into(self, batch: NDArray[np.float32]) -> None:
+        """Fill float32 N×3×224×224 with what the engine takes."""
+        if self.rows.dtype == np.uint8:
+            transform.normalise_into(batch, cast(transform.Crop, self.rows))
+        else:
+            batch[...] = self.rows
+
+
+class Inference:
+    """The queue and its thread; ``close`` ends it after the jobs that are queued."""
+
+    def __init__(self, backend: Engine, largest: int = BATCH_SIZES[0]) -> None:
+        self.backend = backend
+        self._largest = largest
+        self._buffer = np.empty((largest, 3, transform.CROP, transform.CROP), np.float32)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._held: _Job | None = None  # taken from the queue, but too large for the batch before it
+        self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """False when the thread has ended: the service can answer no more."""
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Finish what is queued, then free the engine."""
+        self._jobs.put(None)
+        self._thread.join()
+        self.backend.close()
+
+    async def run(self, rows: Rows) -> Answer:
+        """The logits of the rows; a caller that is cancelled meanwhile is skipped, its work dropped."""
+        loop = asyncio.get_running_loop()
+        parts = [rows[start : start + self._largest] for start in range(0, len(rows), self._largest)]
+        jobs = [_Job(part, loop.create_future(), loop) for part in parts]
+        for job in jobs:
+            self._jobs.put(job)
+        answers = await asyncio.gather(*(job.future for job in jobs))
+        if len(answers) == 1:
+            return answers[0]
+        logits = np.concatenate([answer.logits for answer in answers])
+        return Answer(logits, max(a.queue_ms for a in answers), sum(a.model_ms for a in answers))
+
+    def _work(self) -> None:
+        while (jobs := self._next_jobs()) is not None:
+            if jobs:
+                self._serve(jobs)
+
+    def _next_jobs(self) -> list[_Job] | None:
+        """Jobs that fit into one batch, waiting for the first only; None at the end."""
+        first = self._held or self._jobs.get()
+        self._held = None
+        if first is None:
+            return None
+        jobs, rows = ([], 0) if first.future.cancelled() else ([first], len(first.rows))
+        while rows < self._largest:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if job is None:
+                self._jobs.put(None)  # the end comes after what is in hand
+                break
+            if job.future.cancelled():
+                continue
+            if rows + len(job.rows) > self._largest:
+                self._held = job
+                break
+            jobs.append(job)
+            rows += len(job.rows)
+        return jobs
+
+    def _serve(self, jobs: list[_Job]) -> None:
+        started = time.perf_counter()
+        try:
+            logits = np.concatenate([self._run(part) for part in in_fixed_sizes(self._gathered(jobs))])
+        except Exception as error:
+            for job in jobs:
+                _hand_over(job, error)
+            return
+        model_ms = (time.perf_counter() - started) * 1000
+        row = 0
+        for job in jobs:
+            mine = logits[row : row + len(job.rows)]
+            row += len(job.rows)
+            _hand_over(job, Answer(mine, (started - job.queued) * 1000, model_ms))
+
+    def _gathered(self, jobs: list[_Job]) -> NDArray[np.float32]:
+        """The rows of the jobs, one after the other, in the buffer that every run uses again."""
+        row = 0
+        for job in jobs:
+            job.write_into(self._buffer[row : row + len(job.rows)])
+            row += len(job.rows)
+        return self._buffer[:row]
+
+    def _run(self, part: NDArray[np.float32]) -> Logits:
+        started = time.perf_counter()
+        logits = self.backend.run(part)
+        prometheus.BATCH_ROWS.observe(len(part))
+        prometheus.MODEL_SECONDS.observe(time.perf_counter() - started)
+        return logits
+
+
+def in_fixed_sizes(batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """The rows in parts of the fixed sizes, the largest that fits first."""
+    start = 0
+    while start < len(batch):
+        size = next(size for size in BATCH_SIZES if size <= len(batch) - start)
+        yield batch[start : start + size]
+        start += size
+
+
+def _hand_over(job: _Job, outcome: Answer | Exception) -> None:
+    def settle() -> None:
+        if job.future.done():
+            return  # the caller has gone
+        if isinstance(outcome, Exception):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)
+
+    try:
+        job.loop.call_soon_threadsafe(settle)
+    except RuntimeError:
+        return  # the loop is closed: nobody waits any more

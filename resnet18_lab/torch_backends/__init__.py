@@ -1,1 +1,0 @@
-"""Engines that need torch in the process."""

@@ -1,0 +1,1 @@
+"""The trained weights: which there are, finding and verifying them, downloading them."""

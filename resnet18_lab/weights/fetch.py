@@ -1,0 +1,146 @@
+"""Downloads of catalogue weights: resumable, verified, one at a time for each file."""
+
+import contextlib
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from resnet18_lab.base import hashing, paths
+from resnet18_lab.weights.catalogue import CatalogueEntry, entry_named
+from resnet18_lab.weights.download import Job, transfer
+from resnet18_lab.weights.find import VARIABLE
+
+MIRROR_VARIABLE = "RESNET18_LAB_WEIGHTS_URL"
+OFFLINE_VARIABLE = "RESNET18_LAB_OFFLINE"
+_DISK_RESERVE = 1 << 20
+"""Bytes to leave free on the disk besides the file."""
+
+
+def fetch_weights(
+    name: str | CatalogueEntry,
+    *,
+    destination: Path | None = None,
+    url: str | None = None,
+    force: bool = False,
+    progress: bool = True,
+    connect_timeout: float = 10.0,
+    read_timeout: float = 30.0,
+    notify: Callable[[str], None] | None = None,
+) -> Path:
+    """Path of the catalogue's file in the ``destination`` folder, downloaded unless it is there already.
+
+    From ``url``, else from the folder URL in ``RESNET18_LAB_WEIGHTS_URL``, else from its authors. Timeouts
+    are seconds: for a connection, and without a byte. An interrupted download leaves a ``.part`` file that
+    the next call goes on with. ``force`` replaces a file that is there but wrong. ``notify`` is told every
+    URL before it is asked (stderr if not given). Raises FetchError, or ParameterError for an unknown name.
+    """
+    entry = name if isinstance(name, CatalogueEntry) else entry_named(name)
+    target = (destination or paths.weights_dir()) / entry.filename
+    source = url or _mirrored(entry) or entry.url
+    job = Job(entry, source, target, progress, connect_timeout, read_timeout, notify or _say)
+    try:
+        if _is_present(job, force):
+            return target
+        if is_offline():
+            raise job.failure(f"{OFFLINE_VARIABLE} is set and forbids all network")
+        _check_url(job)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _sole_download(job):
+            if _is_present(job, force):
+                job.notify(f"{entry.filename} was fetched by another process meanwhile")
+            else:
+                _download(job)
+    except OSError as error:
+        raise job.failure(_local_reason(job, error)) from error
+    return target
+
+
+def is_offline() -> bool:
+    """True when ``RESNET18_LAB_OFFLINE`` forbids all network (set, and not to 0, false or no)."""
+    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _mirrored(entry: CatalogueEntry) -> str | None:
+    base = os.environ.get(MIRROR_VARIABLE)
+    return f"{base.rstrip('/')}/{entry.filename}" if base else None
+
+
+def _check_url(job: Job) -> None:
+    try:
+        parts = urlsplit(job.url)
+    except ValueError as error:
+        raise job.failure(f"that is no URL ({error})") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise job.failure("that is no http or https URL")
+    if "@" in parts.netloc:
+        raise job.failure("a user name and password in the URL are not supported")
+
+
+def _is_present(job: Job, force: bool) -> bool:
+    if not job.target.exists():
+        return False
+    if job.target.is_dir():
+        raise job.failure("a folder of that name is in the way; delete or rename it")
+    if job.target.stat().st_size == job.entry.bytes and hashing.sha256(job.target) == job.entry.sha256:
+        return True
+    if force:
+        return False
+    raise job.failure(
+        "a file of that name is there but is damaged or another one (its SHA-256 is not the "
+        "catalogue's); delete it and fetch again, or fetch with --force"
+    )
+
+
+@contextlib.contextmanager
+def _sole_download(job: Job) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(job.target.with_name(f".{job.target.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        job.notify(f"another process is fetching {job.entry.filename}: waiting for it")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _download(job: Job) -> None:
+    offset = job.kept()
+    if offset > job.entry.bytes:
+        job.discard()
+        offset = 0
+    if offset < job.entry.bytes:
+        _check_disk(job, job.entry.bytes - offset)
+        transfer(job, offset)
+    if (found := hashing.sha256(job.part, remember=False)) != job.entry.sha256:
+        job.discard()
+        raise job.failure(f"what came has SHA-256 {found[:8]}…, not {job.entry.sha256[:8]}…, and was deleted")
+    job.part.replace(job.target)
+    job.etag_file.unlink(missing_ok=True)
+    job.notify(f"fetched {job.target} ({job.entry.bytes:,} bytes, SHA-256 verified)")
+    if os.environ.get(VARIABLE):
+        job.notify(f"{VARIABLE} is set: what it names is used, not this file, until it is unset")
+
+
+def _check_disk(job: Job, needed: int) -> None:
+    free = shutil.disk_usage(job.target.parent).free
+    if free < needed + _DISK_RESERVE:
+        raise job.failure(f"the disk has {free / 1e6:.1f} MB free and {needed / 1e6:.1f} MB are needed")
+
+
+def _local_reason(job: Job, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "the disk is full"
+    return f"{error.filename or job.part} cannot be read or written ({error.strerror or error})"

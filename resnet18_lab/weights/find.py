@@ -1,0 +1,182 @@
+"""Which trained weights there are and where their files lie; nothing here downloads."""
+
+import hashlib
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from resnet18_lab.base import hashing, paths
+from resnet18_lab.base.errors import ParameterError, WeightsError, WeightsNotFoundError, unknown_name
+from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue
+
+AUTO = "auto"
+UNTRAINED = "untrained"
+VARIABLE = "RESNET18_LAB_WEIGHTS"
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Weights that were found and verified; ``path`` is None for the untrained ones, which have no file.
+
+    ``name`` is a catalogue name, ``untrained``, or one made from the file's own; ``origin`` says which
+    place it was found in.
+    """
+
+    name: str
+    path: Path | None
+    sha256: str
+    origin: str
+
+
+def search_places() -> list[tuple[str, Path]]:
+    """(origin, folder) of each place searched, in order; with the variable set it alone, a file perhaps."""
+    if chosen := os.environ.get(VARIABLE):
+        return [] if chosen == UNTRAINED else [(VARIABLE, _as_path(chosen))]
+    places = [("weights folder", paths.weights_dir())]
+    if (classroom := paths.classroom_weights_dir()) is not None:
+        places.append(("class-room folder", classroom))
+    return [*places, ("torch hub cache", _torch_hub_cache())]
+
+
+def find_weights(name: str | Path = AUTO) -> WeightsFile:
+    """The weights of that name, verified by their full SHA-256; nothing is downloaded.
+
+    ``name`` is a catalogue name, ``auto`` (the first trained one that is found), ``untrained``, or a
+    path. Raises WeightsNotFoundError, or WeightsError for a file that is not what its name says: such
+    a file is never passed over in favour of another place.
+    """
+    return _find(str(name), remember=True)
+
+
+def verify_weights(name: str | Path) -> WeightsFile:
+    """The weights of that name or path, read and hashed anew whatever is remembered of them.
+
+    Raises WeightsError when they are damaged or the catalogue does not know them.
+    """
+    file = _find(str(name), remember=False)
+    if file.path is None:
+        raise ParameterError("Untrained weights are made from a seed: there is no file of them to verify.")
+    if file.name not in {entry.name for entry in catalogue()}:
+        raise WeightsError(
+            f"{file.path} is none of the catalogue's files, so there is nothing to verify it against "
+            f"(its SHA-256 is {file.sha256}); see `resnet18-lab weights list`."
+        )
+    return file
+
+
+def _find(name: str, *, remember: bool) -> WeightsFile:
+    if name == UNTRAINED or (name == AUTO and os.environ.get(VARIABLE) == UNTRAINED):
+        origin = "asked for by name" if name == UNTRAINED else VARIABLE
+        return WeightsFile(UNTRAINED, None, hashlib.sha256(b"untrained seed 0").hexdigest(), origin)
+    wanted = [entry for entry in catalogue() if name in (AUTO, entry.name)]
+    if not wanted:
+        return _find_path(name, remember=remember)
+    for entry in wanted:
+        if located := locate(entry):
+            origin, path = located
+            file = _identify(path, origin, remember=remember)
+            if name not in (AUTO, file.name):
+                raise WeightsNotFoundError(
+                    f"{VARIABLE} names {path}, which is not the {name} weights but {file.name}; point it to "
+                    f"{entry.filename} or its folder, or unset it."
+                )
+            return file
+    raise WeightsNotFoundError(_nowhere(name, wanted))
+
+
+def locate(entry: CatalogueEntry) -> tuple[str, Path] | None:
+    """Origin and path of the first file found for a catalogue entry, not verified; None where there is none."""
+    for origin, place in search_places():
+        path = place / entry.filename
+        if origin == VARIABLE and (found := _stat(place)) and not stat.S_ISDIR(found.st_mode):
+            path = place  # the variable may name a file, and that file is meant whatever it is called
+        if _stat(path):
+            return origin, path
+    return None
+
+
+def _find_path(name: str, *, remember: bool) -> WeightsFile:
+    path = _as_path(name)
+    if name and _stat(path):
+        return _identify(path, "path given", remember=remember)
+    if "/" in name or os.sep in name or name.startswith("~") or path.suffix:
+        raise WeightsNotFoundError(f"There is no file {path}; see `resnet18-lab weights list` for what there is.")
+    known = [AUTO, *(entry.name for entry in catalogue()), UNTRAINED]
+    raise WeightsNotFoundError(f"{unknown_name('weights name', name, known)} The path of a file will do as well.")
+
+
+def _identify(path: Path, origin: str, *, remember: bool) -> WeightsFile:
+    """The file at a path that exists, with its catalogue name, or one made from its own."""
+    found = _stat(path)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        what = "a folder" if found and stat.S_ISDIR(found.st_mode) else "no regular file"
+        raise WeightsError(f"{path} is {what}; give the path of a weights file, or set {VARIABLE} to its folder.")
+    if path.suffix == ".part":
+        raise WeightsError(f"{path} is an unfinished download; run `resnet18-lab weights fetch` again to finish it.")
+    if found.st_size == 0:
+        raise WeightsError(f"{path} is empty; delete it and run `resnet18-lab weights fetch`.")
+    promised = next((entry for entry in catalogue() if entry.filename == path.name), None)
+    if promised and found.st_size != promised.bytes:
+        raise _mismatch(path, promised, f"{promised.bytes:,} bytes expected, {found.st_size:,} found")
+    try:
+        digest = hashing.sha256(path, remember=remember)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if promised and digest != promised.sha256:
+        raise _mismatch(path, promised, f"SHA-256 {promised.sha256[:8]}… expected, {digest[:8]}… found")
+    names = {entry.sha256: entry.name for entry in catalogue()}
+    return WeightsFile(names.get(digest) or _own_name(path), path, digest, origin)
+
+
+def _own_name(path: Path) -> str:
+    """A name of [a-z0-9-] from the file's stem that no name of the catalogue can be mistaken for."""
+    stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:60]
+    reserved = {AUTO, UNTRAINED, "", *(entry.name for entry in catalogue())}
+    return f"custom-{stem}".strip("-") if stem in reserved else stem
+
+
+def _mismatch(path: Path, entry: CatalogueEntry, difference: str) -> WeightsError:
+    return WeightsError(
+        f"{path} is not the {entry.name} weights its name promises: {difference}; delete it and run "
+        f"`resnet18-lab weights fetch {entry.name}`."
+    )
+
+
+def _unreadable(path: Path, error: OSError) -> WeightsError:
+    reason = error.strerror or str(error)
+    return WeightsError(f"{path} cannot be read: {reason}; mend that, or set {VARIABLE} to a copy that can be.")
+
+
+def _nowhere(name: str, wanted: list[CatalogueEntry]) -> str:
+    files = " or ".join(entry.filename for entry in wanted)
+    if chosen := os.environ.get(VARIABLE):
+        absent = chosen != UNTRAINED and _stat(_as_path(chosen)) is None
+        why = "does not exist" if absent else f"holds no {files}"
+        return f"{VARIABLE} is {chosen}, which {why}; set it to a weights file or its folder, or unset it."
+    places = ", ".join(str(place) for _, place in search_places())
+    command = "resnet18-lab weights fetch" + ("" if name == AUTO else f" {name}")
+    return (
+        f"No {'trained' if name == AUTO else name} weights here ({files} looked for in {places}); run "
+        f"`{command}`, or set {VARIABLE} to a file or folder."
+    )
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte in the name
+        return None
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _as_path(text: str) -> Path:
+    return Path(os.path.expanduser(text)).absolute()  # noqa: PTH111 - Path.expanduser raises where there is no home
+
+
+def _torch_hub_cache() -> Path:
+    """Where torch.hub keeps its downloads (``torch.hub.get_dir``), without importing torch."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return _as_path(os.environ.get("TORCH_HOME") or f"{cache}/torch") / "hub" / "checkpoints"

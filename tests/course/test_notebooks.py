@@ -1,0 +1,130 @@
+"""The notebooks run as tests, in two lanes of nbval: strict, and lax with chosen cells compared."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.notebook_lanes import NOTEBOOKS, STRICT, run_lane
+from support.project import ROOT, weights_or_skip
+
+from resnet18_lab.inference import labels
+
+
+def check_conversion(result: dict) -> None:
+    for name, parity in result["parity"].items():
+        assert parity["relative"] <= (0.1 if "int8" in name else 1e-4), name
+    assert set(result["parity"]) >= {"onnx-fp32", "onnx-int8-static", "torchscript"}
+    assert "eager" in result["measured"]
+    assert {row["take"] for row in result["decisions"].values()} <= set(result["measured"])
+
+
+def check_quantization(result: dict) -> None:
+    operators = result["operators"]
+    assert operators["this project's INT8"] == {"QLinearAdd": 8, "QLinearConv": 20}
+    assert operators["library defaults (S8S8)"]["Conv"] > 0, "the trap: half of it stays in float"
+    assert operators["dynamic, torch (fc only)"]["float Conv2d"] == 20
+    assert len(result["sensitivity"]) == len(result["noise_db"]["kept"]) == 21
+    assert result["int8"]["reduce_range"] in (True, False)
+
+
+def check_thread_benchmark(result: dict) -> None:
+    assert result["starts"] >= 4
+    for said in (result["decision"], result["fixed_four"]):
+        assert "thread" in said or "too noisy to decide" in said
+    assert all(row["low"] <= row["value"] <= row["high"] for row in result["latency_seconds"].values())
+
+
+def check_preprocessing(result: dict) -> None:
+    ways = result["accuracy"]["ways"]
+    assert result["uint8"]["same"] is True
+    assert ways["torchvision"]["same answer"] == 1
+    assert ways["one resample"]["same answer"] == 1
+    assert ways["one resample"]["cosine"] > 0.99
+    assert ways["NumPy by hand"]["cosine"] < ways["one resample"]["cosine"], "it squashes"
+    assert set(result["times_ms"]) == set(ways)
+
+
+def check_bulk(result: dict) -> None:
+    assert result["crash"]["same"] is True
+    assert 0 < result["crash"]["kept"] <= result["crash"]["rows"]
+    assert all(row["img/s"] > 0 for row in result["rates"])
+    assert {"cat", "cat, encoded again"} in [{row["one"], row["other"]} for row in result["pairs"]]
+
+
+def check_serving(result: dict) -> None:
+    assert result["refusals"]["words"] == [415, "not_an_image"]
+    assert result["refusals"]["21 MB"][0] == 413
+    assert result["refusals"]["50,000 × 50,000 pixels"] == [413, "too_many_pixels"]
+    refused = {load["mode"]: load["refused"] for load in result["loads"]}
+    assert set(refused) == {"one at a time", "together", "from the cache", "room for eight"}
+    assert refused["room for eight"] > 0
+    assert sum(load["failed"] for load in result["loads"]) == 0
+
+
+CHECKS = {
+    "03_conversion": check_conversion, "04_quantization": check_quantization,
+    "05_thread_benchmark": check_thread_benchmark, "06_preprocessing": check_preprocessing,
+    "07_bulk": check_bulk, "08_serving": check_serving,
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_and_its_compared_cells_agree(notebook, course_home):
+    lane = "--nbval" if notebook.stem in STRICT else "--nbval-lax"
+    done = run_lane(notebook, lane, {"RESNET18_LAB_HOME": str(course_home)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    check = CHECKS.get(notebook.stem)
+    if check:
+        check(json.loads((ROOT / "notebooks" / "results" / f"{notebook.stem}.json").read_text(encoding="utf-8")))
+
+
+def papermill(notebook: str, output: Path, *parameters: str, home: Path) -> None:
+    """Plain papermill from the project's root, as README says."""
+    command = [
+        sys.executable,
+        "-m",
+        "papermill",
+        f"notebooks/{notebook}.ipynb",
+        str(output / "out.ipynb"),
+        "--no-progress-bar",
+    ]
+    for parameter in parameters:
+        command += ["-p", *parameter.split("=", 1)]
+    environment = {**os.environ, "RESNET18_LAB_HOME": str(home)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_plain_papermill_from_the_root_gives_right_answers(tmp_path, labelled_images, trained_home):
+    weights_or_skip("compact")
+    papermill(
+        "02_classification",
+        tmp_path,
+        "weights=compact",
+        f"results_dir={tmp_path}",
+        f"images_dir={labelled_images}",
+        home=trained_home,
+    )
+    record = json.loads((tmp_path / "02_classification.json").read_text(encoding="utf-8"))
+    verdicts = {row["file"]: row["verdict"] for row in record["samples"]}
+    assert [verdicts[name] for name in ("cat.jpg", "coffee.jpg", "coffee_portrait.jpg", "camera.jpg")] == ["right"] * 4
+    assert verdicts["astronaut.jpg"] == "no such class"
+    assert abs(record["accuracy"]["top1"]["hits"] - 192) <= 1
+    assert abs(record["accuracy"]["top5"]["hits"] - 231) <= 1
+
+
+@pytest.mark.slow
+def test_wrong_preprocessing_shows_what_the_notebook_teaches(tmp_path, trained_home):
+    weights_or_skip("compact")
+    papermill("02_classification", tmp_path, "weights=compact", f"results_dir={tmp_path}", home=trained_home)
+    record = json.loads((tmp_path / "02_classification.json").read_text(encoding="utf-8"))
+    for name, answers in record["mistakes"].items():
+        index, score = answers["0..255"]
+        assert score > 0.95, (name, labels.by_index(index))
+        assert index != answers["right"][0], name

@@ -1,0 +1,183 @@
+import json
+import re
+import shutil
+
+import nbformat
+import pytest
+from support.project import run_cli
+
+from resnet18_lab.base import paths
+from resnet18_lab.base.errors import ParameterError, ReportError
+from resnet18_lab.course.report import parameters
+from resnet18_lab.course.report.execution import class_of
+from resnet18_lab.course.report.make import make_report, plan
+
+RESOURCE = re.compile(r"""(?:src|href|url|import)\s*[=(]\s*["']?\s*(https?:)?//""", re.IGNORECASE)
+
+
+def write_notebook(
+    folder,
+    name,
+    *cells,
+    declared='weights: str = "auto"  # w\nresults_dir: str = ""  # r\ncount: int = 3  # c',
+):
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
+    notebook.cells = [
+        nbformat.v4.new_markdown_cell(f"# About {name}"),
+        nbformat.v4.new_code_cell(declared, metadata={"tags": ["parameters"]}),
+    ]
+    notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch, untrained_home):
+    folder = tmp_path / "course"
+    (folder / "profiles").mkdir(parents=True)
+    (folder / "profiles" / "full.yml").write_text("01_good:\n  count: 5\n", encoding="utf-8")
+    write_notebook(folder, "01_good", "print('count is', count)")
+    monkeypatch.setattr(parameters, "notebooks_dir", lambda: folder)
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
+    return folder
+
+
+def test_a_report_has_an_index_a_page_and_the_executed_notebook(course, tmp_path):
+    made = make_report(tmp_path / "out", weights="untrained")
+    assert made.failed == []
+    assert {"index.html", "01_good.html", "01_good.ipynb"} <= {file.name for file in (tmp_path / "out").iterdir()}
+    page = (tmp_path / "out" / "01_good.html").read_text(encoding="utf-8")
+    assert "count is 3" in page
+    assert '<details class="code">' in page
+
+
+def test_untrained_weights_are_named_at_the_top_of_every_page(course, tmp_path):
+    make_report(tmp_path / "out", weights="untrained")
+    for name in ("index.html", "01_good.html"):
+        page = (tmp_path / "out" / name).read_text(encoding="utf-8")
+        assert page.index("UNTRAINED") < page.index("<h1")
+
+
+def test_the_full_profile_and_the_command_line_set_parameters(course, tmp_path):
+    made = make_report(tmp_path / "out", weights="untrained", profile="full")
+    assert made.runs[0].parameters["count"] == 5
+    made = make_report(tmp_path / "out", weights="untrained", profile="full", overrides={"count": 7})
+    assert "count is 7" in (tmp_path / "out" / "01_good.html").read_text(encoding="utf-8")
+
+
+FAILURES = {
+    "ASSERTION": "assert 1 == 2, 'sums are off'",
+    "MISSING_DEPENDENCY": "import a_package_nobody_has",
+    "DOWNLOAD": "from resnet18_lab.base.errors import FetchError\nraise FetchError('no network')",
+    "KERNEL_DIED": "import os\nos._exit(1)",
+    "OTHER": "1 / 0",
+}
+
+
+def test_each_failure_is_classed_with_its_cell_and_the_others_still_run(course, tmp_path):
+    for number, (kind, source) in enumerate(FAILURES.items()):
+        write_notebook(course, f"0{number + 2}_{kind.lower()}", source, "print('never reached')")
+    write_notebook(course, "09_last", "print('still run')")
+    made = make_report(tmp_path / "out", weights="untrained")
+    kinds = {run.name[3:].upper(): run.failure.kind for run in made.failed}
+    assert kinds == {kind: kind for kind in FAILURES}
+    assert made.runs[-1].failure is None
+    assert all(run.executed.is_file() for run in made.runs)
+    index = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert "sums are off" in index
+    assert "assert 1 == 2" in index
+
+
+def test_a_cell_that_takes_too_long_is_a_timeout(course, tmp_path, monkeypatch):
+    monkeypatch.setattr("resnet18_lab.course.report.make.CELL_TIMEOUT", {"fast": 2})
+    write_notebook(course, "02_slow", "import time\ntime.sleep(60)")
+    (run,) = make_report(tmp_path / "out", weights="untrained", names=["slow"]).failed
+    assert run.failure.kind == "TIMEOUT"
+    assert "time.sleep" in run.failure.source
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ({"cuont": 3}, "Did you mean count"),
+        ({"count": "many"}, "of type int"),
+        ({"count": True}, "of type int"),
+    ],
+)
+def test_wrong_parameters_are_refused_before_anything_runs(course, overrides, words):
+    with pytest.raises(ParameterError, match=words):
+        plan([], "fast", overrides)
+
+
+def test_an_unknown_notebook_or_profile_is_refused_with_the_nearest(course):
+    with pytest.raises(ParameterError, match="Did you mean 01_good"):
+        plan(["01_god"], "fast", {})
+    with pytest.raises(ParameterError, match="Did you mean full"):
+        plan([], "ful", {})
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        ("a=3", ("a", 3)),
+        ("a=x=y", ("a", "x=y")),
+        ("a=[1, 2]", ("a", [1, 2])),
+        ("a=True", ("a", True)),
+        ("a=", ("a", "")),
+    ],
+)
+def test_assignments_are_read(text, pair):
+    assert parameters.parse_assignment(text) == pair
+
+
+def test_an_assignment_without_a_value_is_refused():
+    with pytest.raises(ParameterError, match="name=value"):
+        parameters.parse_assignment("top_k")
+
+
+def test_two_reports_into_one_folder_are_refused(course, tmp_path):
+    from filelock import FileLock
+
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".lock"), pytest.raises(ReportError, match="Another report"):
+        make_report(tmp_path / "out", weights="untrained")
+
+
+def test_unknown_exceptions_are_other():
+    assert class_of("KeyError") == "OTHER"
+
+
+def test_every_parameter_of_the_full_profile_exists():
+    for notebook in parameters.all_notebooks():
+        parameters.check(parameters.profile_values("full", notebook.stem), parameters.declared(notebook), notebook.stem)
+
+
+@pytest.mark.slow
+def test_the_real_report_opens_without_a_network(tmp_path, course_home):
+    done = run_cli("report", "--output", tmp_path, "--notebook", "02", home=course_home, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str((tmp_path / "index.html").resolve())
+    pages = list(tmp_path.glob("*.html"))
+    assert len(pages) == 2
+    for page in pages:
+        assert not RESOURCE.search(page.read_text(encoding="utf-8")), page.name
+    record = json.loads((tmp_path / "results" / "02_classification.json").read_text(encoding="utf-8"))
+    assert record["engine"]["backend"] == "eager"
+
+
+@pytest.mark.slow
+def test_without_any_weights_the_report_is_untrained_and_says_so(tmp_path, monkeypatch, untrained_home):
+    home = tmp_path / "home"
+    shutil.copytree(untrained_home, home)
+    package = tmp_path / "elsewhere"
+    package.mkdir()
+    monkeypatch.setattr("resnet18_lab.weights.find.search_places", list)
+    monkeypatch.delenv("RESNET18_LAB_WEIGHTS", raising=False)
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(home))
+    said = []
+    made = make_report(tmp_path / "out", names=["02"], notify=said.append)
+    assert made.failed == []
+    assert "UNTRAINED" in " ".join(said)
+    assert "UNTRAINED" in (tmp_path / "out" / "02_classification.html").read_text(encoding="utf-8")
+    assert paths.artifacts_dir().is_dir()

@@ -1,0 +1,1 @@
+"""What the tests are helped by: pictures, servers, a browser, processes."""
