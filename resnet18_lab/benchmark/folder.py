@@ -17,10 +17,11 @@ from resnet18_lab.bulk import inputs
 from resnet18_lab.bulk.batch import Job, open_engine
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.pipeline import stream
-from resnet18_lab.preprocessing import transform
-from resnet18_lab.preprocessing.decode import decode
+from resnet18_lab.inference.classify import STAGES, Clock, outputs
+from resnet18_lab.preprocessing.transform import CROP
 
-STAGES = ("read", "decode", "resize", "normalise", "run")
+WORK = STAGES[:-1]
+"""Stages that a run of many pictures spends its time in: naming the classes takes none to speak of."""
 _QUALITIES = range(80, 96)
 
 
@@ -60,25 +61,16 @@ def make_folder(source: Path | None, folder: Path, count: int) -> dict[str, Any]
 
 def stage_means(files: Sequence[Path], job: Job, batch: int = DEFAULT_BATCH) -> dict[str, float]:
     """Mean seconds a picture of each stage, one after the other in this process, after a warm-up batch."""
-    spent = dict.fromkeys(STAGES, 0.0)
     whole = files[: len(files) // batch * batch]
+    clock = Clock()
     with open_engine(job) as engine:
-        engine.run(np.zeros((batch, 3, 224, 224), dtype=np.float32))
+        engine.run(np.zeros((batch, 3, CROP, CROP), dtype=np.float32))
         for start in range(0, len(whole), batch):
-            marks = [time.perf_counter()]
-            data = [path.read_bytes() for path in whole[start : start + batch]]
-            marks.append(time.perf_counter())
-            pictures = [decode(content, draft_for=job.draft_for) for content in data]
-            marks.append(time.perf_counter())
-            crops = np.stack([transform.crop(picture) for picture in pictures])
-            marks.append(time.perf_counter())
-            tensors = transform.normalise(crops)
-            marks.append(time.perf_counter())
-            engine.run(tensors)
-            marks.append(time.perf_counter())
-            for stage, before, after in zip(STAGES, marks, marks[1:], strict=False):
-                spent[stage] += after - before
-    return {stage: seconds / len(whole) for stage, seconds in spent.items()}
+            outputs(
+                [(path.name, path) for path in whole[start : start + batch]], engine,
+                draft_for=job.draft_for, clock=clock,
+            )  # fmt: skip
+    return {stage: seconds / len(whole) for stage, seconds in clock.seconds.items() if stage in WORK}
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ImageError, ParameterError
-from resnet18_lab.inference.classify import read_crops
-from resnet18_lab.inference.predictions import Result, top_k
+from resnet18_lab.inference.classify import answers, outputs
+from resnet18_lab.inference.predictions import Result
+from resnet18_lab.inference.registry import EMBEDDING
 from resnet18_lab.preprocessing.refusals import image_error
-from resnet18_lab.preprocessing.transform import normalise, preprocess_id
+from resnet18_lab.preprocessing.transform import preprocess_id
 
 if TYPE_CHECKING:
     from resnet18_lab.inference.engine import Engine, EngineInfo
@@ -42,6 +43,11 @@ class Job:
             raise ParameterError(f"The kind of a job is {' or '.join(KINDS)}, not {self.kind!r}.")
         if not 1 <= self.top_k <= 1000:
             raise ParameterError(f"top_k={self.top_k} is not allowed; give 1 to 1000.")
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine that runs it."""
+        return EMBEDDING.name if self.kind == "embed" else self.backend
 
     @property
     def preprocess_id(self) -> str:
@@ -82,15 +88,13 @@ def open_engine(job: Job) -> Engine:
     """The job's engine with its own threads, which never spin: workers share the cores."""
     from resnet18_lab.inference import registry
 
-    if job.kind == "embed":
-        return registry.open_embedding(weights=job.weights, threads=job.threads)
-    return registry.open_engine(job.backend, weights=job.weights, threads=job.threads, spinning=False)
+    return registry.open_engine(job.engine, weights=job.weights, threads=job.threads, spinning=False)
 
 
-def run_batch(job: Job, backend: Engine, items: Sequence[Item]) -> list[Answer]:
+def run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
     """One answer an item, in order; what goes wrong with a picture is an error of that picture alone."""
     try:
-        return _run_batch(job, backend, items)
+        return _run_batch(job, engine, items)
     except MemoryError:
         problem = image_error("out_of_memory")
     except Exception as error:  # the errors of engines have no common root, and one picture must not end the run
@@ -98,25 +102,17 @@ def run_batch(job: Job, backend: Engine, items: Sequence[Item]) -> list[Answer]:
         problem = image_error("internal_error", reason=words[:_LONGEST_REASON])
     if len(items) == 1:
         return [failed(job, items[0][0], problem)]
-    return [answer for item in items for answer in run_batch(job, backend, [item])]
+    return [answer for item in items for answer in run_batch(job, engine, [item])]
 
 
-def _run_batch(job: Job, backend: Engine, items: Sequence[Item]) -> list[Answer]:
-    crops, noted = read_crops([(file, file if data is None else data) for file, data in items], job.draft_for)
-    rows: list[Any] = []
-    if crops:
-        outputs = backend.run(normalise(np.stack(crops)))
-        rows = list(outputs) if job.kind == "embed" else list(top_k(outputs, job.top_k))
-    remaining = iter(rows)
-    answers: list[Answer] = []
-    for (file, _), note in zip(items, noted, strict=True):
-        if isinstance(note, ImageError):
-            answers.append(failed(job, file, note))
-        elif job.kind == "embed":
-            answers.append(Vector(file, next(remaining), note, backend.engine))
-        else:
-            answers.append(Result(file, next(remaining), note, backend.engine))
-    return answers
+def _run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
+    named = [(file, file if data is None else data) for file, data in items]
+    if job.kind == "classify":
+        return list(answers(named, engine, k=job.top_k, draft_for=job.draft_for))
+    return [
+        Vector(one.file, error=one.error) if one.row is None else Vector(one.file, one.row, one.warnings, engine.engine)
+        for one in outputs(named, engine, draft_for=job.draft_for)
+    ]
 
 
 def failed(job: Job, file: str, error: ImageError) -> Answer:

@@ -75,7 +75,7 @@ def _ray() -> Any:  # noqa: ANN401 - a module of an optional package
         import ray
         import ray.data
     except ImportError as error:
-        raise LabError("--engine ray needs Ray: pip install 'resnet18-lab[ray]'.") from error
+        raise LabError("--runner ray needs Ray: pip install 'resnet18-lab[ray]'.") from error
     return ray
 
 

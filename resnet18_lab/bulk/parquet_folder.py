@@ -26,7 +26,7 @@ def refuse_foreign(output: Path) -> None:
     if journal_of(output).is_file():
         raise LabError(
             f"{journal_of(output)} holds the rows of an interrupted run on this machine; end that one with --resume "
-            "and without --engine ray, or delete it."
+            "and without --runner ray, or delete it."
         )
 
 

@@ -19,7 +19,7 @@ from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.inputs import Input
 from resnet18_lab.bulk.pool import QUEUED, Pool
 from resnet18_lab.inference import artifacts, tuned
-from resnet18_lab.inference.registry import EMBEDDING, default_name
+from resnet18_lab.inference.registry import name_in
 from resnet18_lab.preprocessing.decode import read
 
 PathLike = str | os.PathLike[str]
@@ -47,9 +47,8 @@ def workers_for(job: Job) -> int:
     if job.threads != 1:
         return default_workers(job.threads)
     try:
-        name = EMBEDDING.name if job.kind == "embed" else job.backend
-        name = default_name(job.weights) if name == "auto" else name
-        count = tuned.workers_for(name, artifacts.find_folder(job.weights))
+        folder = artifacts.open_folder(job.weights)
+        count = tuned.workers_for(name_in(folder, job.engine), folder.path)
     except LabError:
         count = None  # nothing to run yet: the engine's own error says more
     return count or default_workers()

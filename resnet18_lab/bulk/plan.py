@@ -76,20 +76,11 @@ class Summary:
 
 def engine_of(job: Job) -> dict[str, str]:
     """Name, weights and file's hash of the engine a job will run; no session is opened."""
-    from resnet18_lab.inference import artifacts, registry
+    from resnet18_lab.inference import registry
 
-    if job.kind == "embed":
-        spec = registry.EMBEDDING
-    else:
-        name = registry.default_name(job.weights) if job.backend == "auto" else job.backend
-        spec = registry.spec_of(name)
-    if spec.artifact is None:
-        from resnet18_lab.weights.find import find_weights
-
-        file = find_weights(job.weights)
-        return {"backend": spec.name, "weights": file.name, "artifact_sha256": file.sha256}
-    artifact = artifacts.load(artifacts.KINDS[spec.artifact], job.weights)
-    return {"backend": spec.name, "weights": artifact.weights_name, "artifact_sha256": artifact.sha256}
+    choice = registry.choose(job.engine, weights=job.weights, threads=job.threads)
+    weights, sha256 = choice.source
+    return {"backend": choice.spec.name, "weights": weights, "artifact_sha256": sha256}
 
 
 def describe(plan: Plan, engine: dict[str, str], listing: Listing) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import itertools
 import json
 import os
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base.errors import LabError, ParameterError
-from resnet18_lab.base.text import as_cell, printable
+from resnet18_lab.base.text import printable
 from resnet18_lab.bulk.journal import line_of
+from resnet18_lab.inference.csv_rows import ENGINE_COLUMNS, write_rows
 
 Row = dict[str, Any]
 METADATA_KEY = b"resnet18_lab"
@@ -21,7 +21,6 @@ _PREDICTIONS_OF_A_GROUP = 6_000  # that a row group holds; with 30,000 the peak 
 _A_VECTOR = 20  # predictions that take about the room of a vector
 _FEWEST_OF_A_GROUP = 100
 _CONVERTED = 500  # rows held as Python objects at once, which are many times as large as Arrow's
-_ENGINE = ("backend", "precision", "weights", "sha256")
 
 
 def write_jsonl(target: Path, rows: Iterable[Row], run: Row) -> None:  # noqa: ARG001 - one signature for all
@@ -31,26 +30,12 @@ def write_jsonl(target: Path, rows: Iterable[Row], run: Row) -> None:  # noqa: A
 
 
 def write_csv(target: Path, rows: Iterable[Row], run: Row) -> None:
-    """One line an input, the answers side by side; ``csv_names.from_cell`` gives a file's name back."""
+    """One line an input, the answers side by side; ``base.text.from_cell`` gives a file's name back."""
     if run["kind"] == "embed":
         raise ParameterError("Vectors are written as .parquet or .jsonl, not as CSV.")
-    names = ("index", "wnid", *run["languages"], "score")
-    answers = [f"{name}_{rank}" for rank in range(1, run["top_k"] + 1) for name in names]
-    columns = ["file", *answers, "warnings", "error", "message", "message_zh", *_ENGINE]
     encoding = "utf-8-sig" if run["bom"] else "utf-8"
     with target.open("w", encoding=encoding, newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n", restval="")
-        writer.writeheader()
-        writer.writerows(_flat(row, names) for row in rows)
-
-
-def _flat(row: Row, names: tuple[str, ...]) -> Row:
-    flat: Row = {"file": as_cell(row["file"])}
-    if (error := row.get("error")) is not None:
-        return flat | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
-    flat["warnings"] = ";".join(row["warnings"])
-    flat |= {name: row["engine"][name] for name in _ENGINE}
-    return flat | {f"{name}_{one['rank']}": one[name] for one in row["predictions"] for name in names}
+        write_rows(file, rows, top_k=run["top_k"], languages=run["languages"])
 
 
 def write_parquet(target: Path, rows: Iterable[Row], run: Row) -> None:
@@ -99,7 +84,7 @@ def parquet_schema(run: Row) -> Any:  # noqa: ANN401 - a type of an optional pac
         fields += [(language, text) for language in run["languages"]]
         answers = arrow.field("predictions", arrow.list_(arrow.struct([*fields, ("score", arrow.float64())])))
     columns = [("file", text), ("file_bytes", arrow.binary()), answers, ("warnings", arrow.list_(text))]
-    columns += [(name, text) for name in ("error", "message", "message_zh", *_ENGINE)]
+    columns += [(name, text) for name in ("error", "message", "message_zh", *ENGINE_COLUMNS)]
     return arrow.schema(columns, metadata={METADATA_KEY: json.dumps(run, sort_keys=True).encode()})
 
 
@@ -112,7 +97,7 @@ def parquet_row(row: Row) -> Row:
         flat = {"file": printable(row["file"]), "file_bytes": os.fsencode(row["file"])}
     if (error := row.get("error")) is not None:
         return flat | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
-    flat |= {"warnings": row["warnings"], **{name: row["engine"][name] for name in _ENGINE}}
+    flat |= {"warnings": row["warnings"], **{name: row["engine"][name] for name in ENGINE_COLUMNS}}
     if "embedding" in row:
         import numpy as np
 

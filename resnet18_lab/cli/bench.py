@@ -202,3 +202,6 @@ def _compared(old: "Record", new: "Record", percent: float | None) -> bool:
     same = sum(change.verdict == "within the noise" for change in changes)
     typer.echo(f"{len(changes)} configurations compared, {same} within the noise")
     return percent is not None and bool(regressions(changes, percent))
+
+
+COMMANDS = {"bench": (bench, EXAMPLES)}

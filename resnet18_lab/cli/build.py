@@ -77,3 +77,6 @@ def build(
         )
     Console(width=None if sys.stdout.isatty() else 160).print(table)  # a pipe has no width of its own
     note(f"in {rows[0].path.parent}")
+
+
+COMMANDS = {"build": (build, EXAMPLES)}

@@ -106,3 +106,6 @@ def _build(weights: str, asked: bool) -> None:
         from resnet18_lab.cli.build import build_artifacts
 
         build_artifacts(weights, ["onnx-embedding"])
+
+
+COMMANDS = {"merge": (merge, MERGE_EXAMPLES), "embed": (embed, EMBED_EXAMPLES), "similar": (similar, SIMILAR_EXAMPLES)}

@@ -11,7 +11,7 @@ from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.cli import options, runs
 from resnet18_lab.cli.console import note, warn_untrained
-from resnet18_lab.cli.labels import Language
+from resnet18_lab.inference.labels import Language
 
 if TYPE_CHECKING:
     from resnet18_lab.bulk.inputs import Input
@@ -58,7 +58,8 @@ def classify(
     shard: options.ShardOption = None,
     nul: options.Nul = False,
     bom: options.Bom = False,
-    engine: options.EngineOption = "local",
+    runner: options.Runner = "local",
+    engine: options.OldRunner = None,
     address: options.Address = None,
 ) -> int:
     """Name what is in pictures: the best classes with their scores.
@@ -66,7 +67,7 @@ def classify(
     With --output, many worker processes and a file that a killed run can be resumed into. Exit status 1
     when a picture could not be read (it is reported, and the rest go on), or when there is none.
     """
-    on_cluster = _on_cluster(engine, address, paths)
+    on_cluster = _on_cluster(engine or runner, address, paths)
     if output is None and not on_cluster and (resume or shard or bom):
         raise ParameterError("--resume, --shard and --bom are about an output file; add --output FILE.")
     _build(weights, backend, build)
@@ -74,7 +75,9 @@ def classify(
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
     if output is None and not on_cluster and not with_workers:
-        return _one_by_one(paths, read, _writer(output_format, languages), backend, weights, threads, top_k, batch)
+        return _one_by_one(
+            paths, read, _writer(output_format, languages, top_k), backend, weights, threads, top_k, batch
+        )
     plan = runs.plan_of(
         paths, output, "classify", backend, weights, threads, top_k, languages, shard, bom, resume, workers, batch,
         dedupe, cache, read,
@@ -84,17 +87,21 @@ def classify(
 
 def _with_workers(plan: "Plan", output_format: OutputFormat) -> int:
     writes_a_file = plan.output != Path()
-    return runs.write(plan) if writes_a_file else runs.to_stdout(plan, _writer(output_format, plan.languages))
+    return (
+        runs.write(plan)
+        if writes_a_file
+        else runs.to_stdout(plan, _writer(output_format, plan.languages, plan.job.top_k))
+    )
 
 
-def _on_cluster(engine: str, address: str | None, paths: list[str]) -> bool:
-    if engine not in ("local", "ray"):
-        raise ParameterError(f"There is no engine {engine!r} to spread work with; there are: local, ray.")
-    if engine == "local":
+def _on_cluster(runner: str, address: str | None, paths: list[str]) -> bool:
+    if runner not in ("local", "ray"):
+        raise ParameterError(f"There is no runner {runner!r} for the work; there are: local, ray.")
+    if runner == "local":
         if address is not None:
-            raise ParameterError("--address is about a cluster; add --engine ray.")
+            raise ParameterError("--address is about a cluster; add --runner ray.")
         options.refuse_urls(paths)
-    return engine == "ray"
+    return runner == "ray"
 
 
 def _build(weights: str, backend: str, asked: bool) -> None:
@@ -106,10 +113,10 @@ def _build(weights: str, backend: str, asked: bool) -> None:
     build_artifacts(weights, formats_for(backend))
 
 
-def _writer(output_format: OutputFormat, languages: tuple[str, ...]) -> "Callable[[Iterable[Result]], int]":
+def _writer(output_format: OutputFormat, languages: tuple[str, ...], top_k: int) -> "Callable[[Iterable[Result]], int]":
     from resnet18_lab.cli import rendering
 
-    return lambda results: rendering.WRITERS[output_format.value](results, languages)
+    return lambda results: rendering.WRITERS[output_format.value](results, languages, top_k)
 
 
 def _languages(chosen: Language | None, output_format: OutputFormat) -> tuple[str, ...]:
@@ -162,3 +169,6 @@ def _hint_at_backslashes(files: list[str]) -> None:
         turned = Path(file.replace("\\", "/"))
         if "\\" in file and not Path(file).exists() and turned.exists():
             note(f"{file} does not exist; did you mean {turned}?")
+
+
+COMMANDS = {"classify": (classify, EXAMPLES)}

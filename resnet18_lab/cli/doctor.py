@@ -35,3 +35,6 @@ def doctor(
             table.add_row(Text(sign, style=style), Text(finding.name), Text(finding.detail + remedy))
         Console().print(table)
     return 1 if any(finding.state == PROBLEM for finding in findings) else 0
+
+
+COMMANDS = {"doctor": (doctor, EXAMPLES)}

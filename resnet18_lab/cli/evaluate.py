@@ -93,3 +93,6 @@ def _print(rows: "list[Evaluation]") -> None:
     for true, answered, count in rows[0].confused[:5]:
         console.print(f"{labels.by_index(true).en} taken for {labels.by_index(answered).en}: {count}", style="dim")
     note(f"weights {rows[0].engine.weights}; compared with {rows[0].engine.backend}, picture by picture")
+
+
+COMMANDS = {"evaluate": (evaluate, EXAMPLES)}

@@ -80,3 +80,6 @@ def inspect(
         return
     _print_table(found.table)
     typer.echo(f"\n{found.conclusion}")
+
+
+COMMANDS = {"inspect": (inspect, EXAMPLES)}

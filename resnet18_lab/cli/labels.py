@@ -1,7 +1,6 @@
-"""``resnet18-lab labels``, and the choice of language."""
+"""``resnet18-lab labels``."""
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -9,19 +8,6 @@ import typer
 from resnet18_lab.cli.console import note
 
 EXAMPLES = "Examples:  resnet18-lab labels cat  ·  resnet18-lab labels 猫  ·  resnet18-lab labels n02123045 --json"
-
-
-class Language(StrEnum):
-    """Language of class names and messages."""
-
-    en = "en"
-    zh = "zh"
-    both = "both"
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Fields of a label that the choice shows."""
-        return ("en", "zh") if self is Language.both else (self.value,)
 
 
 def labels(
@@ -44,3 +30,6 @@ def labels(
         near = table_of_labels.nearest(search)
         note(f"no class matches {search!r}" + (f"; near to it: {', '.join(near)}" if near else ""))
     return 0 if found else 1
+
+
+COMMANDS = {"labels": (labels, EXAMPLES)}

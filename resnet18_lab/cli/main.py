@@ -4,13 +4,13 @@ import errno
 import io
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from resnet18_lab import __version__
 from resnet18_lab.base.errors import LabError
-from resnet18_lab.cli import bench, build, bulk, classify, doctor, evaluate, inspect, labels, report, serve, weights
 from resnet18_lab.cli.console import complain
 
 USAGE_ERROR = 2
@@ -44,19 +44,17 @@ def _options(
     pass
 
 
-app.command(name="classify", epilog=classify.EXAMPLES)(classify.classify)
-app.command(name="merge", epilog=bulk.MERGE_EXAMPLES)(bulk.merge)
-app.command(name="embed", epilog=bulk.EMBED_EXAMPLES)(bulk.embed)
-app.command(name="similar", epilog=bulk.SIMILAR_EXAMPLES)(bulk.similar)
-app.command(name="build", epilog=build.EXAMPLES)(build.build)
-app.command(name="bench", epilog=bench.EXAMPLES)(bench.bench)
-app.command(name="evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
-app.command(name="doctor", epilog=doctor.EXAMPLES)(doctor.doctor)
-app.command(name="inspect", epilog=inspect.EXAMPLES)(inspect.inspect)
-app.command(name="labels", epilog=labels.EXAMPLES)(labels.labels)
-app.command(name="report", epilog=report.EXAMPLES)(report.report)
-app.command(name="serve", epilog=serve.EXAMPLES)(serve.serve)
-app.add_typer(weights.app, name="weights")
+COMMANDS = (
+    "classify", "bulk", "build", "bench", "evaluate", "doctor", "inspect", "labels", "report", "serve", "weights",
+)  # fmt: skip
+"""Modules of this room with commands, in the order of the help: each has a table COMMANDS, or a group of its own."""
+
+for _module in COMMANDS:
+    _held = import_module(f"resnet18_lab.cli.{_module}")
+    for _name, _function in getattr(_held, "COMMANDS", {}).items():
+        app.command(name=_name, epilog=_function[1])(_function[0])
+    if hasattr(_held, "app"):
+        app.add_typer(_held.app, name=_module)
 
 
 def main() -> int:

@@ -34,7 +34,8 @@ Cache = Annotated[Path | None, typer.Option(help="SQLite file that remembers ans
 ShardOption = Annotated[str | None, typer.Option("--shard", metavar="K/N", help="Every N-th input, from the K-th.")]
 Nul = Annotated[bool, typer.Option("-0", "--null", help="Paths on stdin end with NUL, as find -print0 writes them.")]
 Bom = Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order mark, which Excel wants.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="local, or ray for a cluster.")]
+Runner = Annotated[str, typer.Option(help="Where the work is done: local, or ray for a cluster.")]
+OldRunner = Annotated[str | None, typer.Option("--engine", hidden=True, help="The former name of --runner.")]
 Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster; a local one if not given.")]
 
 
@@ -61,5 +62,5 @@ def refuse_urls(paths: list[str]) -> None:
     for path in paths:
         if "://" in path and not Path(path).exists():
             raise ParameterError(
-                f"{path} is a URL, which only a cluster reads; add --engine ray, or copy it here first."
+                f"{path} is a URL, which only a cluster reads; add --runner ray, or copy it here first."
             )

@@ -1,12 +1,13 @@
 """Results as a Rich table, a JSON array, or CSV; each writer returns how many pictures failed."""
 
-import csv
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from resnet18_lab.base.errors import ImageError
-from resnet18_lab.base.text import printable, spreadsheet_safe
+from resnet18_lab.base.text import printable
+from resnet18_lab.inference.csv_rows import write_rows
 from resnet18_lab.inference.predictions import Result
 
 Languages = tuple[str, ...]
@@ -23,7 +24,7 @@ def bar(score: float, width: int = _BAR_WIDTH) -> str:
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
-def write_table(results: Iterable[Result], languages: Languages) -> int:
+def write_table(results: Iterable[Result], languages: Languages, top_k: int) -> int:  # noqa: ARG001 - one signature for all
     """Print a table with bars; answers of one picture stand together."""
     from rich.console import Console
     from rich.table import Table
@@ -60,7 +61,7 @@ def _message(error: ImageError, languages: Languages) -> str:
     return " ".join(texts[language] for language in languages)
 
 
-def write_json(results: Iterable[Result], languages: Languages) -> int:
+def write_json(results: Iterable[Result], languages: Languages, top_k: int) -> int:  # noqa: ARG001 - one signature for all
     """Write one JSON array, an object a picture, each line as soon as it is known."""
     failed = 0
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
@@ -73,27 +74,21 @@ def write_json(results: Iterable[Result], languages: Languages) -> int:
     return failed
 
 
-def write_csv(results: Iterable[Result], languages: Languages) -> int:
-    """Write CSV: a row an answer, or one row with the error's code for a picture that failed."""
-    columns = ["file", "rank", "index", "wnid", *languages, "score", "warnings", "error", "message",
-               "backend", "weights", "artifact_sha256"]  # fmt: skip
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n", restval="", extrasaction="ignore")
-    writer.writeheader()
+def write_csv(results: Iterable[Result], languages: Languages, top_k: int) -> int:
+    """Write CSV: a row a picture, in the columns of ``csv_rows``."""
     failed = 0
-    for result in results:
-        row = {"file": spreadsheet_safe(printable(result.file)), "warnings": ";".join(result.warnings)}
-        if result.error is not None:
-            failed += 1
-            writer.writerow({**row, "error": result.error.code, "message": _message(result.error, languages)})
-            continue
-        if (engine := result.engine) is not None:
-            row |= {"backend": engine.backend, "weights": engine.weights, "artifact_sha256": engine.sha256}
-        for prediction in result.predictions:
-            writer.writerow({**row, **vars(prediction), "score": f"{prediction.score:.6f}"})
+
+    def told() -> Iterator[dict[str, Any]]:
+        nonlocal failed
+        for result in results:
+            failed += result.error is not None
+            yield result.as_json(languages)
+
+    write_rows(sys.stdout, told(), top_k=top_k, languages=languages)
     return failed
 
 
-def write_jsonl(results: Iterable[Result], languages: Languages) -> int:
+def write_jsonl(results: Iterable[Result], languages: Languages, top_k: int) -> int:  # noqa: ARG001 - one signature for all
     """Write one JSON object a line, each as soon as it is known."""
     failed = 0
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
@@ -105,7 +100,7 @@ def write_jsonl(results: Iterable[Result], languages: Languages) -> int:
     return failed
 
 
-WRITERS: dict[str, Callable[[Iterable[Result], Languages], int]] = {
+WRITERS: dict[str, Callable[[Iterable[Result], Languages, int], int]] = {
     "table": write_table,
     "json": write_json,
     "jsonl": write_jsonl,

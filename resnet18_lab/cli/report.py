@@ -46,3 +46,6 @@ def report(
         assert run.failure is not None  # noqa: S101 - that is what failed means
         note(f"{run.name}: {run.failure.kind} in cell {run.failure.cell}: {run.failure.message}")
     return 1 if made.failed else 0
+
+
+COMMANDS = {"report": (report, EXAMPLES)}

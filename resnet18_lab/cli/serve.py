@@ -56,7 +56,7 @@ def _run(options: dict[str, Any]) -> None:
     if missing:
         raise LabError(f"`serve` needs {', '.join(missing)}; install with `pip install 'resnet18-lab[serve]'`.")
     from resnet18_lab.base.machine import usable_cores
-    from resnet18_lab.inference.registry import default_name, spec_of
+    from resnet18_lab.inference.registry import choose
     from resnet18_lab.service.settings import Settings
     from resnet18_lab.service.supervisor import serve as run
 
@@ -64,6 +64,8 @@ def _run(options: dict[str, Any]) -> None:
     if options["threads"] is None:
         options["threads"] = max(1, usable_cores() // max(1, options["workers"]))
     settings = Settings(**options)
-    engine = default_name(settings.weights) if settings.backend == "auto" else settings.backend
-    spec_of(engine)  # a wrong name is better told before the start
+    choose(settings.backend, weights=settings.weights)  # what is wrong is better told before the start
     run(settings, note)
+
+
+COMMANDS = {"serve": (serve, EXAMPLES)}

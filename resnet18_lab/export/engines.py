@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from resnet18_lab.base.errors import ArtifactError
 from resnet18_lab.export import torch_export, torchscript
-from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.engine import EngineInfo
 from resnet18_lab.model.engine import TorchEngine
 
 if TYPE_CHECKING:
-    from resnet18_lab.inference.registry import EngineSpec
+    from resnet18_lab.inference.registry import Choice
 
 _LOADERS: dict[str, Callable[[Path], Callable[..., Any]]] = {
     "torchscript-traced": torchscript.load_torchscript,
@@ -22,13 +21,15 @@ _LOADERS: dict[str, Callable[[Path], Callable[..., Any]]] = {
 }
 
 
-def open_engine(spec: EngineSpec, weights: str, threads: int, _spinning: bool = True) -> TorchEngine:
-    """The engine on its verified artifact; ArtifactError when that is missing, stale or damaged."""
-    name = spec.artifact or ""
-    artifact = artifacts.load(artifacts.KINDS[name], weights)
+def open_engine(choice: Choice, _spinning: bool = True) -> TorchEngine:
+    """The engine on its verified artifact; ArtifactError when it cannot be loaded."""
+    spec, artifact = choice.spec, choice.artifact
+    assert artifact is not None  # noqa: S101 - every entry of this module names one
     try:
-        program = _LOADERS[name](artifact.path)
+        program = _LOADERS[str(spec.artifact)](artifact.path)
     except RuntimeError as error:
         raise ArtifactError(f"{artifact.path} cannot be loaded; run `resnet18-lab build --force`.") from error
-    engine = EngineInfo(spec.name, spec.precision, threads, artifact.weights_name, artifact.path.name, artifact.sha256)
-    return TorchEngine(program, engine, threads)
+    engine = EngineInfo(
+        spec.name, spec.precision, choice.threads, artifact.weights_name, artifact.path.name, artifact.sha256
+    )
+    return TorchEngine(program, engine, choice.threads)

@@ -194,31 +194,55 @@ def _stale(entry: dict[str, Any], kind: ArtifactKind) -> str | None:
     return ", ".join(changed) or None
 
 
+@dataclass(frozen=True)
+class ArtifactFolder:
+    """An artifact folder whose manifest was read: what is chosen and opened asks it, and nothing is read twice."""
+
+    path: Path
+    weights_name: str
+    """The name it was asked for by, for the commands that its errors name."""
+    manifest: dict[str, Any]
+
+    def problem(self, kind: ArtifactKind) -> str | None:
+        """Why the artifact cannot be used (missing, stale, damaged), or None when it can."""
+        path, source = self.path / kind.filename, self.manifest["weights"]
+        entry = self.manifest["files"].get(kind.filename)
+        if not path.is_file() or entry is None:
+            return "is not built"
+        if not self.path.name.endswith(f"-{source['sha256'][:8]}"):
+            return f"is of other weights ({source['name']}), says its manifest"
+        if reason := _stale(entry, kind):
+            return f"is stale ({reason})"
+        if path.stat().st_size != entry.get("bytes") or hashing.sha256(path) != entry.get("sha256"):
+            return "is damaged (its SHA-256 is not the manifest's)"
+        return None
+
+    def artifact(self, kind: ArtifactKind, *, verified: bool = False) -> Artifact:
+        """The artifact of that kind; ArtifactError names the command that makes it.
+
+        ``verified``: ``problem`` has just found none.
+        """
+        path = self.path / kind.filename
+        if not verified and (reason := self.problem(kind)):
+            option = "" if self.weights_name == "auto" else f" --weights {shlex.quote(self.weights_name)}"
+            raise ArtifactError(
+                f"{path} {reason}; run `resnet18-lab build{option}` (or `classify --build`) to make it."
+            )
+        entry, source = self.manifest["files"][kind.filename], self.manifest["weights"]
+        return Artifact(path, entry["sha256"], source["name"], source["sha256"], entry)
+
+
+def open_folder(weights_name: str = "auto") -> ArtifactFolder:
+    """The artifact folder of a weights name with its manifest; raises what ``find_folder`` and ``read_manifest`` do."""
+    path = find_folder(weights_name)
+    return ArtifactFolder(path, weights_name, read_manifest(path))
+
+
 def problem(folder: Path, kind: ArtifactKind) -> str | None:
-    """Why the artifact cannot be used (missing, stale, damaged), or None when it can."""
-    path = folder / kind.filename
-    manifest = read_manifest(folder)
-    entry = manifest["files"].get(kind.filename)
-    if not path.is_file() or entry is None:
-        return "is not built"
-    if not folder.name.endswith(f"-{manifest['weights']['sha256'][:8]}"):
-        return f"is of other weights ({manifest['weights']['name']}), says its manifest"
-    if reason := _stale(entry, kind):
-        return f"is stale ({reason})"
-    if path.stat().st_size != entry.get("bytes") or hashing.sha256(path) != entry.get("sha256"):
-        return "is damaged (its SHA-256 is not the manifest's)"
-    return None
+    """Why the artifact of a folder cannot be used (missing, stale, damaged), or None when it can."""
+    return ArtifactFolder(folder, "auto", read_manifest(folder)).problem(kind)
 
 
-def load(kind: ArtifactKind, weights_name: str = "auto") -> Artifact:
-    """The verified artifact of that kind; ArtifactError names the command that makes it."""
-    folder = find_folder(weights_name)
-    if reason := problem(folder, kind):
-        option = "" if weights_name == "auto" else f" --weights {shlex.quote(weights_name)}"
-        raise ArtifactError(
-            f"{folder / kind.filename} {reason}; run `resnet18-lab build{option}` (or `classify --build`) to make it."
-        )
-    manifest = read_manifest(folder)
-    entry = manifest["files"][kind.filename]
-    source = manifest["weights"]
-    return Artifact(folder / kind.filename, entry["sha256"], source["name"], source["sha256"], entry)
+def load(name: str, weights_name: str = "auto") -> Artifact:
+    """The verified artifact of a format's name; ArtifactError names the command that makes it."""
+    return open_folder(weights_name).artifact(kind_of(name))

@@ -1,22 +1,166 @@
-"""From logits to named answers, and from pictures to results."""
+"""The one way from a picture's bytes to its answer: read, decode, crop, normalise, run, name.
 
+``answers`` is the whole way; ``prepare``, ``outputs`` and ``result_of`` are its parts, for those whose engine
+runs elsewhere (the service), who want numbers instead of names (evaluation, embedding), or who time the stages.
+"""
+
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
-from os import PathLike, fspath
+from os import PathLike, environ, fspath
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ImageError, ParameterError
-from resnet18_lab.inference.engine import Engine
-from resnet18_lab.inference.predictions import Prediction, Result, top_k
+from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
+from resnet18_lab.inference.predictions import Result
+from resnet18_lab.inference.predictions import top_k as best_of
 from resnet18_lab.preprocessing import transform
-from resnet18_lab.preprocessing.decode import Source, decode
+from resnet18_lab.preprocessing.decode import DEFAULT_LIMITS, Limits, Source, decode, file_size, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL import Image
+
+STAGES = ("read", "decode", "resize", "normalise", "run", "top-k")
+
+
+class Clock:
+    """Seconds spent in each stage, summed over all pictures."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self._mark = time.perf_counter()
+
+    def start(self) -> None:
+        """Begin a stage: what passed before counts for none."""
+        self._mark = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """End a stage and begin the next."""
+        now = time.perf_counter()
+        self.seconds[stage] += now - self._mark
+        self._mark = now
+
+
+class _NoClock(Clock):
+    def start(self) -> None:
+        return
+
+    def lap(self, stage: str) -> None:  # noqa: ARG002 - nothing is measured
+        return
+
+
+_NO_CLOCK = _NoClock()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture ready for the network: its crop (uint8 224×224×3), and what is told of its file."""
+
+    crop: transform.Crop
+    size: tuple[int, int]
+    """Width and height of the file's picture, upright."""
+    animated: bool
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What an engine gave for one picture (a row, float32 1000, or 512 features), or the picture's error."""
+
+    file: str
+    row: NDArray[np.float32] | None = None
+    warnings: tuple[str, ...] = ()
+    error: ImageError | None = None
+
+
+def prepare(
+    source: "Source | Image.Image",
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    draft_for: int | None = None,
+    before_pixels: "Callable[[int], object] | None" = None,
+    clock: Clock = _NO_CLOCK,
+) -> Prepared:
+    """The crop of a picture, from a path, bytes, a binary file or a Pillow picture; raises ImageError.
+
+    ``draft_for`` and ``before_pixels`` are ``decode``'s.
+    """
+    clock.start()
+    data = read(source, limits=limits) if isinstance(source, str | PathLike) else source
+    clock.lap("read")
+    picture = decode(data, limits=limits, draft_for=draft_for, before_pixels=before_pixels)
+    clock.lap("decode")
+    crop = transform.crop(picture)
+    size, animated = file_size(picture), bool(picture.info.get("animated"))
+    picture.close()
+    clock.lap("resize")
+    return Prepared(crop, size, animated, tuple(transform.warnings_for(size)))
+
+
+def outputs(
+    named: "Sequence[tuple[str, Source | Image.Image]]",
+    engine: Engine,
+    *,
+    draft_for: int | None = None,
+    clock: Clock = _NO_CLOCK,
+) -> list[Output]:
+    """What the engine gives for each (name, source), run as one batch; a bad picture is an error of its own."""
+    prepared: list[Prepared | ImageError] = []
+    for _, source in named:
+        try:
+            prepared.append(prepare(source, draft_for=draft_for, clock=clock))
+        except ImageError as error:
+            prepared.append(error)
+    crops = [one.crop for one in prepared if isinstance(one, Prepared)]
+    rows: Iterator[NDArray[np.float32]] = iter(())
+    if crops:
+        clock.start()
+        batch = transform.normalise(np.stack(crops))
+        clock.lap("normalise")
+        rows = iter(engine.run(batch))
+        clock.lap("run")
+    return [
+        Output(file, error=one) if isinstance(one, ImageError) else Output(file, next(rows), one.warnings)
+        for (file, _), one in zip(named, prepared, strict=True)
+    ]
+
+
+def answers(
+    named: "Sequence[tuple[str, Source | Image.Image]]",
+    engine: Engine,
+    *,
+    k: int = 3,
+    draft_for: int | None = None,
+    clock: Clock = _NO_CLOCK,
+) -> list[Result]:
+    """The result of each (name, source), run as one batch, in order; a bad picture is a result with its error."""
+    given = outputs(named, engine, draft_for=draft_for, clock=clock)
+    clock.start()
+    results = [
+        Result(one.file, error=one.error)
+        if one.row is None
+        else result_of(one.file, one.row[None], one.warnings, engine.engine, k)
+        for one in given
+    ]
+    clock.lap("top-k")
+    return results
+
+
+def result_of(file: str, logits: Logits, warnings: tuple[str, ...], engine: EngineInfo, k: int) -> Result:
+    """The result of one picture from its logits, float32 1×1000."""
+    return Result(file, best_of(logits, k)[0], warnings, engine)
 
 
 def classify_files(
     files: Iterable[str | PathLike[str]],
-    backend: Engine,
+    engine: Engine,
     *,
     k: int = 3,
     batch_size: int = 1,
@@ -27,32 +171,39 @@ def classify_files(
         raise ParameterError(f"batch_size={batch_size} is not allowed; give 1 or more.")
     remaining = iter(files)
     while chunk := [fspath(file) for file in islice(remaining, batch_size)]:
-        yield from _classify_chunk(chunk, backend, k, draft_for)
+        yield from answers([(file, file) for file in chunk], engine, k=k, draft_for=draft_for)
 
 
-def read_crops(
-    named: Sequence[tuple[str, Source]], draft_for: int | None = None
-) -> tuple[list[NDArray[np.uint8]], list[tuple[str, ...] | ImageError]]:
-    """Crops of the pictures that can be taken, and for each picture its warnings or its error."""
-    crops: list[NDArray[np.uint8]] = []
-    noted: list[tuple[str, ...] | ImageError] = []
-    for _, source in named:
-        try:
-            picture = decode(source, draft_for=draft_for)
-            crops.append(transform.crop(picture))
-        except ImageError as error:
-            noted.append(error)
-            continue
-        noted.append(tuple(transform.warnings_for(picture.size)))
-    return crops, noted
+def classify(
+    source: "Source | Image.Image",
+    engine: Engine | str = "auto",
+    *,
+    top_k: int = 3,
+    weights: str = "auto",
+    threads: int | None = None,
+) -> Result:
+    """The best ``top_k`` classes of one picture: a path, its bytes, a binary file or a Pillow picture.
+
+    ``engine`` is an open one, or a name; a named one is opened with ``weights`` and ``threads`` at the first
+    call and kept for the next. Scores are shares of the softmax (0..1). Raises ImageError for a picture that
+    cannot be taken, and what ``open_engine`` raises; all are LabErrors.
+    """
+    if isinstance(engine, str):
+        places = (environ.get("RESNET18_LAB_HOME"), environ.get("RESNET18_LAB_WEIGHTS"))
+        engine = _kept_engine(engine, weights, threads, places)
+    (result,) = answers([(_name_of(source), source)], engine, k=top_k)
+    if result.error is not None:
+        raise result.error
+    return result
 
 
-def _classify_chunk(files: list[str], backend: Engine, k: int, draft_for: int | None) -> list[Result]:
-    crops, noted = read_crops([(file, file) for file in files], draft_for)
-    answers: Iterator[tuple[Prediction, ...]] = iter(())
-    if crops:
-        answers = iter(top_k(backend.run(transform.normalise(np.stack(crops))), k))
-    return [
-        Result(file, error=note) if isinstance(note, ImageError) else Result(file, next(answers), note, backend.engine)
-        for file, note in zip(files, noted, strict=True)
-    ]
+def _name_of(source: object) -> str:
+    name = source if isinstance(source, str | PathLike) else getattr(source, "name", None)
+    return fspath(name) if isinstance(name, str | PathLike) else ""
+
+
+@lru_cache(maxsize=2)
+def _kept_engine(name: str, weights: str, threads: int | None, _places: tuple[str | None, ...]) -> Engine:
+    from resnet18_lab.inference.registry import open_engine
+
+    return open_engine(name, weights=weights, threads=threads)

@@ -2,10 +2,11 @@
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base import hashing
-from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.inference import artifacts, labels, metrics
+from resnet18_lab.inference.classify import outputs
 from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
 from resnet18_lab.inference.predictions import softmax
-from resnet18_lab.preprocessing import transform
-from resnet18_lab.preprocessing.decode import decode
+from resnet18_lab.inference.registry import open_engine
 
 _BATCH = 8
-_INT8 = artifacts.KINDS["onnx-int8-static"]
+_INT8 = artifacts.kind_of("onnx-int8-static")
 _MOST_CONFUSED = 10
 Picture = tuple[Path, tuple[int, ...]]
 """A file and the class indexes that count as right for it."""
@@ -87,39 +88,27 @@ def _from_table(folder: Path) -> list[Picture]:
 
 def calibrated_on(pictures: list[Picture], weights: str = "auto") -> list[Path]:
     """Those of the pictures that the INT8 file was calibrated on, whatever their name: they flatter it."""
-    entry = artifacts.read_manifest(artifacts.find_folder(weights))["files"].get(_INT8.filename, {})
+    entry = artifacts.open_folder(weights).manifest["files"].get(_INT8.filename, {})
     seen = set(entry.get("calibration", {}).get("pictures_sha256", []))
     return [path for path, _ in pictures if seen and hashing.sha256(path, remember=False) in seen]
 
 
 def logits_of(
-    backend: Engine, pictures: list[Picture], *, progress: Callable[[int], None] = lambda _: None
+    engine: Engine, pictures: list[Picture], *, progress: Callable[[int], None] = lambda _: None
 ) -> tuple[Logits, list[int]]:
     """Logits, float32 M×1000, of the pictures that could be read, and their positions in the list."""
-    rows, positions, done = [], [], 0
-    for crops, read, seen in _batches(pictures):
-        if crops:
-            rows.append(backend.run(transform.normalise(np.stack(crops))))
-            positions += [done + place for place in read]
-        done += seen
-        progress(done)
-    return (np.concatenate(rows) if rows else np.empty((0, labels.CLASS_COUNT), np.float32)), positions
+    rows, positions = [], []
+    for start in range(0, len(pictures), _BATCH):
+        batch = [(str(path), path) for path, _ in pictures[start : start + _BATCH]]
+        for position, one in enumerate(outputs(batch, engine), start):
+            if one.row is not None:  # else counted by the caller: it is no answer, right or wrong
+                rows.append(one.row)
+                positions.append(position)
+        progress(start + len(batch))
+    return (np.stack(rows) if rows else np.empty((0, labels.CLASS_COUNT), np.float32)), positions
 
 
-def _batches(pictures: list[Picture]) -> Iterator[tuple[list[transform.Crop], list[int], int]]:
-    remaining = iter(pictures)
-    while chunk := list(islice(remaining, _BATCH)):
-        crops, read = [], []
-        for place, (path, _) in enumerate(chunk):
-            try:
-                crops.append(transform.crop(decode(path)))
-            except ImageError:
-                continue  # counted by the caller: it is no answer, right or wrong
-            read.append(place)
-        yield crops, read, len(chunk)
-
-
-def evaluate(
+def evaluation_of(
     engine: EngineInfo, logits: Logits, right: NDArray[np.bool_], reference: Logits | None = None
 ) -> Evaluation:
     """Figures of one engine's logits N×1000; ``right`` (N×1000) marks the acceptable classes."""
@@ -155,7 +144,7 @@ def _confused(best: NDArray[np.int64], right: NDArray[np.bool_]) -> list[tuple[i
 
 
 def on_pictures(
-    backends: list[Engine],
+    engines: list[Engine],
     pictures: list[Picture],
     *,
     progress: Callable[[str, int], None] = lambda _name, _done: None,
@@ -168,10 +157,28 @@ def on_pictures(
     evaluations: list[Evaluation] = []
     reference: Logits | None = None
     positions: list[int] = []
-    for backend in backends:
-        logits, positions = logits_of(backend, pictures, progress=partial(progress, backend.name))
+    for engine in engines:
+        logits, positions = logits_of(engine, pictures, progress=partial(progress, engine.name))
         if not positions:
             raise ParameterError(f"None of the {len(pictures)} pictures can be read.")
-        evaluations.append(evaluate(backend.engine, logits, right_classes(pictures, positions), reference))
+        evaluations.append(evaluation_of(engine.engine, logits, right_classes(pictures, positions), reference))
         reference = logits if reference is None else reference
     return evaluations, len(pictures) - len(positions)
+
+
+def evaluate(
+    folder: str | PathLike[str], engines: Sequence[Engine | str] = ("auto",), *, weights: str = "auto"
+) -> list[Evaluation]:
+    """How often each engine is right on a folder of labelled pictures, compared with the first picture by picture.
+
+    ``engines`` are open ones or names (opened with ``weights``, closed afterwards). Pictures that cannot be read
+    are left out: ``top1.of`` counts the rest. Raises ParameterError for a folder without labels or without a
+    readable picture, and what ``open_engine`` raises.
+    """
+    pictures = labelled_pictures(Path(folder))
+    with ExitStack() as stack:
+        opened = [
+            stack.enter_context(open_engine(engine, weights=weights)) if isinstance(engine, str) else engine
+            for engine in engines
+        ]
+        return on_pictures(opened, pictures)[0]

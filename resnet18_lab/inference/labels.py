@@ -6,12 +6,26 @@ Two English categories differ only by case, so a name is no key. ``en`` is torch
 
 import csv
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.paths import package_data
 
 CLASS_COUNT = 1000
+
+
+class Language(StrEnum):
+    """Language of class names and messages."""
+
+    en = "en"
+    zh = "zh"
+    both = "both"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Fields of a label that the choice shows."""
+        return ("en", "zh") if self is Language.both else (self.value,)
 
 
 @dataclass(frozen=True)
@@ -33,23 +47,10 @@ def all_labels() -> tuple[Label, ...]:
         return tuple(Label(int(index), wnid, en, zh) for index, wnid, en, zh in rows)
 
 
-@lru_cache(maxsize=1)
-def _index_of_wnid() -> dict[str, int]:
-    return {label.wnid: label.index for label in all_labels()}
-
-
 def by_index(index: int) -> Label:
     """The label of a class index; ParameterError outside 0..999."""
     if not 0 <= index < CLASS_COUNT:
         raise ParameterError(f"Class index {index} does not exist; give one from 0 to {CLASS_COUNT - 1}.")
-    return all_labels()[index]
-
-
-def by_wnid(wnid: str) -> Label:
-    """The label of a WordNet id such as ``n02123045``; ParameterError when it is none of the 1,000."""
-    index = _index_of_wnid().get(wnid)
-    if index is None:
-        raise ParameterError(f"{wnid!r} is no wnid of the 1,000 ImageNet-1K classes (they look like n02123045).")
     return all_labels()[index]
 
 

@@ -16,7 +16,7 @@ from resnet18_lab.inference.labels import CLASS_COUNT
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
-    from resnet18_lab.inference.registry import EngineSpec
+    from resnet18_lab.inference.registry import Choice, EngineSpec
 
 _ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 0 verbose .. 4 fatal
 
@@ -71,10 +71,10 @@ class OnnxRuntimeEngine(Closing):
         del self._session
 
 
-def open_engine(spec: EngineSpec, weights: str, threads: int, spinning: bool = True) -> OnnxRuntimeEngine:
-    """The engine on its verified artifact; ArtifactError when that is missing, stale or damaged."""
-    assert spec.artifact is not None  # noqa: S101 - every entry of this module names one
-    return OnnxRuntimeEngine(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads, spinning=spinning)
+def open_engine(choice: Choice, spinning: bool = True) -> OnnxRuntimeEngine:
+    """The engine on its verified artifact; ArtifactError when it cannot be loaded."""
+    assert choice.artifact is not None  # noqa: S101 - every entry of this module names one
+    return OnnxRuntimeEngine(choice.spec, choice.artifact, choice.threads, spinning=spinning)
 
 
 def open_file(path: Path, threads: int, spinning: bool = True) -> OnnxRuntimeEngine:

@@ -8,13 +8,12 @@ import numpy as np
 import openvino as ov
 
 from resnet18_lab.base.errors import ArtifactError, EngineError
-from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.artifacts import Artifact
 from resnet18_lab.inference.engine import Closing, EngineInfo, Logits, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
-    from resnet18_lab.inference.registry import EngineSpec
+    from resnet18_lab.inference.registry import Choice, EngineSpec
 
 _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
 """What the plugin is told to compute in; INT8 operators of the file stay INT8, the rest of it is float32."""
@@ -73,9 +72,10 @@ def cpu_computes(kind: str) -> bool:
     return kind in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def open_engine(spec: EngineSpec, weights: str, threads: int, _spinning: bool = True) -> OpenVinoEngine:
-    """The engine on its verified artifact; BackendError where the CPU cannot compute in its precision."""
+def open_engine(choice: Choice, _spinning: bool = True) -> OpenVinoEngine:
+    """The engine on its verified artifact; EngineError where the CPU cannot compute in its precision."""
+    spec = choice.spec
     if spec.precision == "bf16" and not cpu_computes("BF16"):
         raise EngineError(f"{spec.name} needs a CPU with BF16 instructions (avx512_bf16 or amx); this one has none.")
-    assert spec.artifact is not None  # noqa: S101 - every entry of this module names one
-    return OpenVinoEngine(spec, artifacts.load(artifacts.KINDS[spec.artifact], weights), threads)
+    assert choice.artifact is not None  # noqa: S101 - every entry of this module names one
+    return OpenVinoEngine(spec, choice.artifact, choice.threads)

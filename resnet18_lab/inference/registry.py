@@ -4,23 +4,26 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
-from resnet18_lab.base.errors import ArtifactError, EngineError, ParameterError, WeightsError, unknown_name
+from resnet18_lab.base.errors import ArtifactError, EngineError, ParameterError, unknown_name
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.inference import artifacts, tuned
+from resnet18_lab.inference.artifacts import Artifact, ArtifactFolder
 from resnet18_lab.inference.engine import Engine
+from resnet18_lab.weights.find import WeightsFile, find_weights
 
 MAX_THREADS = 256
 _FP32_FILE, _INT8_FILE = "onnx-fp32", "onnx-int8-static"
-Opener = Callable[["EngineSpec", str, int, bool], Engine]
+Opener = Callable[["Choice", bool], Engine]
 
 
 @dataclass(frozen=True)
 class EngineSpec:
     """Where an engine lives and what it needs.
 
-    ``module`` holds ``open_engine(spec, weights, threads, spinning)``; ``artifact`` names the kind of file it
+    ``module`` holds ``open_engine(choice, spinning)``; ``artifact`` names the kind of file it
     runs (None: the weights themselves); ``needs`` the packages, ``extra`` what installs them.
     """
 
@@ -78,6 +81,17 @@ SPECS = (
 )
 
 
+EMBEDDING = EngineSpec(
+    name="onnxruntime-embedding",
+    precision="fp32",
+    module="resnet18_lab.inference.onnxruntime",
+    artifact="onnx-embedding",
+    needs=("onnxruntime",),
+    extra=None,
+)
+"""Not one of SPECS: its runs return features, float32 N×512, where engines return logits."""
+
+
 def names() -> list[str]:
     """Names of all known engines, fastest first."""
     return [spec.name for spec in SPECS]
@@ -105,21 +119,74 @@ def formats_for(name: str) -> list[str]:
     return [spec.artifact for spec in specs if spec.artifact]
 
 
-def default_name(weights: str = "auto") -> str:
-    """Name of the fastest engine whose artifact exists; ArtifactError says how to make one."""
-    folder = artifacts.find_folder(weights)
+@dataclass(frozen=True)
+class Choice:
+    """What an engine is opened from, looked up once: its entry, its file, its threads.
+
+    ``artifact`` is None for an engine that runs ``weights`` themselves; else the weights need not be there.
+    """
+
+    spec: EngineSpec
+    artifact: Artifact | None
+    weights: WeightsFile | None
+    threads: int
+
+    @property
+    def source(self) -> tuple[str, str]:
+        """Name of the weights, and SHA-256 of the file that is run."""
+        if self.artifact is not None:
+            return self.artifact.weights_name, self.artifact.sha256
+        assert self.weights is not None  # noqa: S101 - one of the two is set
+        return self.weights.name, self.weights.sha256
+
+
+def choose(name: str = "auto", *, weights: str = "auto", threads: int | None = None) -> Choice:
+    """The engine of a name, or the fastest whose artifact exists, with its verified file and its threads.
+
+    Weights are found, the manifest read and the artifact hashed once. Raises EngineError, ArtifactError,
+    WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
+    """
+    spec = None if name == "auto" else EMBEDDING if name == EMBEDDING.name else spec_of(name)
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise ParameterError(f"threads={threads} is not allowed; give 1 to {MAX_THREADS}.")
+    if spec is not None and spec.artifact is None:
+        file = find_weights(weights)
+        return Choice(spec, None, file, threads or _threads(spec.name, artifacts.folder_of(file)))
+    folder = artifacts.open_folder(weights)
+    if spec is None:
+        spec, artifact = _fastest(folder)
+    else:
+        artifact = folder.artifact(artifacts.KINDS[str(spec.artifact)])
+    return Choice(spec, artifact, None, threads or _threads(spec.name, folder.path))
+
+
+def _fastest(folder: ArtifactFolder) -> tuple[EngineSpec, Artifact]:
+    """The first engine that needs no extra and whose artifact can be used; ArtifactError says how to make one."""
     reasons = []
     for spec in SPECS:
         if spec.artifact is None or spec.extra is not None or not is_installed(spec):
             continue  # an extra that happens to be installed does not change what `auto` answers with
         kind = artifacts.KINDS[spec.artifact]
-        if (reason := artifacts.problem(folder, kind)) is None:
-            return spec.name
+        if (reason := folder.problem(kind)) is None:
+            return spec, folder.artifact(kind, verified=True)
         reasons.append(f"{kind.filename} {reason}")
     raise ArtifactError(
-        f"No artifact to run in {folder}: {'; '.join(reasons)}. Make them with `resnet18-lab build`, let "
+        f"No artifact to run in {folder.path}: {'; '.join(reasons)}. Make them with `resnet18-lab build`, let "
         "`classify --build` do it, or take the slow engine that needs none: `--backend eager`."
     )
+
+
+def _threads(name: str, folder: Path) -> int:
+    """Threads for an engine when none are asked for: tuned on this machine, else all usable cores."""
+    return tuned.threads_for(name, folder) or usable_cores()
+
+
+def name_in(folder: ArtifactFolder, name: str = "auto") -> str:
+    """The name itself, or for ``auto`` that of the fastest engine whose artifact lies in the folder.
+
+    ArtifactError says how to make one where there is none.
+    """
+    return _fastest(folder)[0].name if name == "auto" else name
 
 
 def open_engine(
@@ -129,43 +196,19 @@ def open_engine(
 
     ``threads`` means the threads of one run for every engine; None takes what a benchmark found best on
     this machine, else all usable cores. ``spinning`` False stops idle threads of ONNX Runtime from
-    busy-waiting, for engines that share the cores. Raises EngineError, ArtifactError,
-    WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
+    busy-waiting, for engines that share the cores. Raises what ``choose`` raises. Nothing is downloaded or built.
     """
-    spec = spec_of(default_name(weights) if name == "auto" else name)
-    count = default_threads(spec.name, weights) if threads is None else threads
-    if not 1 <= count <= MAX_THREADS:
-        raise ParameterError(f"threads={count} is not allowed; give 1 to {MAX_THREADS}.")
-    opener = cast(Opener, importlib.import_module(spec.module).open_engine)
-    return opener(spec, weights, count, spinning)
+    return opened(choose(name, weights=weights, threads=threads), spinning=spinning)
 
 
-EMBEDDING = EngineSpec(
-    name="onnxruntime-embedding",
-    precision="fp32",
-    module="resnet18_lab.inference.onnxruntime",
-    artifact="onnx-embedding",
-    needs=("onnxruntime",),
-    extra=None,
-)
-"""Not one of SPECS: its runs return features, float32 N×512, where engines return logits."""
+def opened(choice: Choice, *, spinning: bool = True) -> Engine:
+    """The engine of a choice, ready to run; ArtifactError when its file cannot be loaded."""
+    return cast(Opener, importlib.import_module(choice.spec.module).open_engine)(choice, spinning)
 
 
 def open_embedding(*, weights: str = "auto", threads: int = 1) -> Engine:
     """The network without its last layer: ``run`` returns the features, float32 N×512.
 
-    Raises ArtifactError, WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
+    Raises what ``choose`` raises. Nothing is downloaded or built.
     """
-    if not 1 <= threads <= MAX_THREADS:
-        raise ParameterError(f"threads={threads} is not allowed; give 1 to {MAX_THREADS}.")
-    opener = cast(Opener, importlib.import_module(EMBEDDING.module).open_engine)
-    return opener(EMBEDDING, weights, threads, False)
-
-
-def default_threads(name: str, weights: str = "auto") -> int:
-    """Threads for an engine when none are asked for: tuned on this machine, else all usable cores."""
-    try:
-        tuned_count = tuned.threads_for(name, artifacts.find_folder(weights))
-    except WeightsError:
-        tuned_count = None  # the engine's own error says more
-    return tuned_count or usable_cores()
+    return open_engine(EMBEDDING.name, weights=weights, threads=threads, spinning=False)

@@ -42,13 +42,13 @@ class TorchEngine(Closing):
 pass
 
 if TYPE_CHECKING:
-    from resnet18_lab.inference.registry import EngineSpec
+    from resnet18_lab.inference.registry import Choice
 
 
-def open_engine(spec: EngineSpec, weights: str, threads: int, _spinning: bool = True) -> TorchEngine:
+def open_engine(choice: Choice, _spinning: bool = True) -> TorchEngine:
     """The engine on the weights themselves."""
-    loaded = load_model(weights)
-    file = loaded.weights
+    file, spec = choice.weights, choice.spec
+    assert file is not None  # noqa: S101 - an engine without an artifact is chosen with its weights
     source = file.path.name if file.path else file.name
-    engine = EngineInfo(spec.name, spec.precision, threads, file.name, source, file.sha256)
-    return TorchEngine(loaded.module, engine, threads)
+    engine = EngineInfo(spec.name, spec.precision, choice.threads, file.name, source, file.sha256)
+    return TorchEngine(load_model(file).module, engine, choice.threads)

@@ -28,6 +28,7 @@ _LYING = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _SHORTEST_PICTURE = 24  # bytes; anything shorter is at most a signature
 
 Source = bytes | str | os.PathLike[str] | BinaryIO
+"""What is read: the file's bytes, its path, or an open binary file."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,13 @@ DEFAULT_LIMITS = Limits()
 
 
 def decode(
-    source: Source,
+    source: Source | Image.Image,
     *,
     limits: Limits = DEFAULT_LIMITS,
     draft_for: int | None = None,
     before_pixels: Callable[[int], object] | None = None,
 ) -> Image.Image:
-    """An RGB picture, upright, alpha composited on white, from bytes, a path, or a binary file.
+    """An RGB picture, upright, alpha composited on white, from bytes, a path, a binary file or a Pillow picture.
 
     16-bit grey keeps its upper 8 bits; of an animation the first frame is taken and
     ``info["animated"]`` is True. ``draft_for`` lets a JPEG of at least twice that size be decoded at a
@@ -59,6 +60,8 @@ def decode(
     ``before_pixels`` is called with the number of pixels before any of them is decoded: it may wait until
     there is room for them (8 bytes each at most). Raises ImageError and nothing else; limits are checked first.
     """
+    if isinstance(source, Image.Image):
+        return _from_pillow(source, limits)
     data = read(source, limits=limits)
     if not data:
         raise image_error("empty_file")
@@ -75,6 +78,22 @@ def decode(
     except (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError,
             AttributeError, RuntimeError, struct.error, zlib.error) as error:  # fmt: skip
         raise _broken(data, error) from error
+
+
+def _from_pillow(picture: Image.Image, limits: Limits) -> Image.Image:
+    """The same of a picture that somebody else opened, which stays as it is."""
+    _check_size(picture.size, limits)
+    try:
+        with picture.copy() as own:
+            _turn_upright(own)
+            upright = _to_rgb(own)
+            upright = own.copy() if upright is own else upright
+    except MemoryError as error:
+        raise image_error("out_of_memory") from error
+    except Exception as error:  # a file that Pillow reads only now may be damaged in any way
+        raise image_error("image_corrupt") from error
+    upright.info = {}
+    return upright
 
 
 def file_size(picture: Image.Image) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
@@ -12,6 +12,7 @@ from resnet18_lab.base.errors import ImageError
 from resnet18_lab.base.machine import package_versions
 from resnet18_lab.base.samples import Sample, load_samples
 from resnet18_lab.inference import labels
+from resnet18_lab.inference.labels import Language
 from resnet18_lab.service import prometheus
 from resnet18_lab.service.classifier import Asked, Classifier
 from resnet18_lab.service.responses import JsonAnswer, refusal
@@ -19,7 +20,6 @@ from resnet18_lab.service.schemas import BATCH_BODY, PICTURE_BODY, REFUSALS
 from resnet18_lab.service.uploads import read_many, read_one
 
 router = APIRouter()
-Language = Literal["en", "zh", "both"]
 TopK = Annotated[int, Query(ge=1, le=labels.CLASS_COUNT, description="Answers per picture.")]
 Lang = Annotated[Language, Query(description="Language of the names.")]
 Crop = Annotated[bool, Query(description="Add the 224×224 pixels the network saw, as a data: address.")]
@@ -67,19 +67,19 @@ async def _classify_one(request: Request, asked: Asked) -> JsonAnswer:
 
 
 @router.post("/api/v1/classify", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
-async def classify(request: Request, top_k: TopK = 3, lang: Lang = "both", crop: Crop = False) -> JsonAnswer:
+async def classify(request: Request, top_k: TopK = 3, lang: Lang = Language.both, crop: Crop = False) -> JsonAnswer:
     """Name what is in one picture: the field ``file`` of a form, or the raw bytes as body."""
     return await _classify_one(request, Asked(top_k, lang, crop))
 
 
 @router.post("/predict", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
-async def predict(request: Request, top_k: TopK = 3, lang: Lang = "both") -> JsonAnswer:
+async def predict(request: Request, top_k: TopK = 3, lang: Lang = Language.both) -> JsonAnswer:
     """The same under the address that tutorials use."""
     return await _classify_one(request, Asked(top_k, lang))
 
 
 @router.post("/api/v1/classify/batch", openapi_extra=BATCH_BODY, responses=REFUSALS, tags=["pictures"])
-async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = "both") -> JsonAnswer:
+async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = Language.both) -> JsonAnswer:
     """Name what is in several pictures: results in their order, an error in the place of each bad one."""
     classifier = classifier_of(request)
     classifier.admission.check()
@@ -98,11 +98,10 @@ async def _together(work: list[Coroutine[Any, Any, dict[str, Any]]]) -> list[dic
 
 
 @router.get("/api/v1/labels", tags=["about"])
-async def all_labels(lang: Lang = "both") -> JsonAnswer:
+async def all_labels(lang: Lang = Language.both) -> JsonAnswer:
     """The 1,000 classes, by index."""
-    hidden = {"en": "zh", "zh": "en"}.get(lang)
-    rows = [{key: value for key, value in vars(label).items() if key != hidden} for label in labels.all_labels()]
-    return JsonAnswer(rows)
+    shown = ("index", "wnid", *lang.keys)
+    return JsonAnswer([{name: getattr(label, name) for name in shown} for label in labels.all_labels()])
 
 
 @router.get("/api/v1/model", tags=["about"])

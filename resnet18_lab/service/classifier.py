@@ -16,10 +16,11 @@ from PIL import Image
 from resnet18_lab.base.errors import ImageError
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.classify import Clock, Prepared, prepare, result_of
 from resnet18_lab.inference.engine import Engine
-from resnet18_lab.inference.predictions import Result, top_k
+from resnet18_lab.inference.labels import Language
+from resnet18_lab.inference.predictions import Result
 from resnet18_lab.preprocessing import transform
-from resnet18_lab.preprocessing.decode import decode, file_size
 from resnet18_lab.service import prometheus
 from resnet18_lab.service.batcher import Inference
 from resnet18_lab.service.budgets import Admission, PixelGate, UploadBudget
@@ -37,17 +38,8 @@ class Asked:
     """What a caller wants to know of each picture."""
 
     top_k: int = 3
-    lang: str = "both"
+    lang: Language = Language.both
     crop: bool = False
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    crop: transform.Crop
-    size: tuple[int, int]
-    animated: bool
-    decode_ms: float
-    prepare_ms: float
 
 
 class Classifier:
@@ -86,13 +78,13 @@ class Classifier:
         prometheus.CACHE.labels("hit" if known else "miss").inc()
         cached, prepared = known is not None, None
         if known is None or asked.crop:
-            prepared = await self.in_pool(self._prepare, upload.data)
-            timing |= {"decode": prepared.decode_ms, "prepare": prepared.prepare_ms}
+            clock = Clock()
+            prepared = await self.in_pool(self._prepare, upload.data, clock)
+            timing |= {"decode": clock.seconds["decode"] * 1000, "prepare": clock.seconds["resize"] * 1000}
         if known is None and prepared is not None:
             answer = await self.inference.run(prepared.crop[None])
             timing |= {"queue": answer.queue_ms, "model": answer.model_ms}
-            warnings = tuple(transform.warnings_for(prepared.size))
-            known = Known(answer.logits.copy(), prepared.size, warnings, prepared.animated)
+            known = Known(answer.logits.copy(), prepared.size, prepared.warnings, prepared.animated)
             self.cache.put(key, known)
         assert known is not None  # noqa: S101 - for the type checker: one of the two branches gave it
         body = self._body(upload, asked, known)
@@ -113,26 +105,16 @@ class Classifier:
         prometheus.PICTURES.labels("ok").inc()
         return answer
 
-    def _prepare(self, data: bytes) -> _Prepared:
-        started = time.perf_counter()
+    def _prepare(self, data: bytes, clock: Clock) -> Prepared:
         with ExitStack() as room:  # until the crop is made: the whole picture is in memory as long
-            picture = decode(
-                data, limits=self.settings.limits, draft_for=self.settings.draft_for,
+            return prepare(
+                data, limits=self.settings.limits, draft_for=self.settings.draft_for, clock=clock,
                 before_pixels=lambda pixels: room.enter_context(self._gate.entered(pixels)),
             )  # fmt: skip
-            decoded = time.perf_counter()
-            crop = transform.crop(picture)
-            size, animated = file_size(picture), bool(picture.info.get("animated"))
-            picture.close()
-        done = time.perf_counter()
-        return _Prepared(crop, size, animated, (decoded - started) * 1000, (done - decoded) * 1000)
 
     def _body(self, upload: Upload, asked: Asked, known: Known) -> dict[str, Any]:
-        predictions = top_k(known.logits, asked.top_k)[0]
-        body = Result(upload.name, predictions, known.warnings, self.engine).as_json()
-        hidden = {"en": "zh", "zh": "en"}.get(asked.lang)
-        for prediction in body["predictions"]:
-            prediction.pop(hidden, None)
+        result = result_of(upload.name, known.logits, known.warnings, self.engine, asked.top_k)
+        body = result.as_json(asked.lang.keys)
         body["size"] = list(known.size)
         if known.animated:
             body["animated"] = True
@@ -141,7 +123,7 @@ class Classifier:
 
 def weights_sha256(name: str) -> str:
     """SHA-256 of the weights behind the answers: the artifacts' manifest knows, even when the weights are gone."""
-    noted = artifacts.read_manifest(artifacts.find_folder(name))["weights"].get("sha256")
+    noted = artifacts.open_folder(name).manifest["weights"].get("sha256")
     return str(noted or find_weights(name).sha256)
 
 

@@ -243,7 +243,7 @@ def test_pinning_and_interop_threads_are_recorded_and_reach_the_process(untraine
 @pytest.mark.slow
 def test_a_pool_that_does_not_spin_leaves_its_cores_idle(untrained_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
-    path = artifacts.load(artifacts.KINDS["onnx-fp32"], "untrained").path
+    path = artifacts.load("onnx-fp32", "untrained").path
 
     def busy_after_a_run(spinning):
         session = make_session(str(path), 2, spinning=spinning)

@@ -53,7 +53,7 @@ def test_the_features_are_those_that_the_last_layer_of_torch_takes():
 
 
 def test_the_manifest_holds_its_parity():
-    entry = artifacts.load(artifacts.KINDS["onnx-embedding"], "untrained").entry
+    entry = artifacts.load("onnx-embedding", "untrained").entry
     assert entry["parity"]["relative"] < 1e-4
 
 

@@ -12,8 +12,9 @@ from support.project import run_cli, samples_dir, trained_or_skip
 
 from resnet18_lab import __version__
 from resnet18_lab.base.samples import load_samples
-from resnet18_lab.base.text import spreadsheet_safe
+from resnet18_lab.base.text import as_cell, from_cell
 from resnet18_lab.cli import rendering
+from resnet18_lab.inference.csv_rows import columns
 
 CAT = samples_dir() / "cat.jpg"
 
@@ -54,11 +55,14 @@ def test_json_on_stdout_is_an_array_and_messages_go_to_stderr(classify):
     assert "UNTRAINED" in done.stderr
 
 
-def test_csv_has_a_row_an_answer(classify):
-    rows = list(csv.DictReader(io.StringIO(classify(CAT, "--format", "csv").stdout)))
-    assert [row["rank"] for row in rows] == ["1", "2", "3"]
-    assert rows[0]["backend"] == "onnxruntime-fp32"
-    assert len(rows[0]["artifact_sha256"]) == 64
+def test_csv_has_a_row_a_picture_in_the_columns_of_every_csv(classify, tmp_path):
+    (row,) = csv.DictReader(io.StringIO(classify(CAT, "--format", "csv").stdout))
+    assert list(row) == columns(3, ("en", "zh"))
+    assert row["backend"] == "onnxruntime-fp32"
+    assert len(row["sha256"]) == 64
+    classify(CAT, "--output", tmp_path / "file.csv")
+    with (tmp_path / "file.csv").open(encoding="utf-8", newline="") as file:
+        assert list(csv.DictReader(file)) == [row]
 
 
 def test_a_folder_gives_its_pictures_in_order_and_no_other_files(classify):
@@ -91,7 +95,8 @@ def test_a_bar_is_as_long_as_its_score(score):
 
 @pytest.mark.parametrize("name", ["=cmd|'x'!A0.png", "+1.png", "-1.png", "@a.png"])
 def test_names_that_a_spreadsheet_would_run_are_quoted_in_csv(name):
-    assert spreadsheet_safe(name) == "'" + name
+    assert as_cell(name) == "'" + name
+    assert from_cell(as_cell(name)) == name
 
 
 def test_names_with_newlines_and_bad_bytes_stay_on_one_line(classify, tmp_path):
@@ -100,7 +105,7 @@ def test_names_with_newlines_and_bad_bytes_stay_on_one_line(classify, tmp_path):
     for output_format in ("table", "json", "csv"):
         done = classify(os.fsdecode(odd), "--format", output_format, env={"COLUMNS": "300"})
         assert done.returncode == 0, done.stderr
-    assert "new\\nline" in classify(os.fsdecode(odd), "--format", "csv").stdout
+    assert "new\\x0aline" in classify(os.fsdecode(odd), "--format", "csv").stdout
 
 
 def test_torch_is_not_imported(untrained_home):

@@ -81,7 +81,7 @@ def test_engines_measured_in_their_own_processes_agree_with_eager_and_tell_wheth
 
 
 def test_the_block_drawn_is_the_first_residual_block_and_optimising_makes_it_shorter(home):
-    path = artifacts.load(artifacts.KINDS["onnx-fp32"], "untrained").path
+    path = artifacts.load("onnx-fp32", "untrained").path
     graphs = {"the file": onnx.load(path), "as it runs": onnx_graph.optimised(path)}
     file, runs = (figures.block_nodes(graph) for graph in graphs.values())
     assert [node.op_type for node in file] == ["Conv", "Relu", "Conv", "Add", "Relu"]

@@ -103,7 +103,7 @@ def test_views_are_colours():
 
 
 def test_a_graph_that_takes_floats_only_is_refused():
-    artifact = artifacts.load(artifacts.KINDS["onnx-fp32"], "untrained")
+    artifact = artifacts.load("onnx-fp32", "untrained")
     with pytest.raises(ParameterError, match="quantizing"):
         uint8_input.Uint8Network(artifact.path)
 

@@ -84,7 +84,7 @@ def test_more_threads_than_cores_are_fewer_and_said(home):
 
 
 def test_it_is_never_what_auto_means(home):
-    assert registry.default_name("untrained").startswith("onnxruntime-")
+    assert registry.choose(weights="untrained").spec.name.startswith("onnxruntime-")
     assert "openvino" not in " ".join(registry.formats_for("auto"))
 
 

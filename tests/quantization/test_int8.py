@@ -18,7 +18,7 @@ from resnet18_lab.course.preprocessing import uint8_input  # fmt: skip
 from resnet18_lab.export import int8
 from resnet18_lab.export.build import build
 from resnet18_lab.inference import artifacts, evaluate, metrics
-from resnet18_lab.inference.registry import default_name, open_engine
+from resnet18_lab.inference.registry import choose, open_engine
 from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
@@ -195,7 +195,7 @@ def test_pixels_through_a_table_of_codes_give_bit_identical_logits(small_home, s
 
 def test_int8_is_the_default_once_built_and_runs_without_torch(small_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(small_home))
-    assert default_name("untrained") == "onnxruntime-int8"
+    assert choose(weights="untrained").spec.name == "onnxruntime-int8"
     code = (
         "import sys, numpy as np\nfrom resnet18_lab.inference.registry import open_engine\n"
         "with open_engine('auto', weights='untrained', threads=1) as engine:\n"

@@ -13,7 +13,9 @@ from support.page_actions import CAT, COFFEE, answer_of, as_files, choose, pictu
 from support.page_driver import PHONE, WIDE, open_page, running_service
 from support.project import ROOT
 
+from resnet18_lab.base.text import from_cell
 from resnet18_lab.inference import labels
+from resnet18_lab.inference.csv_rows import columns
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra: playwright").expect
 
@@ -513,15 +515,16 @@ def test_the_csv_export_has_the_command_lines_columns_and_is_safe(page, service)
     assert name == "resnet18-lab.csv"
     assert data.startswith("\ufeff".encode())
     rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
-    assert list(rows[0]) == ["file", "rank", "index", "wnid", "en", "zh", "score", "warnings", "error", "message", "backend", "weights", "artifact_sha256"]  # fmt: skip
+    assert list(rows[0]) == columns(3, ("en", "zh"))
     wanted = answer_of(service, CAT)
-    assert [row["file"] for row in rows] == ["'" + odd] * 3 + ["words.jpg"]
-    assert [(row["wnid"], row["zh"]) for row in rows[:3]] == [
+    assert [row["file"] for row in rows] == ["'" + odd, "words.jpg"]
+    assert [from_cell(row["file"]) for row in rows] == [odd, "words.jpg"]
+    assert [(rows[0][f"wnid_{rank}"], rows[0][f"zh_{rank}"]) for rank in (1, 2, 3)] == [
         (best["wnid"], best["zh"]) for best in wanted["predictions"]
     ]
-    assert rows[0]["artifact_sha256"] == wanted["engine"]["sha256"]
-    assert rows[3]["error"] == "not_an_image"
-    assert CHINESE.search(rows[3]["message"])
+    assert rows[0]["sha256"] == wanted["engine"]["sha256"]
+    assert rows[1]["error"] == "not_an_image"
+    assert CHINESE.search(rows[1]["message_zh"])
 
 
 @pytest.mark.parametrize("name", ["cat.jpg", "two words.jpg", 'it\'s "odd", 猫; $HOME `x` \\n.jpg'])

@@ -111,7 +111,7 @@ def _tutorial_onnxruntime(files: list[Path], weights: str) -> Iterator[int]:
 
     from resnet18_lab.inference import artifacts
 
-    path = artifacts.load(artifacts.KINDS["onnx-fp32"], weights).path
+    path = artifacts.load("onnx-fp32", weights).path
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     transform = tutorial_transforms()

@@ -90,7 +90,7 @@ def _command(configuration: Configuration, weights: str, picture: str) -> list[s
     """What is started: the measuring child, or for a whole command the clock around it."""
     if configuration.suite != "cold-start" or not configuration.variant:
         return [sys.executable, "-m", "resnet18_lab.benchmark.measure.child"]
-    artifact = artifacts.load(artifacts.KINDS[_artifact_of(configuration.backend)], weights)
+    artifact = artifacts.load(_artifact_of(configuration.backend), weights)
     inner = coldstart.command_of(
         configuration.variant, configuration.backend, str(artifact.path), picture, weights, configuration.threads
     )

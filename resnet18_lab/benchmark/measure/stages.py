@@ -1,6 +1,5 @@
 """Where the time of one picture goes, by stage and by size of the picture."""
 
-import time
 from collections.abc import Callable
 from functools import cache
 from itertools import cycle
@@ -13,12 +12,10 @@ from resnet18_lab.base import proc
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.configuration import Effort
 from resnet18_lab.benchmark.measure.loops import repeated, sample, timed
+from resnet18_lab.inference.classify import STAGES, Clock, answers, prepare
 from resnet18_lab.inference.engine import Engine
-from resnet18_lab.inference.predictions import top_k
 from resnet18_lab.preprocessing import transform
-from resnet18_lab.preprocessing.decode import decode
 
-STAGES = ("read", "decode", "resize", "normalise", "run", "top-k")
 _JPEG_QUALITY = 90
 _DRAFT = 256
 
@@ -39,20 +36,9 @@ def measure_stages(open_one: Callable[[], Engine], effort: Effort) -> dict[str, 
 
 
 def _stage_times(path: Path, engine: Engine) -> dict[str, float]:
-    marks = [time.perf_counter()]
-    data = path.read_bytes()
-    marks.append(time.perf_counter())
-    picture = decode(data)
-    marks.append(time.perf_counter())
-    crop = transform.crop(picture)
-    marks.append(time.perf_counter())
-    batch = transform.normalise(crop)
-    marks.append(time.perf_counter())
-    logits = engine.run(batch)
-    marks.append(time.perf_counter())
-    top_k(logits)
-    marks.append(time.perf_counter())
-    return {stage: after - before for stage, before, after in zip(STAGES, marks, marks[1:], strict=False)}
+    clock = Clock()
+    answers([(path.name, path)], engine, clock=clock)
+    return clock.seconds
 
 
 def filename_of(size: str) -> str:
@@ -93,7 +79,7 @@ def measure_size(open_one: Callable[[], Engine], path: Path, how: str, effort: E
 def _preparation(how: str, path: Path) -> Callable[[], Any]:
     if how != "torchvision":
         draft = _DRAFT if how == "ours with draft" else None
-        return lambda: transform.preprocess(decode(path, draft_for=draft))
+        return lambda: transform.normalise(prepare(path, draft_for=draft).crop)
     return torchvision_preparation(path)
 
 

@@ -131,7 +131,7 @@ def _median(row: Row, what: str) -> float:
 
 def _entry(name: str, weights: str) -> dict[str, Any]:
     kind = spec_of(name).artifact
-    return artifacts.load(artifacts.KINDS[kind], weights).entry if kind else {}
+    return artifacts.load(kind, weights).entry if kind else {}
 
 
 def _bytes(name: str, weights: str) -> int | None:

@@ -48,7 +48,7 @@ def variants(
     Float and this project's INT8 are the artifacts, which must have been built. ``compiled`` adds what
     torch's compiler makes, a minute of work.
     """
-    source, ours = (artifacts.load(artifacts.KINDS[name], weights).path for name in _ARTIFACTS)
+    source, ours = (artifacts.load(name, weights).path for name in _ARTIFACTS)
     makers: dict[str, Callable[[], Rival]] = {
         FLOAT: lambda: rivals.of_file(source, 0.0),
         OURS: lambda: rivals.of_file(ours, 0.0),
@@ -160,7 +160,10 @@ def flips(folder: Path, weights: str) -> tuple[list[Evaluation], list[Flip]]:
         got, _ = evaluate.logits_of(made, listed)
         engines = exact.engine, made.engine
     right = evaluate.right_classes(listed, positions)
-    found = [evaluate.evaluate(engines[0], expected, right), evaluate.evaluate(engines[1], got, right, expected)]
+    found = [
+        evaluate.evaluation_of(engines[0], expected, right),
+        evaluate.evaluation_of(engines[1], got, right, expected),
+    ]
     answers = np.stack([expected.argmax(axis=1), got.argmax(axis=1)], axis=1)
     return found, [
         Flip(

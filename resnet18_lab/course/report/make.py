@@ -19,13 +19,6 @@ CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
 
 
-NEEDED = ("onnx-fp32",)
-"""Artifacts every notebook may run; other formats are built by `build`, or before a notebook that compares them."""
-INT8_NOTEBOOKS = frozenset(
-    {"03_conversion", "04_quantization", "05_thread_benchmark", "06_preprocessing", "07_bulk", "08_serving"}
-)
-
-
 @dataclass(frozen=True)
 class Report:
     """Where the index lies and how each notebook went."""
@@ -86,8 +79,8 @@ def _sole_writer(folder: Path) -> Iterator[None]:
 def _build_for(notebooks: list[Path], file: WeightsFile, notify: Callable[[str], None]) -> None:
     from resnet18_lab.export.build import build
 
-    int8 = ["onnx-int8-static"] if INT8_NOTEBOOKS & {notebook.stem for notebook in notebooks} else []
-    build(file, only=[*NEEDED, *int8], notify=notify)
+    wanted = {format_: None for notebook in notebooks for format_ in parameters.artifacts_of(notebook)}
+    build(file, only=list(wanted), notify=notify)
 
 
 def make_report(

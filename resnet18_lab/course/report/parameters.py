@@ -52,6 +52,12 @@ def declared(notebook: Path) -> dict[str, str]:
     return {name: str(facts["inferred_type_name"]) for name, facts in papermill.inspect_notebook(notebook).items()}
 
 
+def artifacts_of(notebook: Path) -> list[str]:
+    """Names of the artifacts that the notebook says it runs, in its metadata: they are built before it."""
+    metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
+    return list(metadata.get("resnet18_lab", {}).get("artifacts", []))
+
+
 def parse_assignment(text: str) -> tuple[str, Any]:
     """Name and value of ``name=value``; a value that reads as JSON is taken so, else as text."""
     name, equals, value = text.partition("=")

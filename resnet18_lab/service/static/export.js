@@ -4,7 +4,8 @@ import { announce, byId, make, onPress } from "./elements.js";
 import { say } from "./language.js";
 import { pictures } from "./pictures.js";
 
-const COLUMNS = ["file", "rank", "index", "wnid", "en", "zh", "score", "warnings", "error", "message", "backend", "weights", "artifact_sha256"];
+const ANSWER = ["index", "wnid", "en", "zh", "score"];
+const ENGINE = ["backend", "precision", "weights", "sha256"];
 const PAGE_ONLY = ["crop"]; // for the eyes, not for programs
 
 export function asJson(list) {
@@ -17,35 +18,55 @@ export function asJson(list) {
 }
 
 export function asCsv(list) {
-  const lines = answered(list).flatMap((picture) => rows(picture));
-  return [COLUMNS, ...lines.map((row) => COLUMNS.map((column) => row[column] ?? ""))]
+  const done = answered(list);
+  const most = Math.max(0, ...done.map((picture) => picture.result?.predictions.length ?? 0));
+  const columns = columnsFor(most);
+  const lines = done.map(row);
+  return [columns, ...lines.map((line) => columns.map((column) => line[column] ?? ""))]
     .map((cells) => cells.map(cell).join(","))
     .join("\r\n")
     .concat("\r\n");
+}
+
+// The one schema of the project's CSV files: a row a picture, its answers side by side.
+function columnsFor(most) {
+  const ranked = Array.from({ length: most }, (_, place) => ANSWER.map((name) => `${name}_${place + 1}`));
+  return ["file", ...ranked.flat(), "warnings", "error", "message", "message_zh", ...ENGINE];
 }
 
 function answered(list) {
   return list.filter((picture) => picture.state === "done" || picture.state === "failed");
 }
 
-function plain({ code, texts }) {
-  return { code, message: texts.en, message_zh: texts.zh };
+function plain(error) {
+  return { code: error.code, ...messages(error) };
 }
 
-function rows(picture) {
-  const file = safe(picture.name);
-  if (picture.state === "failed") {
-    const { code, texts } = picture.error;
-    return [{ file, error: code, message: `${texts.en} ${texts.zh}` }];
-  }
+function row(picture) {
+  const file = asCell(picture.name);
+  if (picture.state === "failed") return { file, error: picture.error.code, ...messages(picture.error) };
   const { predictions, warnings, engine } = picture.result;
-  const rest = { file, warnings: warnings.join(";"), backend: engine?.backend, weights: engine?.weights, artifact_sha256: engine?.sha256 };
-  return predictions.map((best) => ({ ...best, ...rest, score: best.score.toFixed(6) }));
+  const named = predictions.flatMap((best) => ANSWER.map((name) => [`${name}_${best.rank}`, best[name]]));
+  return { file, ...Object.fromEntries(named), warnings: warnings.join(";"), ...engine };
 }
 
-// A spreadsheet would run such a name as a formula.
-function safe(name) {
-  return /^[=+\-@\t\r]/.test(name) ? `'${name}` : name;
+function messages({ texts }) {
+  return { message: texts.en, message_zh: texts.zh };
+}
+
+// A file's name as the command line writes it: nothing that breaks a line, nothing a spreadsheet would run.
+function asCell(name) {
+  const unsafe = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u;
+  const escape = /\\(?:\\|x[0-9a-f]{2}|u[0-9a-f]{4})/;
+  const plain = unsafe.test(name) || escape.test(name) ? Array.from(name, (char) => escaped(char, unsafe)).join("") : name;
+  return /^[=+\-@']/.test(plain) ? `'${plain}` : plain;
+}
+
+function escaped(char, unsafe) {
+  if (char === "\\") return "\\\\";
+  if (!unsafe.test(char)) return char;
+  const code = char.charCodeAt(0);
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
 }
 
 function cell(value) {

@@ -1,0 +1,45 @@
+"""The one schema of every CSV with answers: a row a picture, its answers side by side.
+
+Columns: ``file``; for each rank ``index_N``, ``wnid_N``, the names (``en_N``, ``zh_N``) and ``score_N``; ``warnings``;
+``error``, ``message``, ``message_zh``; ``backend``, ``precision``, ``weights``, ``sha256`` of what answered.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TextIO
+
+from resnet18_lab.base.text import as_cell
+
+ENGINE_COLUMNS = ("backend", "precision", "weights", "sha256")
+
+
+def columns(top_k: int, languages: Sequence[str]) -> list[str]:
+    """The columns in order, for that many answers a picture in these languages."""
+    ranked = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in _answer_fields(languages)]
+    return ["file", *ranked, "warnings", "error", "message", "message_zh", *ENGINE_COLUMNS]
+
+
+def write_rows(file: TextIO, answers: Iterable[dict[str, Any]], *, top_k: int, languages: Sequence[str]) -> None:
+    """Write the header and a line for each answer (``Result.as_json``), each as soon as it is known.
+
+    ``base.text.from_cell`` gives a file's name back.
+    """
+    writer = csv.DictWriter(file, columns(top_k, languages), lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows(_rows(answers, languages))
+
+
+def _rows(answers: Iterable[dict[str, Any]], languages: Sequence[str]) -> Iterator[dict[str, Any]]:
+    fields = _answer_fields(languages)
+    for answer in answers:
+        row: dict[str, Any] = {"file": as_cell(answer["file"])}
+        if (error := answer.get("error")) is not None:
+            yield row | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
+            continue
+        row["warnings"] = ";".join(answer["warnings"])
+        row |= {name: answer["engine"][name] for name in ENGINE_COLUMNS}
+        yield row | {f"{name}_{best['rank']}": best[name] for best in answer["predictions"] for name in fields}
+
+
+def _answer_fields(languages: Sequence[str]) -> tuple[str, ...]:
+    return "index", "wnid", *languages, "score"
