@@ -39,7 +39,7 @@ load:       ## the service under load and attack, a quarter of an hour; nothing 
 	.venv/bin/python tools/records/serving.py $(ARGS) && .venv/bin/python tools/pages/serving.py
 chaos:      ## bulk runs killed 20 times at random moments, and the memory of 2,000 pictures beside 20,000
 	@$(LAB) setup-tests
-	RESNET18_LAB_KILLS=20 RESNET18_LAB_FLAT=2000,20000 RESNET18_LAB_RECORD=1 .venv/bin/python -m pytest -q --timeout 3600 \
-		tests/bulk/test_run.py -k "killed_at_random or flat"
+	RESNET18_LAB_KILLS=20 .venv/bin/python -m pytest -q --timeout 3600 tests/bulk/test_run.py -k killed_at_random
+	.venv/bin/python tools/records/bulk_memory.py && .venv/bin/python tools/pages/scaling.py
 clean:      ## remove what can be made again (weights stay)
 	rm -rf artifacts reports .state .pytest_cache .mypy_cache .ruff_cache

@@ -28,7 +28,7 @@ def weights_dir() -> Path:
 
 
 def classroom_weights_dir() -> Path | None:
-    """Folder a class room shares beside the clone (``../shared/weights``); None without a clone."""
+    """Folder a classroom shares beside the clone (``../shared/weights``); None without a clone."""
     return _SOURCE_ROOT.parent / "shared" / "weights" if is_checkout() else None
 
 

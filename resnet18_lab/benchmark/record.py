@@ -1,18 +1,17 @@
 """The record of a run: configurations, environment and every raw sample, as JSON."""
 
-import json
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base import machine
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.files import write_text
 from resnet18_lab.base.machine import snapshot
 from resnet18_lab.benchmark.configuration import Configuration, Effort
+from resnet18_lab.benchmark.kept_records import FORMAT, now, read_record, write_record
 
-FORMAT = 1
+_FORMATS = (1, FORMAT)
+_PARAMETERS = ("effort", "weights", "pictures")
 
 
 def _cores_here() -> int:
@@ -80,9 +79,9 @@ class Record:
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, a line a row."""
-        content = {"format": FORMAT, **_rounded(asdict(self))}
-        rows = ",\n".join(json.dumps(row) for row in content.pop("rows"))
-        write_text(path, f'{json.dumps(content, indent=1)[:-2]},\n "rows": [\n{rows}\n]}}\n')
+        fields = _rounded(asdict(self))
+        taken = {name: fields.pop(name) for name in ("environment", "profile", "started", "seconds")}
+        write_record(path, fields, **taken, parameters={name: fields.pop(name) for name in _PARAMETERS})
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -96,15 +95,17 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
 
 def new(profile: str, effort: Effort, weights: dict[str, str], rows: list[Row]) -> Record:
     """An empty record with today's environment."""
-    return Record(profile, effort, weights, snapshot(), time.strftime("%Y-%m-%dT%H:%M:%S%z"), rows)
+    return Record(profile, effort, weights, snapshot(), now(), rows)
 
 
 def load(path: Path) -> Record:
     """A record from its file; ParameterError when it is none."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content.pop("format") != FORMAT:
+        content = read_record(path)
+        content |= content.pop("parameters", {})
+        if content.pop("format") not in _FORMATS:
             raise KeyError("format")
+        content.pop("commit", None)
         rows = [Row(**{**row, "configuration": _configuration(row["configuration"])}) for row in content.pop("rows")]
         return Record(**{**content, "effort": Effort(**content["effort"]), "rows": rows})
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -36,7 +36,7 @@ def search_places() -> list[tuple[str, Path]]:
         return [] if chosen == UNTRAINED else [(VARIABLE, _as_path(chosen))]
     places = [("weights folder", paths.weights_dir())]
     if (classroom := paths.classroom_weights_dir()) is not None:
-        places.append(("class-room folder", classroom))
+        places.append(("classroom folder", classroom))
     return [*places, ("torch hub cache", _torch_hub_cache())]
 
 

@@ -13,24 +13,23 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from support.bulk_pictures import CAT, command, end, folder_of, rows_of, rows_that_stand, start_and_wait, wait_for_rows
-from support.project import ROOT, run_cli
+from support.project import ROOT, run_cli, tool
 
-from resnet18_lab.base import hashing, machine, paths
+from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ImageError
-from resnet18_lab.base.files import write_text
 from resnet18_lab.base.text import from_cell
 from resnet18_lab.bulk import inputs, journal
 from resnet18_lab.preprocessing import decode
 
-FLAT = tuple(map(int, os.environ.get("RESNET18_LAB_FLAT", "100,500").split(",")))
+FLAT = (100, 500)
 """Pictures of the two runs whose memory is compared."""
 NOISE, BYTES_A_PICTURE = 4e6, 4e3
 """What two equal runs may differ by, and what a picture may add in a short run; a long one may add 15 MB in all."""
 KILLS = int(os.environ.get("RESNET18_LAB_KILLS", "5"))
 PICTURES_A_KILL = 30
+bulk_memory = tool("records/bulk_memory")
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
 
 
@@ -38,47 +37,16 @@ def parts_of(output):
     return sorted(path.name for path in output.parent.iterdir() if path.name.endswith(".part"))
 
 
-def peak_memory(process):
-    """Largest resident bytes of a process, and of it and its children together, while it runs."""
-    parent = everything = 0
-    whole = psutil.Process(process.pid)
-    while process.poll() is None:
-        with contextlib.suppress(psutil.Error):
-            own = whole.memory_info().rss
-            parent = max(parent, own)
-            everything = max(everything, own + sum(one.memory_info().rss for one in whole.children()))
-        time.sleep(0.02)
-    return {"parent": parent, "all": everything}
-
-
-def keep_record(suffix, peaks):
-    """Put the peaks of a run's ending into the kept record, beside those of other endings."""
-    path = paths.records_dir() / "bulk_memory.json"
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    runs = [{"pictures": count, **peak} for count, peak in zip(FLAT, peaks, strict=True)]
-    known = {**known, "environment": machine.snapshot(), suffix: runs}
-    write_text(path, json.dumps(known, indent=1, sort_keys=True) + "\n")
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_memory_is_flat_from_the_listing_to_the_whole_output(untrained_home, tmp_path, suffix):
+def test_memory_is_flat_from_the_listing_to_the_whole_output(untrained_home, tmp_path, suffix, monkeypatch):
     first = folder_of(tmp_path / "first", 1)
     picture = next(first.iterdir())
-    peaks = []
-    few, many = FLAT
     time.sleep(hashing.TOO_FRESH_NS / 1e9)  # a worker that hashes a fresh artifact itself has another heap, for good
-    for count in FLAT:
-        folder = tmp_path / str(count)
-        folder.mkdir()
-        for number in range(count):
-            os.link(picture, folder / f"{number:06}.jpg")
-        process = command(untrained_home, "classify", folder, "--output", tmp_path / f"{count}.{suffix}")
-        peaks.append(peak_memory(process))
-        assert process.wait() == 0
-    if os.environ.get("RESNET18_LAB_RECORD"):
-        keep_record(suffix, peaks)
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
+    peaks = [bulk_memory.peaks_of(picture, count, suffix, tmp_path, "untrained") for count in FLAT]
+    few, many = FLAT
     limit = min(15e6, NOISE + BYTES_A_PICTURE * (many - few))
     for what in ("parent", "all"):
         assert peaks[1][what] - peaks[0][what] < limit, peaks

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -74,3 +75,8 @@ def run_cli(
 def samples_dir() -> Path:
     """The project's own photographs."""
     return paths.samples_dir()
+
+
+def ten_lines() -> str:
+    """The first Python block of README."""
+    return re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S).group(1)

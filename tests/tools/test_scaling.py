@@ -6,12 +6,14 @@ import json
 import pytest
 from support import project as conftest
 
+from resnet18_lab.benchmark.kept_records import read_record
+
 tool, measuring = conftest.tool("pages/scaling"), conftest.tool("records/scaling")
 
 
 @pytest.fixture
 def record():
-    return json.loads(tool.RECORD.read_text(encoding="utf-8"))
+    return read_record(tool.RECORD)
 
 
 @pytest.fixture

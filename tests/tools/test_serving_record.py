@@ -9,6 +9,8 @@ import sys
 import pytest
 from support.project import ROOT, tool
 
+from resnet18_lab.benchmark.kept_records import read_record
+
 TOOL = ROOT / "tools" / "load.py"
 
 
@@ -88,7 +90,7 @@ def git(*arguments):
 def test_the_kept_record_was_measured_at_a_commit_of_this_repository():
     if shutil.which("git") is None or git("rev-parse", "--is-shallow-repository").stdout.strip() != "false":
         pytest.skip("needs git and a clone with its history")
-    record = json.loads(tool("pages/serving").RECORD.read_text(encoding="utf-8"))
+    record = read_record(tool("pages/serving").RECORD)
     for commit in (record["environment"]["git_commit"], record["soak"]["git_commit"]):
         sha = commit.partition("+")[0]
         assert git("cat-file", "-e", f"{sha}^{{commit}}").returncode == 0, f"{sha} is no commit here: run `make load`"
@@ -96,6 +98,6 @@ def test_the_kept_record_was_measured_at_a_commit_of_this_repository():
 
 def test_the_page_is_what_the_kept_record_gives():
     serving = tool("pages/serving")
-    record = json.loads(serving.RECORD.read_text(encoding="utf-8"))
+    record = read_record(serving.RECORD)
     assert serving.PAGE.read_text(encoding="utf-8") == serving.page(record), "run tools/pages/serving.py"
     assert serving.FIGURE.is_file()

@@ -23,7 +23,7 @@ REAL = catalogue.catalogue()
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, class-room folder and hub cache, and a catalogue of small files."""
+    """An empty home, classroom folder and hub cache, and a catalogue of small files."""
     for name in ("RESNET18_LAB_WEIGHTS", "TORCH_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
@@ -351,7 +351,7 @@ def test_the_status_tells_found_damaged_and_missing_apart(home: Path) -> None:
     bad = put(home / "weights", "compact", b"half")
     official, compact, large = weights_status()
     assert (official.path, official.verified, official.problem) == (good, True, None)
-    assert official.where == "class-room folder"
+    assert official.where == "classroom folder"
     assert (compact.path, compact.verified) == (bad, False)
     assert "4 found" in str(compact.problem)
     assert (large.path, large.verified, large.problem) == (None, False, None)

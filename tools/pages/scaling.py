@@ -3,10 +3,9 @@
 Usage: python tools/pages/scaling.py
 """
 
-import json
-
 from resnet18_lab.base import paths
 from resnet18_lab.base.files import write_text
+from resnet18_lab.benchmark.kept_records import read_record
 from resnet18_lab.bulk import cluster
 from resnet18_lab.bulk.cluster_workers import READ_AT_ONCE
 
@@ -194,7 +193,7 @@ folders with `resnet18-lab merge`, which checks them once more."""
 
 def main() -> None:
     """Write the page."""
-    record, memory = (json.loads(path.read_text(encoding="utf-8")) for path in (RECORD, MEMORY))
+    record, memory = (read_record(path) for path in (RECORD, MEMORY))
     write_text(PAGE, page(record, memory))
     print(PAGE)
 

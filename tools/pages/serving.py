@@ -1,6 +1,5 @@
 """Write docs/serving.md and its figure from docs/records/serving.json, which ``make load`` measures."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from matplotlib.figure import Figure
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.files import replacing, write_text
+from resnet18_lab.benchmark.kept_records import read_record
 from resnet18_lab.benchmark.results.tables import markdown
 from resnet18_lab.benchmark.results.targets import Target, table
 from resnet18_lab.benchmark.style import chart
@@ -151,7 +151,7 @@ def figure(record: dict) -> Figure:
 
 def main() -> int:
     """Exit status 0 when both are written."""
-    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    record = read_record(RECORD)
     write_text(PAGE, page(record))
     with replacing(Path(FIGURE)) as part:
         figure(record).savefig(part, format="png", dpi=100)

@@ -6,7 +6,6 @@ data/samples (docs/records/quantization_variants.json, about 3 minutes).
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ import torch
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import WeightsError
-from resnet18_lab.base.files import write_text
-from resnet18_lab.base.machine import snapshot, usable_cores
+from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.course.quantization import methods as study
 from resnet18_lab.course.quantization import variants as lessons
 from resnet18_lab.export.build import build
@@ -86,12 +85,12 @@ def main() -> int:
     parser.add_argument("--weights", default="compact")
     chosen = parser.parse_args()
     torch.set_num_threads(usable_cores())
+    measuring = Measuring(part=chosen.part, weights=chosen.weights, folder=chosen.folder.name)
     loaded = load_model(chosen.weights)
     found = PARTS[chosen.part](loaded, labelled(chosen.folder, loaded))
     facts = {"weights": loaded.weights.name, "weights_sha256": loaded.weights.sha256, "folder": chosen.folder.name}
     target = paths.records_dir() / f"quantization_{chosen.part}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, json.dumps({**facts, **found, "environment": snapshot()}, indent=1) + "\n")
+    measuring.write(target, {**facts, **found})
     return 0
 
 

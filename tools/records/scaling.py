@@ -22,10 +22,9 @@ from pathlib import Path
 from statistics import mean, median
 
 from resnet18_lab.base import paths
-from resnet18_lab.base.files import write_text
-from resnet18_lab.base.machine import snapshot
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.folder import STAGES, bound, make_jpegs, stage_means, throughput
+from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.bulk import cluster, inputs
 from resnet18_lab.bulk.batch import Job
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
@@ -167,7 +166,6 @@ def measure(rounds: int, pictures: int, weights: str) -> dict:
         files = make_jpegs([sample.path for sample in load_samples()], Path(place, "in"), pictures * max(CORES))
         found = [one_round(files, job, pictures) for _ in range(rounds)]
         return {
-            "environment": snapshot(),
             "engine": engine_of(job),
             "ray": ray.__version__,
             "object_store_mb": OBJECT_STORE_MB,
@@ -191,9 +189,8 @@ def main() -> None:
     options = parser.parse_args()
     if len(os.sched_getaffinity(0)) < max(CORES):
         raise SystemExit(f"This needs {max(CORES)} usable cores.")
-    record = measure(options.rounds, options.pictures, options.weights)
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    write_text(RECORD, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    measuring = Measuring(**vars(options))
+    measuring.write(RECORD, measure(options.rounds, options.pictures, options.weights))
     print(RECORD, "- now run: python tools/pages/scaling.py")
 
 

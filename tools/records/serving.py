@@ -25,9 +25,9 @@ from serving_attack import bad_inputs, killed_worker, overload, slow_clients
 from serving_services import ROOT, ask, cpu_seconds, get, predict, resident, send, service, summed, tutorial_service
 
 from resnet18_lab.base import paths
-from resnet18_lab.base.files import write_text
-from resnet18_lab.base.machine import git_commit, snapshot
+from resnet18_lab.base.machine import git_commit
 from resnet18_lab.benchmark.folder import photographs
+from resnet18_lab.benchmark.kept_records import Measuring, read_record
 
 RECORD = paths.records_dir() / "serving.json"
 QUALITIES = (70, 80, 90, 95)
@@ -137,7 +137,7 @@ def measure(source: Path | None, size: Size) -> dict:
         attack, bad, killed = slow_clients(folder, AT_ONCE, size.requests), bad_inputs(size.bad_rounds), killed_worker()
         soaked = soaked_or_kept(folder, ours["rate"], size.soak_seconds)
     return {
-        "environment": snapshot(), "model": model, "at_once": AT_ONCE,
+        "model": model, "at_once": AT_ONCE,
         "pictures": {"folder": source.name if source else "data/samples", "photographs": count,
                      "re_encodings": list(QUALITIES)},
         "tutorial": tutorial, "ours": ours, "cached": cached, "workers": both, "overload": beyond, "attack": attack,
@@ -148,7 +148,7 @@ def measure(source: Path | None, size: Size) -> dict:
 def soaked_or_kept(folder: Path, peak: float, seconds: float) -> dict:
     """A soak of so many seconds, or for 0 the one in the kept record."""
     if not seconds:
-        return json.loads(RECORD.read_text(encoding="utf-8"))["soak"]
+        return read_record(RECORD)["soak"]
     say(f"soak for {seconds:.0f} s")
     return {**soak(folder, peak, seconds), "git_commit": git_commit()}
 
@@ -158,8 +158,8 @@ def place_of(source: Path | None, *, short: bool) -> Path:
     return RECORD if source and not short else paths.reports_dir() / RECORD.name
 
 
-def class_room_pictures() -> Path | None:
-    """The folder that RESNET18_LAB_IMAGES names, or the class room's beside the clone; None when there is none."""
+def classroom_pictures() -> Path | None:
+    """The folder that RESNET18_LAB_IMAGES names, or the classroom's beside the clone; None when there is none."""
     chosen = os.environ.get("RESNET18_LAB_IMAGES")
     if chosen and not Path(chosen).is_dir():
         raise SystemExit(f"RESNET18_LAB_IMAGES={chosen} is no folder; correct or unset it.")
@@ -176,7 +176,7 @@ def say(text: str) -> None:
 def main() -> None:
     """Write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=Path, help="photographs; the class room's if not given, else data/samples")
+    parser.add_argument("--pictures", type=Path, help="photographs; the classroom's if not given, else data/samples")
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--soak", type=float, help="seconds; 600 if not given, 0 keeps the last one")
     parser.add_argument("--output", type=Path, help="the kept record if not given and the run is a full one")
@@ -184,13 +184,13 @@ def main() -> None:
     size = SHORT if asked.short else FULL
     if asked.soak is not None:
         size = replace(size, soak_seconds=asked.soak)
-    source = asked.pictures or class_room_pictures()
+    source = asked.pictures or classroom_pictures()
     if source is None:
         say("there are no photographs in RESNET18_LAB_IMAGES or ../shared/images: data/samples are used, which are few")
     output = asked.output or place_of(source, short=asked.short)
-    record = measure(source, size)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    write_text(output, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    profile = "short" if asked.short else "full"
+    measuring = Measuring(profile=profile, pictures=source.name if source else "data/samples", soak=size.soak_seconds)
+    measuring.write(output, measure(source, size))
     say(f"written to {output}")
 
 
