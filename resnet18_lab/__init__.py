@@ -14,7 +14,6 @@ The public names; each is imported when it is first used, so that importing the 
 """
 
 import os as _os
-from typing import Any as _Any
 
 __version__ = "0.1.0"
 
@@ -41,7 +40,7 @@ _PUBLIC = {
 __all__ = [*_PUBLIC, "__version__"]  # noqa: PLE0604 - names of the table above
 
 
-def __getattr__(name: str) -> _Any:  # noqa: ANN401 - each name has a type of its own, in __init__.pyi
+def __getattr__(name: str) -> object:
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -17,10 +17,10 @@ from resnet18_lab.bulk import inputs
 from resnet18_lab.bulk.batch import Job, open_engine
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.pipeline import stream
-from resnet18_lab.inference.classify import STAGES, Clock, outputs
+from resnet18_lab.inference.classify import STEPS, Clock, outputs
 from resnet18_lab.preprocessing.transform import CROP
 
-WORK = STAGES[:-1]
+WORK = STEPS[:-1]
 """Stages that a run of many pictures spends its time in: naming the classes takes none to speak of."""
 _QUALITIES = range(80, 96)
 

@@ -98,7 +98,7 @@ def new(profile: str, effort: Effort, weights: dict[str, str], rows: list[Row]) 
     return Record(profile, effort, weights, snapshot(), now(), rows)
 
 
-def load(path: Path) -> Record:
+def read(path: Path) -> Record:
     """A record from its file; ParameterError when it is none."""
     try:
         content = read_record(path)

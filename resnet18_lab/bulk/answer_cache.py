@@ -15,6 +15,7 @@ import numpy as np
 from resnet18_lab.base.errors import ImageError, LabError
 from resnet18_lab.bulk.batch import Answer, Job, Vector
 from resnet18_lab.inference import labels
+from resnet18_lab.inference.engine import Closing
 from resnet18_lab.inference.predictions import Prediction, Result
 from resnet18_lab.preprocessing.refusals import TRANSIENT
 
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS answers (
 """
 
 
-class AnswerStore:
+class AnswerStore(Closing):
     """Answers by SHA-256 of the content, of one artifact, preprocess id and job; a context manager.
 
     With ``path`` None the file lives as long as the store. At most ``max_entries`` are kept, the oldest

@@ -56,7 +56,7 @@ class Job:
 
 
 def check_batch(count: int) -> None:
-    """Nothing for a batch that workers run; ParameterError for another."""
+    """Raise ParameterError unless workers run batches of that size."""
     if not 1 <= count <= MAX_BATCH:
         raise ParameterError(f"batch={count} is not allowed; give 1 to {MAX_BATCH}.")
 

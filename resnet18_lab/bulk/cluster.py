@@ -42,7 +42,7 @@ def run(plan: Plan, *, address: str | None = None, progress: Progress = lambda *
     """
     _check(plan)
     ray = _ray()
-    with journal.alone(plan.output):
+    with journal.locked(plan.output):
         recover(plan.output)
         refuse_foreign(plan.output)
         engine = engine_of(plan.job)

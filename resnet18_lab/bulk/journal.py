@@ -28,8 +28,8 @@ def listing_of(output: Path) -> Path:
 
 
 @contextmanager
-def alone(output: Path) -> Iterator[None]:
-    """Nothing; no other run writes the output meanwhile. LabError when one is doing so."""
+def locked(output: Path) -> Iterator[None]:
+    """Keep other runs from writing the output while the block runs; LabError when one is doing so."""
     output.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(output.with_name(output.name + ".lock.part"), timeout=0)
     try:

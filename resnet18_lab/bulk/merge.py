@@ -47,7 +47,7 @@ def merge(parts: list[Path], output: Path) -> Row:
         run.pop(WORKING_DIRECTORY, None)
     plain = {name: value for name, value in run.items() if name not in _COUNTED}
     whole = {**plain, "rows": run["inputs"], "errors": sum(one["errors"] for one in runs)}
-    with journal.alone(output):
+    with journal.locked(output):
         if files[0].is_dir():
             recover(output)
             refuse_foreign(output)

@@ -20,7 +20,7 @@ RUN_FILE = "_run.json"
 
 
 def refuse_foreign(output: Path) -> None:
-    """Nothing when the output may be replaced by a folder of shards; LabError says what stands in the way."""
+    """Raise LabError, which says what stands in the way, unless a folder of shards may replace the output."""
     if output.exists() and not (output / RUN_FILE).is_file():
         raise LabError(f"{output} exists and was not written by a cluster run; choose another name.")
     if journal_of(output).is_file():

@@ -108,7 +108,7 @@ def _text(path: str) -> str:
 
 
 def refuse_another(part: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Nothing when a run may go on with the rows of the one before; LabError names what differs."""
+    """Raise LabError, which names what differs, unless a run may go on with the rows of the one before."""
     for name in _REFUSED:
         if before.get(name) != now.get(name):
             raise LabError(

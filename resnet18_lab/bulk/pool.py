@@ -12,11 +12,11 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from resnet18_lab.base.errors import EngineError, LabError, ParameterError
 from resnet18_lab.bulk.batch import Answer, Item, Job, failed
+from resnet18_lab.inference.engine import Closing
 from resnet18_lab.preprocessing.refusals import image_error
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class _Worker:
 
 
 def check_workers(count: int | None) -> None:
-    """Nothing for a number of workers that may be started (None: one is chosen); ParameterError for another."""
+    """Raise ParameterError unless so many workers may be started (None: a number is chosen)."""
     if count is not None and not 1 <= count <= MAX_WORKERS:
         raise ParameterError(f"workers={count} is not allowed; give 1 to {MAX_WORKERS}.")
 
 
-class Pool:
+class Pool(Closing):
     """``count`` workers that all do the same job; a context manager that leaves no process behind."""
 
     def __init__(self, job: Job, count: int) -> None:
@@ -189,11 +189,3 @@ class Pool:
                     if pipe is not None:
                         pipe.close()
         self._workers = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -38,7 +38,7 @@ def run_to_file(plan: Plan, *, progress: Progress = lambda *_: None, notify: Not
     LabError when there is something to resume and it was not asked for, or when it is another run's.
     """
     write = writer_for(plan.output, plan.job.kind)
-    with journal.alone(plan.output):
+    with journal.locked(plan.output):
         _refuse_folders(plan.output)
         summary = _run_alone(plan, progress, notify)
         if not summary.was_whole:

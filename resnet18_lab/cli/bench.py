@@ -93,7 +93,7 @@ def bench(
     _check_packages()
     if fail_on_regression is not None and compare is None:
         raise ParameterError("--fail-on-regression needs an older record to compare with: --compare OLD.json.")
-    old = records.load(compare) if compare else None
+    old = records.read(compare) if compare else None
     target = _target(output)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: what was measured is kept
     measured = run(

@@ -58,7 +58,7 @@ def listed(paths: list[str], *, nul: bool, resume: bool = False) -> "Callable[[]
 
 
 def refuse_urls(paths: list[str]) -> None:
-    """Nothing when all paths are of this machine; ParameterError says what reads a URL."""
+    """Raise ParameterError, which says what reads a URL, unless all paths are of this machine."""
     for path in paths:
         if "://" in path and not Path(path).exists():
             raise ParameterError(

@@ -107,7 +107,7 @@ def _ended(plan: "Plan", summary: "Summary") -> int:
 
 
 def resume_command() -> str:
-    """The command that goes on with this one."""
+    """The command that resumes this one."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
     return "resnet18-lab " + shlex.join([*arguments, "--resume"])
 

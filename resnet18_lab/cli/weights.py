@@ -40,7 +40,7 @@ def fetch(
     name: Annotated[str, typer.Argument(help="official, compact, or compact-large.")] = "official",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there but wrong.")] = False,
 ) -> None:
-    """Download weights into the project's weights folder; an interrupted download is gone on with."""
+    """Download weights into the project's weights folder; an interrupted download is resumed."""
     from resnet18_lab.weights.fetch import fetch_weights
 
     typer.echo(fetch_weights(name, force=force))

@@ -18,12 +18,12 @@ INPUT_NAME = "input"
 OUTPUT_NAME = "logits"
 
 
-def export_onnx(module: nn.Module, target: Path, *, output_name: str = OUTPUT_NAME) -> dict[str, int]:
+def export_onnx(module: nn.Module, target: Path, *, output_name: str = OUTPUT_NAME, side: int = 224) -> dict[str, int]:
     """Write one ONNX file (float32, batch axis dynamic) and return its operator counts.
 
     The exporter saves an opset it does not know as another one without a word, so the opset is read back.
     """
-    example = torch.zeros(2, 3, 224, 224)
+    example = torch.zeros(2, 3, side, side)
     with _quiet():
         program = torch.onnx.export(
             module,

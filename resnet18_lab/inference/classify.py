@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-STAGES = ("read", "decode", "resize", "normalise", "run", "top-k")
+STEPS = ("read", "decode", "resize", "normalise", "run", "top-k")
 
 
 class Clock:
     """Seconds spent in each stage, summed over all pictures."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self.seconds = dict.fromkeys(STEPS, 0.0)
         self._mark = time.perf_counter()
 
     def start(self) -> None:

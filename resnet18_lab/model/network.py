@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from resnet18_lab.base.errors import WeightsError
+from resnet18_lab.model.codes import is_codes, read_codes
 from resnet18_lab.model.compact import decode_compact, is_compact
 from resnet18_lab.model.torchvision import torchvision
 from resnet18_lab.weights.find import WeightsFile, find_weights
@@ -34,10 +35,8 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
     if file.path is None:
         return LoadedModel(_untrained(), file)
     module = torchvision.models.resnet18(weights=None)
-    content = _read(file.path)
     try:
-        state = decode_compact(content, module) if is_compact(content) else content
-        module.load_state_dict(state)
+        module.load_state_dict(_state_in(file.path, module))
     except (RuntimeError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(
@@ -45,6 +44,14 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
             "torchvision's resnet18 or one of `resnet18-lab weights list`."
         ) from error
     return LoadedModel(module.eval(), file)
+
+
+def _state_in(path: Path, module: nn.Module) -> dict[str, Any]:
+    """The state dict in a file of any known form."""
+    if is_codes(path):
+        return read_codes(path, module.state_dict())
+    content = _read(path)
+    return decode_compact(content, module) if is_compact(content) else content
 
 
 def _untrained() -> nn.Module:

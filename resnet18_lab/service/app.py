@@ -62,11 +62,11 @@ def _add_refusals(app: FastAPI) -> None:
     def answer(request: Request, error: ImageError) -> Response:
         return refusal(error, request.state.request_id, path=request.url.path)
 
-    async def of_ours(request: Request, error: Exception) -> Response:
+    async def on_image_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ImageError)  # noqa: S101 - what it is registered for
         return answer(request, error)
 
-    async def of_the_framework(request: Request, error: Exception) -> Response:
+    async def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
         refused = answer(request, of_status(error.status_code))
         refused.headers.update(error.headers or {})
@@ -78,10 +78,10 @@ def _add_refusals(app: FastAPI) -> None:
         reason = f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}"
         return answer(request, service_error("bad_parameter", reason=reason))
 
-    async def of_nobody(request: Request, _: Exception) -> Response:
+    async def on_unexpected(request: Request, _: Exception) -> Response:
         return answer(request, service_error("internal_error"))
 
-    app.add_exception_handler(ImageError, of_ours)
-    app.add_exception_handler(HTTPException, of_the_framework)
+    app.add_exception_handler(ImageError, on_image_error)
+    app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, of_parameters)
-    app.add_exception_handler(Exception, of_nobody)
+    app.add_exception_handler(Exception, on_unexpected)

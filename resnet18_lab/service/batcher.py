@@ -29,7 +29,7 @@ Rows = NDArray[np.uint8] | NDArray[np.float32]
 
 
 @dataclass
-class Answer:
+class BatchOutput:
     """Logits of a job's rows, and how long it waited and ran, in ms."""
 
     logits: Logits
@@ -38,10 +38,10 @@ class Answer:
 
 
 @dataclass
-class _Job:
+class _Request:
     rows: Rows
     """Crops uint8 N×224×224×3, or a ready batch float32 N×3×224×224; N at most the largest batch."""
-    future: asyncio.Future[Answer]
+    future: asyncio.Future[BatchOutput]
     loop: asyncio.AbstractEventLoop
     queued: float = field(default_factory=time.perf_counter)
 
@@ -60,8 +60,8 @@ class Inference:
         self.backend = backend
         self._largest = largest
         self._buffer = np.empty((largest, 3, transform.CROP, transform.CROP), np.float32)
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._held: _Job | None = None  # taken from the queue, but too large for the batch before it
+        self._jobs: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._held: _Request | None = None  # taken from the queue, but too large for the batch before it
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
@@ -75,25 +75,25 @@ class Inference:
         self._thread.join()
         self.backend.close()
 
-    async def run(self, rows: Rows) -> Answer:
+    async def run(self, rows: Rows) -> BatchOutput:
         """The logits of the rows; a caller that is cancelled meanwhile is skipped, its work dropped."""
         loop = asyncio.get_running_loop()
         parts = [rows[start : start + self._largest] for start in range(0, len(rows), self._largest)]
-        jobs = [_Job(part, loop.create_future(), loop) for part in parts]
+        jobs = [_Request(part, loop.create_future(), loop) for part in parts]
         for job in jobs:
             self._jobs.put(job)
         answers = await asyncio.gather(*(job.future for job in jobs))
         if len(answers) == 1:
             return answers[0]
         logits = np.concatenate([answer.logits for answer in answers])
-        return Answer(logits, max(a.queue_ms for a in answers), sum(a.model_ms for a in answers))
+        return BatchOutput(logits, max(a.queue_ms for a in answers), sum(a.model_ms for a in answers))
 
     def _work(self) -> None:
         while (jobs := self._next_jobs()) is not None:
             if jobs:
                 self._serve(jobs)
 
-    def _next_jobs(self) -> list[_Job] | None:
+    def _next_jobs(self) -> list[_Request] | None:
         """Jobs that fit into one batch, waiting for the first only; None at the end."""
         first = self._held or self._jobs.get()
         self._held = None
@@ -117,7 +117,7 @@ class Inference:
             rows += len(job.rows)
         return jobs
 
-    def _serve(self, jobs: list[_Job]) -> None:
+    def _serve(self, jobs: list[_Request]) -> None:
         started = time.perf_counter()
         try:
             logits = np.concatenate([self._run(part) for part in in_fixed_sizes(self._gathered(jobs))])
@@ -130,9 +130,9 @@ class Inference:
         for job in jobs:
             mine = logits[row : row + len(job.rows)]
             row += len(job.rows)
-            _hand_over(job, Answer(mine, (started - job.queued) * 1000, model_ms))
+            _hand_over(job, BatchOutput(mine, (started - job.queued) * 1000, model_ms))
 
-    def _gathered(self, jobs: list[_Job]) -> NDArray[np.float32]:
+    def _gathered(self, jobs: list[_Request]) -> NDArray[np.float32]:
         """The rows of the jobs, one after the other, in the buffer that every run uses again."""
         row = 0
         for job in jobs:
@@ -157,7 +157,7 @@ def in_fixed_sizes(batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         start += size
 
 
-def _hand_over(job: _Job, outcome: Answer | Exception) -> None:
+def _hand_over(job: _Request, outcome: BatchOutput | Exception) -> None:
     def settle() -> None:
         if job.future.done():
             return  # the caller has gone

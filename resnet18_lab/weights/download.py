@@ -1,4 +1,4 @@
-"""The bytes of one download: asked for, gone on with after a break, and kept when it breaks again."""
+"""The bytes of one download: asked for, resumed after a break, and kept when it breaks again."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
-class Job:
+class Download:
     """One download: which file, from where to where, and how patiently."""
 
     entry: CatalogueEntry
@@ -68,7 +68,7 @@ class Job:
         )
 
 
-def transfer(job: Job, offset: int) -> None:
+def transfer(job: Download, offset: int) -> None:
     """Append to the ``.part`` what comes after ``offset`` bytes; raises FetchError, and keeps what came."""
     try:
         going_on = f", going on after {offset:,} bytes" if offset else ""
@@ -83,7 +83,7 @@ def transfer(job: Job, offset: int) -> None:
         raise
 
 
-def _request(job: Job, offset: int) -> "http.client.HTTPResponse":
+def _request(job: Download, offset: int) -> "http.client.HTTPResponse":
     """The server's answer: 206 goes on at ``offset``, anything else starts at the first byte."""
     import http.client
     import urllib.error
@@ -112,7 +112,7 @@ def _request(job: Job, offset: int) -> "http.client.HTTPResponse":
     return response
 
 
-def _opener(job: Job) -> "urllib.request.OpenerDirector":
+def _opener(job: Download) -> "urllib.request.OpenerDirector":
     """Opener for http and https alone, with one timeout for the connection and another for reading."""
     import http.client
     import urllib.request
@@ -144,13 +144,13 @@ def _opener(job: Job) -> "urllib.request.OpenerDirector":
     return opener
 
 
-def _continues(job: Job, response: "http.client.HTTPResponse", offset: int) -> bool:
+def _continues(job: Download, response: "http.client.HTTPResponse", offset: int) -> bool:
     """True when a 206 answer goes on where our part ends, in a file of the right size, as asked."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     return found is not None and int(found[1]) == offset > 0 and found[2] in ("*", str(job.entry.bytes))
 
 
-def _start_afresh(job: Job, response: "http.client.HTTPResponse") -> None:
+def _start_afresh(job: Download, response: "http.client.HTTPResponse") -> None:
     announced = response.headers.get("Content-Length")
     if announced and announced != str(job.entry.bytes):
         kind = response.headers.get_content_type()
@@ -164,7 +164,7 @@ def _start_afresh(job: Job, response: "http.client.HTTPResponse") -> None:
         job.etag_file.write_text(etag, encoding="latin-1")
 
 
-def _receive(job: Job, response: "http.client.HTTPResponse", offset: int) -> None:
+def _receive(job: Download, response: "http.client.HTTPResponse", offset: int) -> None:
     from tqdm import tqdm
 
     received = offset
@@ -187,7 +187,7 @@ def _receive(job: Job, response: "http.client.HTTPResponse", offset: int) -> Non
         raise job.failure("the connection was cut off")
 
 
-def _chunks(job: Job, response: "http.client.HTTPResponse") -> Iterator[bytes]:
+def _chunks(job: Download, response: "http.client.HTTPResponse") -> Iterator[bytes]:
     import http.client
 
     while True:
@@ -208,7 +208,7 @@ def _status_reason(error: "urllib.error.HTTPError") -> str:
     return known.get(error.code) or f"the server answered {error.code} {error.reason}"
 
 
-def _network_reason(job: Job, error: Exception) -> str:
+def _network_reason(job: Download, error: Exception) -> str:
     import socket
     import ssl
     import urllib.error

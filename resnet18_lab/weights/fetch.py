@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.weights.catalogue import CatalogueEntry, entry_named
-from resnet18_lab.weights.download import Job, transfer
+from resnet18_lab.weights.download import Download, transfer
 from resnet18_lab.weights.find import VARIABLE
 
 MIRROR_VARIABLE = "RESNET18_LAB_WEIGHTS_URL"
@@ -35,13 +35,13 @@ def fetch_weights(
 
     From ``url``, else from the folder URL in ``RESNET18_LAB_WEIGHTS_URL``, else from its authors. Timeouts
     are seconds: for a connection, and without a byte. An interrupted download leaves a ``.part`` file that
-    the next call goes on with. ``force`` replaces a file that is there but wrong. ``notify`` is told every
+    the next call resumes. ``force`` replaces a file that is there but wrong. ``notify`` is told every
     URL before it is asked (stderr if not given). Raises FetchError, or ParameterError for an unknown name.
     """
     entry = name if isinstance(name, CatalogueEntry) else entry_named(name)
     target = (destination or paths.weights_dir()) / entry.filename
     source = url or _mirrored(entry) or entry.url
-    job = Job(entry, source, target, progress, connect_timeout, read_timeout, notify or _say)
+    job = Download(entry, source, target, progress, connect_timeout, read_timeout, notify or _say)
     try:
         if _is_present(job, force):
             return target
@@ -74,7 +74,7 @@ def _mirrored(entry: CatalogueEntry) -> str | None:
     return f"{base.rstrip('/')}/{entry.filename}" if base else None
 
 
-def _check_url(job: Job) -> None:
+def _check_url(job: Download) -> None:
     try:
         parts = urlsplit(job.url)
     except ValueError as error:
@@ -85,7 +85,7 @@ def _check_url(job: Job) -> None:
         raise job.failure("a user name and password in the URL are not supported")
 
 
-def _is_present(job: Job, force: bool) -> bool:
+def _is_present(job: Download, force: bool) -> bool:
     if not job.target.exists():
         return False
     if job.target.is_dir():
@@ -101,7 +101,7 @@ def _is_present(job: Job, force: bool) -> bool:
 
 
 @contextlib.contextmanager
-def _sole_download(job: Job) -> Iterator[None]:
+def _sole_download(job: Download) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     lock = FileLock(job.target.with_name(f".{job.target.name}.lock"))
@@ -116,7 +116,7 @@ def _sole_download(job: Job) -> Iterator[None]:
         lock.release()
 
 
-def _download(job: Job) -> None:
+def _download(job: Download) -> None:
     offset = job.kept()
     if offset > job.entry.bytes:
         job.discard()
@@ -134,13 +134,13 @@ def _download(job: Job) -> None:
         job.notify(f"{VARIABLE} is set: what it names is used, not this file, until it is unset")
 
 
-def _check_disk(job: Job, needed: int) -> None:
+def _check_disk(job: Download, needed: int) -> None:
     free = shutil.disk_usage(job.target.parent).free
     if free < needed + _DISK_RESERVE:
         raise job.failure(f"the disk has {free / 1e6:.1f} MB free and {needed / 1e6:.1f} MB are needed")
 
 
-def _local_reason(job: Job, error: OSError) -> str:
+def _local_reason(job: Download, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full"
     return f"{error.filename or job.part} cannot be read or written ({error.strerror or error})"

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resnet18_lab.benchmark import statistics
-from resnet18_lab.benchmark.results import cells
+from resnet18_lab.benchmark.results import formatting
 
 REPEATS = 1000
 TRUTH = 0.010  # seconds
@@ -104,8 +104,8 @@ def test_figures_are_rounded_to_what_the_interval_supports(half, places):
 )  # fmt: skip
 def test_a_cell_shows_no_digit_that_the_spread_does_not_support(value, half, cell, alone):
     interval = statistics.Interval(value, value - half, value + half)
-    assert cells.shown(interval) == cell
-    assert cells.supported(interval, 1e3) == alone
+    assert formatting.shown(interval) == cell
+    assert formatting.supported(interval, 1e3) == alone
 
 
 def test_the_interval_of_a_ratio_holds_the_true_ratio():

@@ -119,7 +119,7 @@ def test_what_another_kind_of_run_left_is_not_replaced(tmp_path, monkeypatch):
     with pytest.raises(LabError, match="--resume"):
         cluster.run(Plan((str(CAT),), output, JOB))
     assert journal.journal_of(output).read_text() == "rows"
-    with journal.alone(output), pytest.raises(LabError, match="Another run"):
+    with journal.locked(output), pytest.raises(LabError, match="Another run"):
         cluster.run(Plan((str(CAT),), output, JOB))
 
 

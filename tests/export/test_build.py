@@ -58,16 +58,16 @@ def test_the_onnx_file_holds_no_local_path(home):
 
 @pytest.mark.slow
 def test_the_same_weights_give_the_same_file(home):
-    first = artifacts.load(FP32, "untrained").sha256
+    first = artifacts.load(FP32.name, "untrained").sha256
     build("untrained", only=ONLY, force=True)
-    assert artifacts.load(FP32, "untrained").sha256 == first
+    assert artifacts.load(FP32.name, "untrained").sha256 == first
 
 
 @pytest.mark.slow
 def test_trained_weights_agree_with_eager_over_batches_of_real_pictures(trained_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(trained_home))
     name = trained_or_skip().name
-    entry = artifacts.load(FP32, name).entry
+    entry = artifacts.load(FP32.name, name).entry
     assert entry["parity"]["batches"] == [1, 2, 7]
     assert entry["parity"]["pictures"] == "data/samples"
     assert entry["parity"]["relative"] <= 1e-4
@@ -107,7 +107,7 @@ def test_a_damaged_file_is_refused_and_then_made_anew(home):
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"damaged.*resnet18-lab build"):
-        artifacts.load(FP32, "untrained")
+        artifacts.load(FP32.name, "untrained")
     build("untrained", only=ONLY)
     assert artifacts.problem(folder(), FP32) is None
 
@@ -119,14 +119,14 @@ def test_an_artifact_of_another_recipe_or_version_is_stale(home, field, value):
     manifest["files"][FP32.filename][field] = value
     path.write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(ArtifactError, match="stale"):
-        artifacts.load(FP32, "untrained")
+        artifacts.load(FP32.name, "untrained")
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"weights": 1, "files": 2}'])
 def test_a_damaged_manifest_is_an_error_and_build_starts_it_anew(home, content):
     (folder() / artifacts.MANIFEST).write_text(content, encoding="utf-8")
     with pytest.raises(ArtifactError, match="damaged"):
-        artifacts.load(FP32, "untrained")
+        artifacts.load(FP32.name, "untrained")
 
 
 def test_a_missing_artifact_names_the_command_that_makes_it(tmp_path, monkeypatch):

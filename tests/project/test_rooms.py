@@ -6,15 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rooms import README, ROOMS, WITHOUT_TORCH, readme
 
 import resnet18_lab
 
 PACKAGE = Path(resnet18_lab.__file__).parent
-ROOMS = (
-    "base", "preprocessing", "weights", "inference", "bulk", "service",
-    "model", "quantization", "export", "benchmark", "course", "cli",
-)  # fmt: skip
-WITHOUT_TORCH = ROOMS[:6]
 HEAVY = {"torch", "torchvision", "onnxscript", "torchao", "pandas", "matplotlib"}
 OUTSIDE = {"__init__.py", "__init__.pyi", "__main__.py", "_bootstrap.py", "data", "py.typed", *ROOMS}
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -120,3 +116,7 @@ def test_importing_the_first_six_rooms_leaves_torch_out():
     code = "import sys\n" + "\n".join(f"import {module}" for module in modules)
     code += "\nassert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_readmes_tree_is_what_the_rooms_say_of_themselves():
+    assert README.read_text(encoding="utf-8") == readme(), "run tools/pages/rooms.py"

@@ -19,7 +19,7 @@ tool = conftest.tool("pages/benchmarks")
 
 @pytest.fixture(scope="module")
 def kept():
-    return records.load(tool.RECORD)
+    return records.read(tool.RECORD)
 
 
 def test_readme_shows_the_record(kept):

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from resnet18_lab.benchmark.configuration import shortened
 from resnet18_lab.benchmark.record import Record
 from resnet18_lab.benchmark.results import figures
-from resnet18_lab.benchmark.results.cells import intervals, megabytes, shown, supported
 from resnet18_lab.benchmark.results.conclusions import noise_floor, sessions
+from resnet18_lab.benchmark.results.formatting import intervals, megabytes, shown, supported
 from resnet18_lab.benchmark.results.roofline import roofline
 from resnet18_lab.benchmark.results.tables import TABLES, markdown
 from resnet18_lab.benchmark.results.targets import table, targets

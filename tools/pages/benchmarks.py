@@ -63,7 +63,7 @@ def drawn(record: records.Record) -> dict[str, bytes]:
 
 def adopt(new: Path) -> None:
     """Keep a new record; SystemExit when it is not a whole run of the full profile, with every suite."""
-    record = records.load(new)
+    record = records.read(new)
     if reasons := list(why_not(record)):
         raise SystemExit(
             f"{new} is not a whole run of the full profile, so the kept record stays: {'; '.join(reasons)}."
@@ -87,7 +87,7 @@ def main() -> int:
     """Exit status 0 when everything is written."""
     if len(sys.argv) > 1:
         adopt(Path(sys.argv[1]))
-    record = records.load(RECORD)
+    record = records.read(RECORD)
     for name, content in drawn(record).items():
         with replacing(IMAGES / name) as part:
             part.write_bytes(content)

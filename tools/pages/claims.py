@@ -22,7 +22,7 @@ PAGE = paths.records_dir().parent / "claims.md"
 def evidence() -> claim_checks.Evidence:
     """Everything the kept records hold."""
     facts, variants, serving = (kept_record(name) for name in ("claims", "quantization_variants", "serving"))
-    bench = records.load(paths.records_dir() / "benchmark.json")
+    bench = records.read(paths.records_dir() / "benchmark.json")
     return claim_checks.Evidence(
         bench, facts["evaluation"], facts["samples"], variants, facts["network"], serving, facts.get("answers", {})
     )

@@ -13,7 +13,7 @@ README = ROOT / "README.md"
 FLOORS = {
     "ground": ("base", "preprocessing", "weights"),
     "runtime": ("inference", "bulk", "service"),
-    "workshop": ("model", "quantization", "export"),
+    "workshop": ("model", "quantization", "export", "training"),
     "study": ("benchmark", "course"),
     "door": ("cli",),
 }

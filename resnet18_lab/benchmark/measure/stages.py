@@ -12,7 +12,7 @@ from resnet18_lab.base import proc
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.configuration import Effort
 from resnet18_lab.benchmark.measure.loops import repeated, sample, timed
-from resnet18_lab.inference.classify import STAGES, Clock, answers, prepare
+from resnet18_lab.inference.classify import STEPS, Clock, answers, prepare
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.preprocessing import transform
 
@@ -29,7 +29,7 @@ def measure_stages(open_one: Callable[[], Engine], effort: Effort) -> dict[str, 
     return {
         "first": sum(first.values()),
         "samples": [sum(row.values()) for row in rows],
-        "parts": {stage: [row[stage] for row in rows] for stage in STAGES},
+        "parts": {stage: [row[stage] for row in rows] for stage in STEPS},
         "peak": proc.peak_rss(),
         "engine": named,
     }

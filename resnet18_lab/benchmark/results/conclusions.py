@@ -1,7 +1,7 @@
 """What a record teaches about threads: sentences and tables written from its figures."""
 
 from resnet18_lab.benchmark.record import Record
-from resnet18_lab.benchmark.results.cells import intervals, rates
+from resnet18_lab.benchmark.results.formatting import intervals, rates
 from resnet18_lab.benchmark.results.tuning import best_workers
 from resnet18_lab.benchmark.statistics import Interval
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from resnet18_lab.benchmark.configuration import OURS, Configuration
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.results.cells import folder_rates, intervals, names_of, rates, supported
+from resnet18_lab.benchmark.results.formatting import folder_rates, intervals, names_of, rates, supported
 from resnet18_lab.benchmark.results.tables import bound_of
 from resnet18_lab.benchmark.statistics import Interval
 from resnet18_lab.benchmark.style import (
@@ -52,7 +52,9 @@ def latency_by_threads(record: Record) -> Figure | None:
     ticks = sorted({row.configuration.threads for own in lines.values() for row in own})
     axes.set_xticks(ticks, list(map(str, ticks)))
     axes.set_ylim(bottom=0)
-    figure.legend(frameon=False, fontsize=8, title="hollow: more threads than cores", loc="outside right upper")
+    figure.legend(
+        frameon=False, fontsize=8, title_fontsize=8, title="hollow: more threads than cores", loc="outside right upper"
+    )
     return figure
 
 

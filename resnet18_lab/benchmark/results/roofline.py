@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from resnet18_lab.benchmark.record import Record
-from resnet18_lab.benchmark.results.cells import intervals
+from resnet18_lab.benchmark.results.formatting import intervals
 from resnet18_lab.benchmark.style import (
     COLOURS,
     Figure,

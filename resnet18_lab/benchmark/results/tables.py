@@ -10,7 +10,7 @@ import pandas as pd
 from resnet18_lab.benchmark import statistics
 from resnet18_lab.benchmark.folder import bound
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.results.cells import (  # fmt: skip
+from resnet18_lab.benchmark.results.formatting import (  # fmt: skip
     NOT_AVAILABLE,
     folder_rates,
     intervals,

@@ -8,7 +8,7 @@ import pandas as pd
 from resnet18_lab.benchmark.configuration import OURS
 from resnet18_lab.benchmark.folder import bound
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.results.cells import folder_rates, intervals, intervals_of, names_of
+from resnet18_lab.benchmark.results.formatting import folder_rates, intervals, intervals_of, names_of
 from resnet18_lab.benchmark.statistics import Interval
 
 _MB = 1e6

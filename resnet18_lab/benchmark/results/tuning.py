@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from resnet18_lab.benchmark.record import Record
-from resnet18_lab.benchmark.results.cells import intervals, rates
+from resnet18_lab.benchmark.results.formatting import intervals, rates
 from resnet18_lab.benchmark.statistics import Interval
 from resnet18_lab.inference import tuned
 

@@ -7,7 +7,7 @@ import pandas as pd
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.benchmark.configuration import TAKES_SPINNING, Configuration
 from resnet18_lab.benchmark.record import Record
-from resnet18_lab.benchmark.results.cells import intervals, shown
+from resnet18_lab.benchmark.results.formatting import intervals, shown
 from resnet18_lab.benchmark.results.tuning import best_threads
 from resnet18_lab.benchmark.statistics import OWN_SPREAD_FROM, Interval
 from resnet18_lab.benchmark.suites import first_core

@@ -7,7 +7,7 @@ from typing import Any
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.benchmark.record import Record, Row
-from resnet18_lab.benchmark.results.cells import intervals
+from resnet18_lab.benchmark.results.formatting import intervals
 from resnet18_lab.benchmark.statistics import Interval
 
 HOLDS, PART, ELSEWHERE, WRONG, UNCHECKED = (

@@ -7,7 +7,7 @@ from statistics import median
 from claim_checks.evidence import ELSEWHERE, HOLDS, PART, Answer, Evidence, megabytes, of_parts, of_range, verdict
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.benchmark.record import Row
-from resnet18_lab.benchmark.results.cells import intervals
+from resnet18_lab.benchmark.results.formatting import intervals
 from resnet18_lab.benchmark.statistics import Interval
 
 _ALIKE = 0.25
