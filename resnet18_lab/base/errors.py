@@ -11,8 +11,8 @@ class LabError(Exception):
     """
 
 
-class ImageError(LabError):
-    """A picture that cannot be taken, with a stable ``code`` and the message in two languages."""
+class CodedError(LabError):
+    """An error with a stable ``code`` and the message in two languages, for those who answer programs and people."""
 
     def __init__(self, code: str, message: str, message_zh: str) -> None:
         super().__init__(message)
@@ -20,9 +20,13 @@ class ImageError(LabError):
         self.message = message
         self.message_zh = message_zh
 
-    def __reduce__(self) -> tuple[type["ImageError"], tuple[str, str, str]]:
-        """Everything needed to rebuild the error in another process."""
+    def __reduce__(self) -> tuple[type["CodedError"], tuple[str, str, str]]:
+        """What pickle needs to rebuild the error in another process."""
         return type(self), (self.code, self.message, self.message_zh)
+
+
+class ImageError(CodedError):
+    """A picture that cannot be taken."""
 
 
 class WeightsError(LabError):
@@ -38,11 +42,11 @@ class FetchError(LabError):
 
 
 class ArtifactError(LabError):
-    """An artifact that is missing, stale or damaged; the message names the command that makes it."""
+    """An artifact that is missing, stale or damaged; the message names the command that rebuilds it."""
 
 
 class EngineError(LabError):
-    """An engine that is unknown or not installed; the message lists what there is."""
+    """An engine that is unknown or not installed; the message lists the available ones or the missing packages."""
 
 
 class BuildError(LabError):
@@ -61,9 +65,9 @@ class ReportError(LabError):
     """A report that could not be made."""
 
 
-def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    """The message for a name that does not exist: the nearest one, and all there are."""
-    choices = list(known)
+def unknown_name(what: str, name: str, names: Iterable[str]) -> str:
+    """The message for a name that does not exist: it suggests the nearest name and lists all of them."""
+    choices = list(names)
     near = difflib.get_close_matches(name, choices, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     return f"There is no {what} {name!r}.{hint} There are: {', '.join(choices)}."

@@ -1,4 +1,4 @@
-"""Whole files or none: write beside the target, flush to disk, then replace."""
+"""Atomic file writes: write a temporary file beside the target, flush it to disk, then replace the target."""
 
 import os
 import tempfile
@@ -9,22 +9,22 @@ from pathlib import Path
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """A temporary path in the target's folder that takes the target's place when the block ends well.
+    """A temporary path in the target's folder that replaces the target when the block ends without an error.
 
-    The target is untouched, and the temporary file gone, when the block raises (Ctrl-C included).
+    When the block raises (Ctrl-C included), the target is untouched and the temporary file is removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    ending = f".tmp{target.suffix}"  # some writers and readers insist on an ending
+    ending = f".tmp{target.suffix}"  # some libraries choose the format by the suffix
     handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=ending, dir=target.parent)
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files; give what open() would have given
+        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files; use the mode open() would
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""SHA-256 of files, remembered while a file stays as it was."""
+"""SHA-256 of files, remembered as long as a file does not change."""
 
 import contextlib
 import hashlib
@@ -23,33 +23,33 @@ def sha256(path: Path, *, remember: bool = True) -> str:
     """SHA-256 of the file's whole content, 64 lower-case hex digits.
 
     With ``remember`` a file whose size and times have not changed since is not read again; without it
-    the memory is neither asked nor written. A memory that is damaged or cannot be written is ignored.
+    the memory is neither read nor written. A memory that is damaged or cannot be written is ignored.
     Raises OSError when the file cannot be read.
     """
     if not remember:
         return _digest(path)[0]
     key = str(path.resolve())
-    known = _read_memory().get(key, {})
-    if known.get("state") == _state(path.stat()):
-        return str(known["sha256"])
+    entry = _read_memory().get(key, {})
+    if entry.get("state") == _state(path.stat()):
+        return str(entry["sha256"])
     digest, state = _digest(path)
     if state is not None:
-        _learn(key, {"state": state, "sha256": digest})
+        _remember(key, {"state": state, "sha256": digest})
     return digest
 
 
 def memory_file() -> Path:
-    """Where the hashes are remembered."""
+    """The file in which the hashes are remembered."""
     return paths.home() / ".state" / "hashes.json"
 
 
 def _state(status: os.stat_result) -> list[int]:
-    # the change time too: it tells a file that was altered and then given its old modification time back
+    # the change time too: it reveals a file that was altered and then given its old modification time again
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _digest(path: Path) -> tuple[str, list[int] | None]:
-    """Hash, and the state it holds for; None for a file too fresh, or written to meanwhile."""
+    """The hash and the file state it belongs to; the state is None for a file too new, or changed meanwhile."""
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -76,7 +76,7 @@ def _is_sound(entry: object) -> bool:
     return isinstance(digest, str) and len(digest) == 64 and set(digest) <= set("0123456789abcdef")
 
 
-def _learn(key: str, entry: dict[str, Any]) -> None:
+def _remember(key: str, entry: dict[str, Any]) -> None:
     memory = _read_memory()  # read again: another process may have written since
     memory.pop(key, None)
     memory[key] = entry

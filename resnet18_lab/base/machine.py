@@ -1,4 +1,4 @@
-"""This machine: its CPU, the cores this process may use, memory and versions. Standard library only."""
+"""Facts about this machine: CPU, cores this process may use, memory, versions. Standard library only."""
 
 import os
 import platform
@@ -38,13 +38,13 @@ def cpu_model() -> str:
 
 
 def cpu_flags() -> dict[str, bool] | None:
-    """Which of CPU_FLAGS this CPU has; None where the system does not tell (off Linux)."""
+    """Which of CPU_FLAGS this CPU has; None where the system does not say (not on Linux)."""
     flags = _cpuinfo().get("flags")
     return {flag: flag in flags.split() for flag in CPU_FLAGS} if flags is not None else None
 
 
 def memory_bytes() -> int | None:
-    """Physical memory in bytes; None where the system does not tell."""
+    """Physical memory in bytes; None where the system does not say."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -52,39 +52,42 @@ def memory_bytes() -> int | None:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the packages that shape results, of those installed."""
-    import importlib.metadata  # not needed by what only asks for the CPU's name, and slow to import
+    """Versions of those packages in PACKAGES that are installed; they influence results."""
+    import importlib.metadata  # slow to import, and callers that only want the CPU's name do not need it
 
-    found = {}
+    versions = {}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def git_commit() -> str | None:
     """The clone's commit, with ``+changes`` when files differ from it; None without git or a clone.
 
-    Records do not count: one that a measurement has just written is no change of what is measured.
+    Changes in ``docs/records`` are ignored: a record that a measurement has just written does not change what
+    was measured.
     """
     import shutil
-    import subprocess  # here, because commands that start in a fraction of a second import this module
+    import subprocess  # imported here: quick commands import this module, too
 
     if not is_checkout() or shutil.which("git") is None:
         return None
 
-    def ask(*arguments: str) -> str | None:
-        done = subprocess.run(["git", *arguments], cwd=_SOURCE, capture_output=True, text=True, check=False, timeout=10)
-        return done.stdout.strip() if done.returncode == 0 else None
+    def git(*arguments: str) -> str | None:
+        process = subprocess.run(
+            ["git", *arguments], cwd=_SOURCE, capture_output=True, text=True, check=False, timeout=10
+        )
+        return process.stdout.strip() if process.returncode == 0 else None
 
-    commit = ask("rev-parse", "HEAD")
-    return f"{commit}+changes" if commit and ask("status", "--porcelain", "--", ".", ":!docs/records") else commit
+    commit = git("rev-parse", "HEAD")
+    return f"{commit}+changes" if commit and git("status", "--porcelain", "--", ".", ":!docs/records") else commit
 
 
 def snapshot() -> dict[str, Any]:
-    """Everything above as one dictionary for records and reports."""
+    """All facts of this module as one dictionary for records and reports."""
     affinity = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
     return {
         "resnet18_lab": __version__,
@@ -108,7 +111,7 @@ _CGROUP_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/c
 
 
 def cgroup_quota() -> float | None:
-    """Cores the control group grants (may be a fraction); None without a quota or off Linux."""
+    """Cores the control group grants (may be a fraction); None without a quota or outside Linux."""
     try:
         quota, period = _CGROUP_V2.read_text(encoding="ascii").split()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Where things live: one place for every folder the project reads or writes."""
+"""Every folder that the project reads or writes."""
 
 import os
 from pathlib import Path
@@ -13,8 +13,8 @@ def is_checkout() -> bool:
 
 def home() -> Path:
     """The project's folder: ``$RESNET18_LAB_HOME``, else the clone, else the user's data folder."""
-    if chosen := os.environ.get("RESNET18_LAB_HOME"):
-        return Path(chosen).expanduser().resolve()
+    if folder := os.environ.get("RESNET18_LAB_HOME"):
+        return Path(folder).expanduser().resolve()
     if is_checkout():
         return _SOURCE_ROOT
     import platformdirs
@@ -23,22 +23,22 @@ def home() -> Path:
 
 
 def weights_dir() -> Path:
-    """Folder that downloads of weights go to."""
+    """Folder into which weights are downloaded."""
     return home() / "weights"
 
 
 def classroom_weights_dir() -> Path | None:
-    """Folder a classroom shares beside the clone (``../shared/weights``); None without a clone."""
+    """Folder of weights that a classroom shares, beside the clone (``../shared/weights``); None without a clone."""
     return _SOURCE_ROOT.parent / "shared" / "weights" if is_checkout() else None
 
 
 def artifacts_dir() -> Path:
-    """Folder of what ``build`` makes."""
+    """Folder of the files that ``build`` makes."""
     return home() / "artifacts"
 
 
 def reports_dir() -> Path:
-    """Folder of what ``report`` makes."""
+    """Folder of the files that ``report`` makes."""
     return home() / "reports"
 
 
@@ -48,12 +48,25 @@ def notebooks_dir() -> Path:
 
 
 def samples_dir() -> Path:
-    """Folder of the photographs that come with the project (part of a clone)."""
-    return _SOURCE_ROOT / "data" / "samples"
+    """Folder of the photographs that come with the project."""
+    return _SOURCE_ROOT / "data" / "samples" if is_checkout() else _installed_data() / "samples"
+
+
+def bundled_weights_dir() -> Path:
+    """Folder of the weights that come with the project."""
+    return _SOURCE_ROOT / "weights" if is_checkout() else _installed_data() / "weights"
+
+
+def _installed_data() -> Path:
+    """Where an installer puts a wheel's data files: below the environment, or beside the package (``--target``)."""
+    import sysconfig
+
+    beside = _SOURCE_ROOT / "share" / "resnet18_lab"
+    return beside if beside.is_dir() else Path(sysconfig.get_path("data")) / "share" / "resnet18_lab"
 
 
 def records_dir() -> Path:
-    """Folder of the measurements that the project's documents are made from (part of a clone)."""
+    """Folder of the measurements from which the project's documents are generated (part of a clone)."""
     return _SOURCE_ROOT / "docs" / "records"
 
 

@@ -1,4 +1,4 @@
-"""What Linux tells of processes and of the machine under /proc; None everywhere else."""
+"""Memory of processes and CPU time of the machine, from Linux's /proc; None on other systems."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _KB = 1024
 def peak_rss(status: str = "self/status") -> int | None:
     """Largest resident memory this process has had, in bytes (VmHWM).
 
-    Not ``ru_maxrss``, which a process inherits from the one that started it.
+    Not ``ru_maxrss``: a process inherits that value from the one that started it.
     """
     return _field(PROC / status, "VmHWM")
 
@@ -22,21 +22,21 @@ def rss(status: str = "self/status") -> int | None:
 
 
 def pss(rollup: str = "self/smaps_rollup") -> int | None:
-    """Resident memory of this process in bytes, pages shared with others counted by share (PSS)."""
+    """Resident memory of this process in bytes, where a shared page counts proportionally (PSS)."""
     return _field(PROC / rollup, "Pss")
 
 
 def _field(path: Path, name: str) -> int | None:
     try:
-        found = re.search(rf"^{name}:\s+(\d+) kB", path.read_text(encoding="ascii"), re.MULTILINE)
+        match = re.search(rf"^{name}:\s+(\d+) kB", path.read_text(encoding="ascii"), re.MULTILINE)
     except OSError:
         return None
-    return int(found[1]) * _KB if found else None
+    return int(match[1]) * _KB if match else None
 
 
 @dataclass(frozen=True)
 class MachineTime:
-    """Ticks of all cores since boot: all, those at work, and those a hypervisor gave to others (steal)."""
+    """Ticks of all cores since boot: total, busy, and those a hypervisor gave to other guests (steal)."""
 
     total: int
     busy: int
@@ -44,7 +44,7 @@ class MachineTime:
 
 
 def machine_time() -> MachineTime | None:
-    """The counters of now; the difference of two tells what happened between."""
+    """The current counters; subtract two of them to get the time in between."""
     try:
         line = (PROC / "stat").read_text(encoding="ascii").split("\n", 1)[0]
     except OSError:

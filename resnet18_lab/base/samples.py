@@ -9,7 +9,7 @@ from resnet18_lab.base.paths import samples_dir
 
 @dataclass(frozen=True)
 class Sample:
-    """A photograph; ``acceptable`` holds class indexes, empty when none of the 1,000 fits."""
+    """A photograph; ``acceptable`` holds class indexes, empty when none of the 1,000 classes fits."""
 
     path: Path
     acceptable: tuple[int, ...]
@@ -23,7 +23,7 @@ class Sample:
 
 
 def load_samples() -> list[Sample]:
-    """All samples, sorted by file name; empty where the project is installed without them."""
+    """All samples, sorted by file name; an empty list where the project is installed without them."""
     table = samples_dir() / "labels.csv"
     if not table.is_file():
         return []

@@ -1,22 +1,22 @@
-"""File names hold anything: text that terminals, encodings and spreadsheets can take."""
+"""File names may hold any character: make them safe for terminals, encodings and spreadsheets."""
 
 import re
 import unicodedata
 
 
 def printable(text: str) -> str:
-    """Text without characters that a terminal or an encoder would choke on (file names hold anything)."""
+    """The text with every character escaped that a terminal or an encoder could not handle."""
     encoded = text.encode("utf-8", "backslashreplace").decode("utf-8")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in encoded)
 
 
 _ESCAPE = re.compile(r"\\(?:\\|x[0-9a-f]{2}|u[0-9a-f]{4})")
-_UNSAFE = ("Cc", "Cs", "Zl", "Zp")  # control characters, bytes that are no UTF-8 (surrogates), line separators
+_UNSAFE = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates (bytes that are not UTF-8), line separators
 _GUARDED = ("=", "+", "-", "@", "'")
 
 
 def as_cell(name: str) -> str:
-    """The cell for a file's name."""
+    """The spreadsheet cell for a file's name: unsafe characters escaped, formulas disabled."""
     if _ESCAPE.search(name) or any(unicodedata.category(char) in _UNSAFE for char in name):
         name = "".join(map(_escaped, name))
     return "'" + name if name.startswith(_GUARDED) else name
@@ -31,8 +31,8 @@ def _escaped(char: str) -> str:
 
 
 def from_cell(cell: str) -> str:
-    """The file's name that ``as_cell`` made the cell of; ``os.fsencode`` gives its bytes."""
-    return _ESCAPE.sub(lambda found: _unescaped(found[0]), cell.removeprefix("'"))
+    """The file's name from which ``as_cell`` made the cell; ``os.fsencode`` gives its bytes."""
+    return _ESCAPE.sub(lambda match: _unescaped(match[0]), cell.removeprefix("'"))
 
 
 def _unescaped(escape: str) -> str:

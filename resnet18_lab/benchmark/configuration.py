@@ -14,11 +14,11 @@ DRAFT_FROM = 512
 """Short side from which JPEG draft is used at all: twice the 256 pixels it must leave."""
 PREPARATIONS = ("ours", "ours with draft", "torchvision")
 FAST_TORCHVISION = ("400×300", "4000×3000")
-"""The sizes whose ratio to torchvision's transforms the fast profile tells; each costs imports of torch."""
+"""The sizes at which the fast profile also times torchvision's transforms; each one has to import torch."""
 BATCHES = {"fast": [1, 4], "full": [1, 4, 8, 16]}
-"""Pictures at once in ``throughput`` when none are named."""
+"""Batch sizes of ``throughput`` when none are named."""
 SLOW_BATCHES = (1, 8)
-"""Those of the slowest engine."""
+"""Batch sizes of the slowest engine."""
 COMMANDS = ("bare script", "classify")
 """The whole processes of ``cold-start``: a script that only imports ONNX Runtime and runs once, and ours."""
 OURS = "ours"
@@ -56,16 +56,16 @@ EFFORTS = {
 
 
 def shortened(effort: Effort) -> str:
-    """One sentence on what an effort leaves out of the full profile's; empty when nothing."""
+    """One sentence on how an effort is shorter than the full profile's; empty when it is not."""
     full = EFFORTS["full"]
 
-    def told(one: Effort) -> str:
-        enough = f"{one.min_seconds:g} s and {one.min_samples} samples, or {one.max_samples} samples"
-        return f"{one.starts} starts, each until {enough}"
+    def text_of(one: Effort) -> str:
+        limits = f"{one.min_seconds:g} s and {one.min_samples} samples, or {one.max_samples} samples"
+        return f"{one.starts} starts, each until {limits}"
 
-    if told(effort) == told(full):
+    if text_of(effort) == text_of(full):
         return ""
-    return f"Shorter than the protocol: {told(effort)}; the full profile takes {told(full)}."
+    return f"Shorter than the protocol: {text_of(effort)}; the full profile takes {text_of(full)}."
 
 
 @dataclass(frozen=True)
@@ -100,21 +100,31 @@ class Configuration:
         return "/".join(Path(self.file).parts[-2:]) if self.file else self.backend
 
     @property
+    def size(self) -> str:
+        """Of ``sizes``: width×height of the picture, the first word of the variant."""
+        return self.variant.partition(" ")[0]
+
+    @property
+    def preparation(self) -> str:
+        """Of ``sizes``: how the picture is prepared, the rest of the variant."""
+        return self.variant.partition(" ")[2]
+
+    @property
     def plain(self) -> bool:
-        """True for an engine as it comes: no control, no foreign file, and no setting that others lack."""
+        """True for an engine with default settings: no control row, no foreign file, no setting that others lack."""
         return not (self.twin or self.file or self.variant or self.affinity or self.interop_threads != 1)
 
     @property
     def settings(self) -> str:
-        """What was set beside threads and batch, and reaches this engine; empty when nothing was."""
+        """Settings besides threads and batch that have an effect on this engine; empty when there are none."""
         spins = self.spinning or not self.backend.startswith(TAKES_SPINNING)
-        found = [] if spins else ["no spinning"]
-        found += [f"interop {self.interop_threads}"] if self.interop_threads != 1 else []
-        found += [f"on core {','.join(map(str, self.affinity))}"] if self.affinity else []
-        return ", ".join(found)
+        texts = [] if spins else ["no spinning"]
+        texts += [f"interop {self.interop_threads}"] if self.interop_threads != 1 else []
+        texts += [f"on core {','.join(map(str, self.affinity))}"] if self.affinity else []
+        return ", ".join(texts)
 
     def key(self) -> str:
-        """A name that tells it from all others: files of one name in two folders have different keys."""
+        """A name that no other configuration has: files of one name in two folders have different keys."""
         parts = [self.suite, self.engine, f"t{self.threads}", f"b{self.batch}", f"w{self.workers}"]
         parts += [hashlib.sha256(self.file.encode()).hexdigest()[:8]] if self.file else []
         return " ".join([*parts, *filter(None, (self.settings, self.variant)), *(["A/A"] if self.twin else [])])

@@ -1,4 +1,4 @@
-"""How fast many pictures go, set against what the cores could do at most."""
+"""How fast many pictures are classified, beside the most that the cores could do."""
 
 import io
 import time
@@ -12,37 +12,37 @@ import numpy as np
 from PIL import Image
 
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.bulk import inputs
 from resnet18_lab.bulk.batch import Job, open_engine
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.pipeline import stream
 from resnet18_lab.inference.classify import STEPS, Clock, outputs
-from resnet18_lab.preprocessing.transform import CROP
 
 WORK = STEPS[:-1]
-"""Stages that a run of many pictures spends its time in: naming the classes takes none to speak of."""
+"""Stages that a run of many pictures spends its time in: naming the classes takes hardly any."""
 _QUALITIES = range(80, 96)
 
 
 def make_jpegs(sources: Iterable[Path], folder: Path, count: int) -> list[Path]:
-    """``count`` JPEGs in ``folder``, all with different bytes, made of pictures taken in turn.
+    """Make ``count`` JPEGs in ``folder`` from the pictures in turn; no two have the same bytes.
 
-    Each round has another quality, and each file a comment with its number.
+    Each round over the pictures has another quality, and each file a comment with its number.
     """
     originals = list(sources)
     if not originals:
         raise ParameterError("There is no picture to make others of.")
     folder.mkdir(parents=True, exist_ok=True)
-    made = []
+    files = []
     for number, source in enumerate(islice(cycle(originals), count)):
         out = io.BytesIO()
         quality = _QUALITIES[number // len(originals) % len(_QUALITIES)]
         with Image.open(source) as picture:
             picture.convert("RGB").save(out, "JPEG", quality=quality, comment=str(number).encode())
-        made.append(folder / f"{number:07}.jpg")
-        made[-1].write_bytes(out.getvalue())
-    return made
+        files.append(folder / f"{number:07}.jpg")
+        files[-1].write_bytes(out.getvalue())
+    return files
 
 
 def photographs(source: Path | None) -> list[Path]:
@@ -53,10 +53,10 @@ def photographs(source: Path | None) -> list[Path]:
 
 
 def make_folder(source: Path | None, folder: Path, count: int) -> dict[str, Any]:
-    """``count`` JPEGs made of the photographs in ``source`` (the project's samples if None), and what they are of."""
-    found = photographs(source)
-    make_jpegs(found, folder, count)
-    return {"folder": source.resolve().name if source else "data/samples", "photographs": len(found), "made": count}
+    """Make ``count`` JPEGs of the photographs in ``source`` (the project's samples if None); returns their origin."""
+    originals = photographs(source)
+    make_jpegs(originals, folder, count)
+    return {"folder": source.resolve().name if source else "data/samples", "photographs": len(originals), "made": count}
 
 
 def stage_means(files: Sequence[Path], job: Job, batch: int = DEFAULT_BATCH) -> dict[str, float]:

@@ -19,7 +19,7 @@ ENVELOPE = ("format", "environment", "parameters", "profile", "started", "second
 
 
 class Measuring:
-    """A measurement under way: started when it is made, written with what it measured when it is done."""
+    """A running measurement: it starts when the object is created and ends when ``write`` stores the record."""
 
     def __init__(self, *, profile: str = "full", **parameters: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         self._profile, self._parameters = profile, parameters
@@ -54,7 +54,7 @@ def write_record(
     started: str,
     seconds: float,
 ) -> None:
-    """Write a record, whole or not at all; of ``content`` a list named ``rows`` stands a line a row."""
+    """Write a record, whole or not at all; a list named ``rows`` in ``content`` is written one row a line."""
     envelope = dict(
         zip(ENVELOPE, (FORMAT, environment, parameters, profile, started, seconds, environment.get("git_commit")),
             strict=True)
@@ -69,7 +69,7 @@ def write_record(
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Envelope and content side by side; OSError or ValueError when the file is none."""
+    """Envelope and content side by side; OSError or ValueError when the file holds no record."""
     record = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(record, dict):
         raise ValueError(f"{path} holds a {type(record).__name__}")

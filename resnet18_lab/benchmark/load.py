@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import quantiles
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +22,7 @@ Due = tuple[float | None, bytes]
 
 @dataclass(frozen=True)
 class Load:
-    """What came of one offered load: requests a second, and each answer's time in ms from its due moment."""
+    """The outcome of one offered load: requests a second, and each answer's time in ms from its due moment."""
 
     mode: str
     offered: float
@@ -33,24 +32,19 @@ class Load:
     failed: int
 
     def percentile(self, share: int) -> float:
-        """The time in ms that ``share`` percent of the answers kept; NaN when there were too few."""
+        """The time in ms within which ``share`` percent of the answers came; NaN when there were too few."""
         return percentile(self.milliseconds, share)
 
     def as_json(self) -> dict[str, Any]:
         """The fields, times rounded to a tenth of a ms."""
-        return {**asdict(self), "milliseconds": [round(spent, 1) for spent in self.milliseconds]}
+        return {**asdict(self), "milliseconds": [round(value, 1) for value in self.milliseconds]}
 
 
 def percentile(milliseconds: Sequence[float], share: int) -> float:
-    """The time in ms that ``share`` percent of these keep; NaN for fewer than two."""
+    """The time in ms that ``share`` percent of these do not exceed; NaN for fewer than two."""
     if len(milliseconds) < 2:
         return float("nan")
     return quantiles(milliseconds, n=100, method="inclusive")[share - 1]
-
-
-def read(paths: Sequence[Path]) -> list[bytes]:
-    """The bytes of the files."""
-    return [path.read_bytes() for path in paths]
 
 
 def peak_rate(url: str, pictures: Sequence[bytes], *, at_once: int = 8, seconds: float = 2.0) -> float:
@@ -71,7 +65,7 @@ def peak_rate(url: str, pictures: Sequence[bytes], *, at_once: int = 8, seconds:
 
 
 def peak_of(arguments: Sequence[str], pictures: Sequence[bytes], **options: Any) -> float:  # noqa: ANN401 - those of peak_rate
-    """The same for a service started for it alone."""
+    """The peak rate of a service that is started for this measurement alone."""
     with running(*arguments) as service:
         _warm_up(service.url, pictures)
         return peak_rate(service.url, pictures, **options)
@@ -84,11 +78,11 @@ def offered_load(url: str, pictures: Sequence[bytes], rate: float, *, seconds: f
     waits too. The moments are the same in every run.
     """
     due = arrivals(pictures, rate, seconds)
-    outcomes, took = send_all(url, due, at_once=_CONNECTIONS)
-    good = tuple(spent for status, spent in outcomes if status == http.client.OK)
+    outcomes, elapsed = send_all(url, due, at_once=_CONNECTIONS)
+    good = tuple(ms for status, ms in outcomes if status == http.client.OK)
     refused = sum(status == _BUSY for status, _ in outcomes)
     offered = len(due) / seconds
-    return Load(mode, offered, len(good) / max(took, seconds), good, refused, len(due) - len(good) - refused)
+    return Load(mode, offered, len(good) / max(elapsed, seconds), good, refused, len(due) - len(good) - refused)
 
 
 def send_all(
@@ -111,10 +105,10 @@ def send_all(
                 moment, data = waiting.get_nowait()
             except queue.Empty:
                 break
-            begun = time.perf_counter() if moment is None else started + moment
-            time.sleep(max(begun - time.perf_counter(), 0))
+            due_at = time.perf_counter() if moment is None else started + moment
+            time.sleep(max(due_at - time.perf_counter(), 0))
             status = _post(connection, data, path, kind)
-            outcomes.append((status, (time.perf_counter() - begun) * 1e3))
+            outcomes.append((status, (time.perf_counter() - due_at) * 1e3))
         connection.close()
 
     _in_threads(send, at_once)
@@ -125,19 +119,19 @@ def curve(
     modes: Mapping[str, Sequence[str]], pictures: Sequence[bytes], rates: Sequence[float], *, seconds: float = 3.0
 ) -> list[Load]:
     """Each mode's service, started with its arguments, under each rate in turn."""
-    found = []
+    loads = []
     for mode, arguments in modes.items():
         with running(*arguments) as service:
             _warm_up(service.url, pictures)
-            found += [offered_load(service.url, pictures, rate, seconds=seconds, mode=mode) for rate in rates]
-    return found
+            loads += [offered_load(service.url, pictures, rate, seconds=seconds, mode=mode) for rate in rates]
+    return loads
 
 
 def arrivals(pictures: Sequence[bytes], rate: float, seconds: float) -> list[Due]:
     """Due moments and the picture of each, in turn.
 
-    They are those of a Poisson process that is known to have brought ``rate * seconds`` callers, so that what
-    is offered is what was asked for in a short run too: uniform moments in order.
+    The moments are uniform and sorted: a Poisson process with exactly ``rate * seconds`` callers, so that a
+    short run also offers the rate it is asked for.
     """
     chance = random.Random(0)  # noqa: S311 - arrivals, not secrets
     moments = sorted(chance.uniform(0, seconds) for _ in range(max(1, round(rate * seconds))))

@@ -37,9 +37,9 @@ class Row:
 
     @property
     def ran_threads(self) -> int:
-        """Threads of one run as the engine told them, which may be fewer than it was asked for."""
-        told = [result["threads_read_back"] for result in self.results if "threads_read_back" in result]
-        return min(told, default=self.configuration.threads)
+        """Threads of one run as the engine reported them, which may be fewer than it was asked for."""
+        counts = [result["threads_read_back"] for result in self.results if "threads_read_back" in result]
+        return min(counts, default=self.configuration.threads)
 
     @property
     def as_asked(self) -> bool:
@@ -74,14 +74,14 @@ class Record:
         return [row for row in self.rows if row.configuration.suite == suite]
 
     def plain(self, suite: str) -> list[Row]:
-        """The measured rows of engines as they come, each with the threads it was asked for."""
+        """The measured rows of engines with default settings, each with the threads it was asked for."""
         return [row for row in self.of(suite) if row.results and row.configuration.plain and row.as_asked]
 
     def save(self, path: Path) -> None:
         """Write the record as JSON, a line a row."""
         fields = _rounded(asdict(self))
-        taken = {name: fields.pop(name) for name in ("environment", "profile", "started", "seconds")}
-        write_record(path, fields, **taken, parameters={name: fields.pop(name) for name in _PARAMETERS})
+        envelope = {name: fields.pop(name) for name in ("environment", "profile", "started", "seconds")}
+        write_record(path, fields, **envelope, parameters={name: fields.pop(name) for name in _PARAMETERS})
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
@@ -99,7 +99,7 @@ def new(profile: str, effort: Effort, weights: dict[str, str], rows: list[Row]) 
 
 
 def read(path: Path) -> Record:
-    """A record from its file; ParameterError when it is none."""
+    """A record from its file; ParameterError when the file holds none."""
     try:
         content = read_record(path)
         content |= content.pop("parameters", {})

@@ -96,18 +96,18 @@ def interval(starts: Sequence[Sequence[float]], pooled: tuple[float, int] = (0.0
 
 def quantiles(samples: Sequence[float]) -> dict[str, float]:
     """Quantiles that so many samples can tell: p90 always, p95 from 20 samples, p99 from 1,000."""
-    wanted = {"p25": 25, "p50": 50, "p75": 75, "p90": 90}
-    wanted |= {"p95": 95} if len(samples) >= 20 else {}
-    wanted |= {"p99": 99} if len(samples) >= 1000 else {}
-    values = np.percentile(samples, list(wanted.values()))
-    return dict(zip(wanted, map(float, values), strict=True))
+    percents = {"p25": 25, "p50": 50, "p75": 75, "p90": 90}
+    percents |= {"p95": 95} if len(samples) >= 20 else {}
+    percents |= {"p99": 99} if len(samples) >= 1000 else {}
+    values = np.percentile(samples, list(percents.values()))
+    return dict(zip(percents, map(float, values), strict=True))
 
 
 def decimals(half_width: float) -> int:
     """Place of the first digit that the interval's half width makes doubtful: 1 for tenths, -2 for hundreds."""
     if not 0 < half_width < float("inf"):
         return 1
-    return -floor(log10(float(f"{half_width:.0e}")))  # of the figure it is printed as: 99.6 is 100 by then
+    return -floor(log10(float(f"{half_width:.0e}")))  # rounded first, as it is printed: 99.6 becomes 100
 
 
 def rounded(value: float, places: int) -> str:

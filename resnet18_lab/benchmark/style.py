@@ -1,6 +1,6 @@
 """The one figure style: colours, fonts, the mark of untrained weights, and how notebooks store a figure.
 
-Nothing of matplotlib's own settings is changed: ``styled`` puts them in force while a figure is drawn or encoded.
+matplotlib's own settings stay as they are: ``styled`` applies these only while a figure is drawn or encoded.
 """
 
 import functools
@@ -74,7 +74,7 @@ class Figure(matplotlib.figure.Figure):
 def new_figure(width: float, height: float, weights: str | None, label: str = PHOTOGRAPH) -> Figure:
     """An empty figure, inches wide and high, that says at its top when the weights are untrained.
 
-    ``weights``: their name; None where no network is in what the figure shows.
+    ``weights``: their name; None for a figure that does not depend on a network.
     """
     empty = Figure(figsize=(width, height), layout="constrained")
     empty.set_label(label)

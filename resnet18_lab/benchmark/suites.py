@@ -27,15 +27,15 @@ from resnet18_lab.inference.registry import SPECS, is_installed
 
 
 def checked_backends(names: Iterable[str]) -> list[str]:
-    """The names as a list; BackendError for one that does not exist.
+    """The names as a list; EngineError for one that does not exist.
 
     One that exists but is not installed, or lacks its artifact, is kept: it becomes a row with its reason.
     """
-    known = [spec.name for spec in SPECS]
-    for name in (chosen := list(names)):
-        if name not in known:
-            raise EngineError(unknown_name("back end", name, known))
-    return chosen
+    known_names = [spec.name for spec in SPECS]
+    for name in (backends := list(names)):
+        if name not in known_names:
+            raise EngineError(unknown_name("back end", name, known_names))
+    return backends
 
 
 def usable_backends(weights: str = "auto") -> list[str]:
@@ -55,7 +55,7 @@ def suites_of(profile: str) -> list[str]:
 
 
 def share_of(engines: list[str], suite: str, profile: str) -> list[str]:
-    """The engines a suite measures when none are named, so that the profile keeps its time.
+    """The engines a suite measures when none are named, so that the profile stays within its time.
 
     The fast profile takes the fastest and the slowest (what tutorials run), and for throughput the
     fastest alone; the full profile takes all, and for throughput those two.
@@ -71,38 +71,40 @@ def share_of(engines: list[str], suite: str, profile: str) -> list[str]:
 def kept_by(profile: str, configuration: Configuration, slowest: str = "") -> bool:
     """False for rows that the profile has no time for.
 
-    A slow engine gains nothing from larger batches, and each of its rows costs a minute: two show it.
+    A slow engine gains nothing from larger batches, and each of its rows costs a minute: two rows show it.
     """
     if configuration.suite == "throughput" and configuration.backend == slowest:
         return configuration.batch in SLOW_BATCHES
-    size, _, how = configuration.variant.partition(" ")
-    return profile == "full" or how != "torchvision" or size in FAST_TORCHVISION
+    is_quick = configuration.preparation != "torchvision" or configuration.size in FAST_TORCHVISION
+    return profile == "full" or is_quick
 
 
 def plan(suites: Iterable[str], backends: list[str], threads: list[int], batches: list[int]) -> list[Configuration]:
     """All configurations of the suites, in the order of the tables; ParameterError for an unknown suite."""
-    found: list[Configuration] = []
+    configurations: list[Configuration] = []
     for suite in suites:
         if suite not in _LISTS:
             raise ParameterError(unknown_name("suite", suite, SUITES))
-        found += _LISTS[suite](backends, sorted(set(threads)), sorted(set(batches)))
-    return found
+        configurations += _LISTS[suite](backends, sorted(set(threads)), sorted(set(batches)))
+    return configurations
 
 
 def files_plan(files: Iterable[Path], threads: list[int]) -> list[Configuration]:
     """Latency rows of ONNX files that are no artifacts of this project; ParameterError for one that is missing."""
-    found = []
+    configurations = []
     for file in files:
         if not file.is_file():
             raise ParameterError(f"{file} is no file; --file takes an ONNX file.")
-        found += [Configuration("latency", "onnxruntime", count, file=str(file.resolve())) for count in threads]
-    return found
+        configurations += [
+            Configuration("latency", "onnxruntime", count, file=str(file.resolve())) for count in threads
+        ]
+    return configurations
 
 
 def extras_plan(slowest: str) -> list[Configuration]:
     """Latency rows of the full profile for what tutorials advise: many threads, interop threads, and pinning.
 
-    Of the slowest engine, which is the one they run; it alone has interop threads.
+    The rows are for the slowest engine, which is the one tutorials run and the only one with interop threads.
     """
     one, cores = Configuration("latency", slowest), usable_cores()
     return [
@@ -125,16 +127,16 @@ def _latency(backends: list[str], threads: list[int], _: list[int]) -> list[Conf
 def _throughput(backends: list[str], threads: list[int], batches: list[int]) -> list[Configuration]:
     """One session of N threads against N sessions of one, for the counts that have a core for each thread."""
     within = [count for count in threads if count <= usable_cores()] or threads[:1]
-    found = []
+    rows = []
     for name in backends:
         for batch in batches:
-            found += [Configuration("throughput", name, count, batch) for count in within]
-            found += [
+            rows += [Configuration("throughput", name, count, batch) for count in within]
+            rows += [
                 Configuration("throughput", name, 1, batch, workers=count, spinning=not name.startswith(TAKES_SPINNING))
                 for count in within
                 if count > 1
             ]
-    return found
+    return rows
 
 
 def _memory(backends: list[str], threads: list[int], _: list[int]) -> list[Configuration]:

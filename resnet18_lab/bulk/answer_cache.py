@@ -1,4 +1,4 @@
-"""Answers by content in a SQLite file: identical bytes are run once, within a run and across runs."""
+"""A SQLite file of answers by content: identical bytes are classified once, within a run and across runs."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ CREATE TABLE IF NOT EXISTS answers (
 
 
 class AnswerStore(Closing):
-    """Answers by SHA-256 of the content, of one artifact, preprocess id and job; a context manager.
+    """Answers by SHA-256 of the content, for one artifact, preprocess id and job; a context manager.
 
-    With ``path`` None the file lives as long as the store. At most ``max_entries`` are kept, the oldest
-    go first. Two processes may share a file: each statement is a transaction of its own.
+    With ``path`` None the file lives as long as the store. At most ``max_entries`` are kept; the oldest are
+    removed first. Two processes may share a file: each statement is a transaction of its own.
     """
 
     def __init__(self, path: Path | None, job: Job, engine: EngineInfo, *, max_entries: int = MAX_ENTRIES) -> None:
@@ -53,13 +53,13 @@ class AnswerStore(Closing):
             self._base.execute("PRAGMA synchronous=OFF" if path is None else "PRAGMA synchronous=NORMAL")
             self._base.execute(_SCHEMA)
         except sqlite3.Error as error:
-            raise self._unusable(error) from error
+            raise self._unusable_error(error) from error
 
-    def _unusable(self, error: sqlite3.Error) -> LabError:
+    def _unusable_error(self, error: sqlite3.Error) -> LabError:
         return LabError(f"The cache {self._path} cannot be used ({error}); delete it or name another file.")
 
     def get(self, content: str) -> Answer | None:
-        """The answer kept for a content, its ``file`` empty; None when there is none."""
+        """The stored answer for a content, with an empty ``file``; None when there is none."""
         row = self._run("SELECT answer FROM answers WHERE content = ? AND key = ?", (content, self._key)).fetchone()
         try:
             return None if row is None else self._unpack(json.loads(row[0]))
@@ -67,37 +67,37 @@ class AnswerStore(Closing):
             return None  # a damaged entry is run again
 
     def put(self, content: str, answer: Answer) -> None:
-        """Keep an answer; one that is about this machine's trouble and not about the bytes is not kept."""
+        """Store an answer, unless it is an error of this machine (such as lack of memory) and not of the bytes."""
         if answer.error is not None and answer.error.code in TRANSIENT:
             return
-        packed = json.dumps(_pack(answer))
+        text = json.dumps(_pack(answer))
         self._run("INSERT OR REPLACE INTO answers (key, content, answer) VALUES (?, ?, ?)",
-                  (self._key, content, packed))  # fmt: skip
+                  (self._key, content, text))  # fmt: skip
         self._writes += 1
         if self._writes % min(_TRIM_EVERY, self._max_entries) == 0:
             self._trim()
 
     def _trim(self) -> None:
-        kept = "SELECT number FROM answers ORDER BY number DESC LIMIT 1 OFFSET ?"
-        self._run(f"DELETE FROM answers WHERE number <= ({kept})", (self._max_entries,))  # noqa: S608 - our own text
+        cutoff = "SELECT number FROM answers ORDER BY number DESC LIMIT 1 OFFSET ?"
+        self._run(f"DELETE FROM answers WHERE number <= ({cutoff})", (self._max_entries,))  # noqa: S608 - our own text
 
     def _run(self, statement: str, values: tuple[Any, ...]) -> sqlite3.Cursor:
         try:
             return self._base.execute(statement, values)
         except sqlite3.Error as error:
-            raise self._unusable(error) from error
+            raise self._unusable_error(error) from error
 
-    def _unpack(self, kept: dict[str, Any]) -> Answer:
-        error = ImageError(*kept["error"]) if "error" in kept else None
-        warnings = tuple(kept.get("warnings", ()))
+    def _unpack(self, entry: dict[str, Any]) -> Answer:
+        error = ImageError(*entry["error"]) if "error" in entry else None
+        warnings = tuple(entry.get("warnings", ()))
         engine = None if error else self._engine
         if self._job.kind == "embed":
-            vector = None if error else np.frombuffer(base64.b64decode(kept["embedding"]), dtype="<f4")
+            vector = None if error else np.frombuffer(base64.b64decode(entry["embedding"]), dtype="<f4")
             return Vector("", vector, warnings, engine, error)
-        named = [(labels.by_index(index), score) for index, score in kept.get("predictions", [])]
+        scored_labels = [(labels.by_index(index), score) for index, score in entry.get("predictions", [])]
         predictions = tuple(
             Prediction(rank, label.index, label.wnid, label.en, label.zh, score)
-            for rank, (label, score) in enumerate(named, start=1)
+            for rank, (label, score) in enumerate(scored_labels, start=1)
         )
         return Result("", predictions, warnings, engine, error)
 

@@ -1,4 +1,4 @@
-"""What one worker does with one small batch: the same function on this machine and on a cluster."""
+"""What one worker does with one small batch; the same code runs on this machine and on a cluster."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.inference.classify import answers, outputs
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.registry import EMBEDDING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from resnet18_lab.inference.engine import Engine, EngineInfo
 
 Item = tuple[str, bytes | None]
-"""A file's name, and its bytes where they were read already."""
+"""A file's name, and its bytes if they have been read already."""
 KINDS = ("classify", "embed")
 MAX_BATCH = 1024
 _LONGEST_REASON = 300
@@ -29,7 +30,7 @@ _LONGEST_REASON = 300
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker of a run must do alike."""
+    """The settings that all workers of a run share."""
 
     kind: str = "classify"
     backend: str = "auto"
@@ -41,8 +42,8 @@ class Job:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ParameterError(f"The kind of a job is {' or '.join(KINDS)}, not {self.kind!r}.")
-        if not 1 <= self.top_k <= 1000:
-            raise ParameterError(f"top_k={self.top_k} is not allowed; give 1 to 1000.")
+        if not 1 <= self.top_k <= CLASSES:
+            raise ParameterError(f"top_k={self.top_k} is not allowed; give 1 to {CLASSES}.")
 
     @property
     def engine(self) -> str:
@@ -51,12 +52,12 @@ class Job:
 
     @property
     def preprocess_id(self) -> str:
-        """Name of everything done to the pixels."""
+        """Name of all steps applied to the pixels."""
         return preprocess_id(self.draft_for)
 
 
 def check_batch(count: int) -> None:
-    """Raise ParameterError unless workers run batches of that size."""
+    """Raise ParameterError unless ``count`` is an allowed batch size."""
     if not 1 <= count <= MAX_BATCH:
         raise ParameterError(f"batch={count} is not allowed; give 1 to {MAX_BATCH}.")
 
@@ -71,13 +72,13 @@ class Vector:
     engine: EngineInfo | None = None
     error: ImageError | None = None
 
-    def as_json(self, languages: Sequence[str] = ()) -> dict[str, Any]:  # noqa: ARG002 - a vector names nothing
-        """The vector as little-endian float32 in base64: exact, and a third of the digits' length."""
+    def as_json(self, languages: Sequence[str] = ()) -> dict[str, Any]:  # noqa: ARG002 - a vector has no class names
+        """The vector as little-endian float32 in base64: exact, and a third as long as decimal digits."""
         if self.error is not None:
             return Result(self.file, error=self.error).as_json()
         assert self.embedding is not None and self.engine is not None  # noqa: S101 - one or the other is set
-        packed = base64.b64encode(self.embedding.astype("<f4").tobytes()).decode("ascii")
-        answer = {"file": self.file, "embedding": packed, "warnings": list(self.warnings)}
+        base64_text = base64.b64encode(self.embedding.astype("<f4").tobytes()).decode("ascii")
+        answer = {"file": self.file, "embedding": base64_text, "warnings": list(self.warnings)}
         return {**answer, "engine": self.engine.as_json()}
 
 
@@ -85,19 +86,19 @@ Answer = Result | Vector
 
 
 def open_engine(job: Job) -> Engine:
-    """The job's engine with its own threads, which never spin: workers share the cores."""
+    """The job's engine; its idle threads do not spin, because workers share the cores."""
     from resnet18_lab.inference import registry
 
     return registry.open_engine(job.engine, weights=job.weights, threads=job.threads, spinning=False)
 
 
 def run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
-    """One answer an item, in order; what goes wrong with a picture is an error of that picture alone."""
+    """One answer per item, in order; a failure of one picture becomes the error of that picture alone."""
     try:
         return _run_batch(job, engine, items)
     except MemoryError:
         problem = image_error("out_of_memory")
-    except Exception as error:  # the errors of engines have no common root, and one picture must not end the run
+    except Exception as error:  # engines' errors have no common base, and one picture must not end the run
         words = " ".join(f"{type(error).__name__}: {error}".split())
         problem = image_error("internal_error", reason=words[:_LONGEST_REASON])
     if len(items) == 1:
@@ -106,15 +107,15 @@ def run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
 
 
 def _run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
-    named = [(file, file if data is None else data) for file, data in items]
+    sources = [(file, file if data is None else data) for file, data in items]
     if job.kind == "classify":
-        return list(answers(named, engine, k=job.top_k, draft_for=job.draft_for))
+        return list(answers(sources, engine, k=job.top_k, draft_for=job.draft_for))
     return [
         Vector(one.file, error=one.error) if one.row is None else Vector(one.file, one.row, one.warnings, engine.engine)
-        for one in outputs(named, engine, draft_for=job.draft_for)
+        for one in outputs(sources, engine, draft_for=job.draft_for)
     ]
 
 
 def failed(job: Job, file: str, error: ImageError) -> Answer:
-    """The answer for a picture that could not be taken."""
+    """The answer for a picture that could not be classified."""
     return Vector(file, error=error) if job.kind == "embed" else Result(file, error=error)

@@ -1,8 +1,8 @@
-"""The same work on a Ray cluster; Ray is imported here and nowhere else.
+"""A bulk run on a Ray cluster; Ray is imported here and nowhere else.
 
 Stages: paths -> bytes (a few readers) -> shards (engines that fill the cores). Both are pools of
-actors: tasks would be given new processes again and again, because a node keeps no more idle ones than it
-has cores. ``resnet18_lab.bulk.cluster_workers`` holds what runs on the nodes.
+actors: tasks would need new processes again and again, because a node keeps no more idle processes than it
+has cores. ``resnet18_lab.bulk.cluster_workers`` holds the code that runs on the nodes.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from resnet18_lab.bulk.plan import Plan, Progress, Summary, describe, engine_of,
 from resnet18_lab.bulk.sources import find_inputs
 from resnet18_lab.bulk.writers import Row
 
-READER_CPUS = 0.001  # an engine asks for that much less than its threads, so that readers have room beside it
+_READER_CPUS = 0.001  # engines request fewer CPUs than they have threads, so that readers fit beside them
 ENGINES_OF_A_READER = 4
-SMALLEST_BLOCK, LARGEST_BLOCK = READ_AT_ONCE, 512  # pictures that go from a reader to an engine, and of one shard
-BLOCKS_OF_AN_ENGINE = 16  # at least, where there are enough pictures: so that all engines end at about the same time
-_PASSED_ON = ("RESNET18_LAB_HOME", "RESNET18_LAB_WEIGHTS", "RESNET18_LAB_OFFLINE", "PYTHONPATH")
+SMALLEST_BLOCK, LARGEST_BLOCK = READ_AT_ONCE, 512  # pictures that a reader passes to an engine; also per shard
+BLOCKS_OF_AN_ENGINE = 16  # at least, given enough pictures: all engines then end at about the same time
+_INHERITED_VARIABLES = ("RESNET18_LAB_HOME", "RESNET18_LAB_WEIGHTS", "RESNET18_LAB_OFFLINE", "PYTHONPATH")
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
@@ -37,7 +37,7 @@ def run(plan: Plan, *, address: str | None = None, progress: Progress = lambda *
     """Classify on the cluster at ``address`` into a folder of Parquet shards, ``plan.output``.
 
     Paths may be local (on every node) or any URL that fsspec opens; the output must be on a disk that all
-    nodes share. The folder appears as a whole at the end, after every input was found in it exactly once.
+    nodes share. The folder appears complete at the end, after a check that it holds every input exactly once.
     Raises LabError when Ray is not installed.
     """
     _check(plan)
@@ -47,19 +47,19 @@ def run(plan: Plan, *, address: str | None = None, progress: Progress = lambda *
         refuse_foreign(plan.output)
         engine = engine_of(plan.job)
         try:
-            found = plan.listed() if plan.listed else find_inputs(plan.paths)
-            listing = write_listing(listing_of(plan.output), found, plan.shard)
+            inputs = plan.listed() if plan.listed else find_inputs(plan.paths)
+            listing = write_listing(listing_of(plan.output), inputs, plan.shard)
             provenance = describe(plan, engine, listing)
             with replacing_folder(plan.output) as folder:
                 if listing.count:
-                    with _connected(ray, address):
+                    with _connection(ray, address):
                         _run_stages(ray, replace(plan, listed=None), provenance, listing, folder.resolve(), progress)
                 rows, errors = verify(folder, listing.count)
-                written = {**provenance, "rows": rows, "errors": errors}
-                finish(folder, written)
+                record = {**provenance, "rows": rows, "errors": errors}
+                finish(folder, record)
         finally:
             listing_of(plan.output).unlink(missing_ok=True)
-        write_provenance(provenance_of(plan.output), written)
+        write_provenance(provenance_of(plan.output), record)
     return Summary(rows, errors, 0, provenance)
 
 
@@ -80,22 +80,22 @@ def _ray() -> Any:  # noqa: ANN401 - a module of an optional package
 
 
 @contextmanager
-def _connected(ray: Any, address: str | None) -> Iterator[None]:  # noqa: ANN401
-    """A connection for the block, unless there is one already; errors of Ray become one line."""
-    started = not ray.is_initialized()
+def _connection(ray: Any, address: str | None) -> Iterator[None]:  # noqa: ANN401
+    """Connect to Ray for the block unless there is a connection already; errors of Ray become a one-line LabError."""
+    owns_connection = not ray.is_initialized()
     try:
-        if started:
+        if owns_connection:
             settings = {"runtime_env": {"env_vars": _environment()}, "log_to_driver": False, "logging_level": "error"}
             ray.init(address=address, **settings)
     except Exception as error:
         raise LabError(f"No Ray cluster can be reached at {address or 'this machine'}: {_last_line(error)}") from error
     try:
         yield
-    except Exception as error:  # Ray's own have no common root
+    except Exception as error:  # Ray's errors have no common base
         cause = getattr(error, "cause", None)
         raise LabError(f"The cluster gave up: {_last_line(cause or error)}") from error
     finally:
-        if started:
+        if owns_connection:
             ray.shutdown()
 
 
@@ -106,14 +106,14 @@ def _last_line(error: BaseException) -> str:
 
 def _environment() -> dict[str, str]:
     path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {**kept, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    variables = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
+    return {**variables, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 def _run_stages(ray: Any, plan: Plan, run: Row, listing: Listing, folder: Path, progress: Progress) -> None:  # noqa: ANN401
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
-    for name in ("ray.data", "ray"):  # stderr is for this project's own remarks
+    for name in ("ray.data", "ray"):  # keep stderr for this project's own messages
         logging.getLogger(name).setLevel(logging.ERROR)
     threads = plan.job.threads
     workers = plan.workers or max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
@@ -127,7 +127,7 @@ def _run_stages(ray: Any, plan: Plan, run: Row, listing: Listing, folder: Path, 
             batch_format="pyarrow",
             batch_size=READ_AT_ONCE,
             compute=pool(size=-(-workers // ENGINES_OF_A_READER)),
-            num_cpus=READER_CPUS,
+            num_cpus=_READER_CPUS,
         )
         .map_batches(
             Classifier,
@@ -135,26 +135,26 @@ def _run_stages(ray: Any, plan: Plan, run: Row, listing: Listing, folder: Path, 
             batch_format="pyarrow",
             batch_size=None,
             compute=pool(size=workers),
-            num_cpus=threads - 2 * READER_CPUS,
+            num_cpus=threads - 2 * _READER_CPUS,
         )
     )
     rows = errors = 0
     progress(rows, len(entries), errors)
-    for counted in counts.iter_batches(batch_size=None, batch_format="pyarrow"):
-        rows += sum(counted.column("rows").to_pylist())
-        errors += sum(counted.column("errors").to_pylist())
+    for table in counts.iter_batches(batch_size=None, batch_format="pyarrow"):
+        rows += sum(table.column("rows").to_pylist())
+        errors += sum(table.column("errors").to_pylist())
         progress(rows, len(entries), errors)
 
 
-def rows_of(found: Iterable[Input]) -> list[Row]:
-    """The inputs as rows of the first stage: all names of a run, held by the driver."""
+def rows_of(inputs: Iterable[Input]) -> list[Row]:
+    """The inputs as rows of the first stage; the driver holds all names of a run in memory."""
     return [
         {"position": position, "file": os.fsencode(entry.file), "problem": packed(entry.error)}
-        for position, entry in enumerate(found)
+        for position, entry in enumerate(inputs)
     ]
 
 
 def blocks(pictures: int, workers: int) -> int:
-    """Into how many blocks the pictures are cut."""
+    """Number of blocks into which the pictures are divided."""
     size = min(max(pictures // (workers * BLOCKS_OF_AN_ENGINE), SMALLEST_BLOCK), LARGEST_BLOCK)
     return max(1, -(-pictures // size))

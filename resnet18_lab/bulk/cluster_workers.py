@@ -1,6 +1,6 @@
-"""What runs on the nodes of a cluster: readers, and engines that call what the workers of one machine call.
+"""The code that runs on the nodes of a cluster: readers, and engines that run batches as local workers do.
 
-The artifact must be built on every node, or ``RESNET18_LAB_HOME`` lie on a disk that all share.
+Build the artifact on every node, or put ``RESNET18_LAB_HOME`` on a disk that all nodes share.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from resnet18_lab.bulk.sources import is_url, read_source
 from resnet18_lab.bulk.writers import Row, parquet_row
 
 READ_AT_ONCE = 16
-"""Pictures that one reader fetches at a time: a store answers late, but many at once."""
+"""Pictures that one reader fetches at a time: a store has a high latency, but serves many requests at once."""
 
 
 class Reader:
-    """Bytes by name, names below ``folder`` where they are relative; called with tables of inputs."""
+    """Reads files, relative names below ``folder``; called with tables of inputs."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._threads = ThreadPoolExecutor(READ_AT_ONCE)
 
     def __call__(self, table: Any) -> Any:  # noqa: ANN401 - Arrow tables
-        """The table with a column of bytes, and of the error where a file could not be read."""
+        """The table with a column of bytes, and a column of errors for files that could not be read."""
         import pyarrow as arrow
 
         names, problems = table.column("file").to_pylist(), table.column("problem").to_pylist()
-        found = list(self._threads.map(self._read, names, problems))
+        results = list(self._threads.map(self._read, names, problems))
         columns = {"position": table.column("position"), "file": table.column("file")}
-        contents = arrow.array([content for content, _ in found], arrow.binary())
-        return arrow.table({**columns, "content": contents, "problem": [problem for _, problem in found]})
+        contents = arrow.array([content for content, _ in results], arrow.binary())
+        return arrow.table({**columns, "content": contents, "problem": [problem for _, problem in results]})
 
     def _read(self, encoded: bytes, problem: str) -> tuple[bytes | None, str]:
         if problem:
@@ -58,8 +58,8 @@ def packed(error: ImageError | None) -> str:
 class Classifier:
     """An engine that lives as long as its process; called with tables of ``Reader``.
 
-    Each table becomes a shard in ``folder``. That it is written here, and not by tasks of its own, spares a
-    cluster whose cores all have an engine from starting a process for every shard.
+    Each table becomes a shard in ``folder``. It is written here and not by separate tasks: where engines
+    occupy all cores, those would start a process for every shard.
     """
 
     def __init__(self, plan: Plan, run: Row, folder: str) -> None:
@@ -91,9 +91,9 @@ def _rows(job: Job, engine: Any, table: Any, languages: list[str]) -> list[Row]:
     readable: list[Item] = [
         (name, content) for name, content, problem in zip(names, contents, problems, strict=True) if not problem
     ]
-    answered = iter(run_batch(job, engine, readable))
+    answers = iter(run_batch(job, engine, readable))
     rows = []
     for position, name, problem in zip(table.column("position").to_pylist(), names, problems, strict=True):
-        answer = failed(job, name, ImageError(*json.loads(problem))) if problem else next(answered)
+        answer = failed(job, name, ImageError(*json.loads(problem))) if problem else next(answers)
         rows.append({"position": position, **parquet_row(answer.as_json(languages))})
     return rows

@@ -1,4 +1,4 @@
-"""What a bulk run reads: folders walked in a fixed order, lists of paths, shards, and the listing kept on disk."""
+"""Inputs of a bulk run: folders walked in a fixed order, lists of paths, shards, and the listing on disk."""
 
 import hashlib
 import json
@@ -18,14 +18,14 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Input:
-    """A file to classify, or a folder that could not be listed, with the error's name in ``problem``."""
+    """A file to classify, or a folder that could not be listed; ``problem`` then names the error."""
 
     file: str
     problem: str | None = None
 
     @property
     def error(self) -> ImageError | None:
-        """What is known to be wrong before the input is read; None for a file."""
+        """The error known before the input is read; None for a file."""
         if self.problem is None:
             return None
         text, _, reason = self.problem.partition(":")
@@ -33,14 +33,14 @@ class Input:
 
 
 def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Input]:
-    """The files named, and of each folder the pictures in it and below, sorted by name.
+    """The files in ``paths``, and the pictures in and below each folder in it, sorted by name.
 
-    Links to folders are not followed, so that a loop of links ends. A folder that cannot be listed is an
-    input of its own with a problem: its pictures are missing, and that must be seen.
+    Links to folders are not followed, so that a loop of links ends. A folder that cannot be listed
+    becomes an input with a problem, so that the output shows that its pictures are missing.
     """
     for path in paths:
         name = os.fspath(path)
-        if os.path.isdir(name):  # noqa: PTH112 - Path.is_dir() raises where the folder above is closed
+        if os.path.isdir(name):  # noqa: PTH112 - Path.is_dir() raises when the parent folder may not be read
             yield from _walk_folder(name)
         else:
             yield Input(name)
@@ -64,10 +64,10 @@ def _walk_folder(folder: str) -> Iterator[Input]:
 
 
 def _names_in(folder: str) -> tuple[list[str], list[str]]:
-    """Names of the pictures and of the folders in a folder, each sorted: all that is kept of a folder of millions."""
+    """Sorted names of the pictures and of the folders in a folder; only names are kept: there may be millions."""
     pictures, folders = [], []
-    with os.scandir(folder) as found:
-        for entry in found:
+    with os.scandir(folder) as entries:
+        for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
             elif _is_picture(entry.name) and not (entry.is_symlink() and os.path.isdir(entry.path)):  # noqa: PTH112
@@ -76,16 +76,16 @@ def _names_in(folder: str) -> tuple[list[str], list[str]]:
 
 
 def _is_picture(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES  # noqa: PTH122 - a Path a name costs seconds a million
+    return os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES  # noqa: PTH122 - Path costs seconds a million
 
 
 def read_list(source: BinaryIO, *, nul: bool = False) -> Iterator[str]:
-    """Paths from a binary stream, one a line or separated by NUL; bytes that are no UTF-8 are kept."""
+    """Paths from a binary stream, one per line or separated by NUL; bytes that are not UTF-8 are preserved."""
     end = b"\0" if nul else b"\n"
     rest = b""
     while chunk := source.read(_CHUNK):
-        *whole, rest = (rest + chunk).split(end)
-        yield from _names(whole, nul)
+        *pieces, rest = (rest + chunk).split(end)
+        yield from _names(pieces, nul)
     yield from _names([rest], nul)
 
 
@@ -104,8 +104,10 @@ class Shard:
     count: int = 1
 
     @classmethod
-    def parse(cls, text: str) -> "Shard":
-        """The shard that ``K/N`` names; ParameterError for anything else."""
+    def parse(cls, text: str | None) -> "Shard":
+        """The shard that ``K/N`` names, None the whole; ParameterError for anything else."""
+        if text is None:
+            return cls()
         number, _, count = text.partition("/")
         if number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count):
             return cls(int(number), int(count))
@@ -119,8 +121,8 @@ class Shard:
 class Listing:
     """The inputs of a run as one file of JSON lines, so that a resumed run sees the same ones in the same order.
 
-    ``total``, ``sha256`` and ``relative`` (a name depends on the working directory) are of all inputs,
-    ``count`` of the shard's own.
+    ``total``, ``sha256`` and ``relative`` (some name depends on the working directory) describe all inputs,
+    ``count`` only those of the shard.
     """
 
     path: Path
@@ -136,13 +138,13 @@ class Listing:
                 yield Input(name, problem)
 
 
-def write_listing(target: Path, found: Iterable[Input], shard: Shard) -> Listing:
-    """The listing of the shard's part of the inputs, written as a whole or not at all."""
+def write_listing(target: Path, inputs: Iterable[Input], shard: Shard) -> Listing:
+    """The listing of the shard's part of the inputs, written completely or not at all."""
     digest = hashlib.sha256()
     count = total = 0
     relative = False
     with replacing(target) as temporary, temporary.open("wb") as file:
-        for entry in found:
+        for entry in inputs:
             line = _line(entry)
             digest.update(line)
             relative = relative or not (os.path.isabs(entry.file) or "://" in entry.file)  # noqa: PTH117 - a URL is no path
@@ -153,11 +155,11 @@ def write_listing(target: Path, found: Iterable[Input], shard: Shard) -> Listing
     return Listing(target, count, total, digest.hexdigest(), relative)
 
 
-def fingerprint(found: Iterable[Input]) -> tuple[int, str]:
+def fingerprint(inputs: Iterable[Input]) -> tuple[int, str]:
     """How many inputs there are, and the ``sha256`` that their listing would have."""
     digest = hashlib.sha256()
     total = 0
-    for total, entry in enumerate(found, start=1):  # noqa: B007 - counted past the loop
+    for total, entry in enumerate(inputs, start=1):  # noqa: B007 - used after the loop
         digest.update(_line(entry))
     return total, digest.hexdigest()
 

@@ -1,4 +1,4 @@
-"""The journal ``OUT.part``: every row as soon as it is known, so that a killed run loses none of them."""
+"""The journal ``OUT.part`` receives every row as soon as it is ready, so that a killed run keeps its rows."""
 
 import json
 import os
@@ -14,22 +14,22 @@ from filelock import FileLock, Timeout
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.bulk.inputs import Listing
 
-_SYNC_SECONDS = 2.0
+_SYNC_SECONDS = 2.0  # fsync for every row would slow the run; a power cut costs the rows of these seconds
 
 
 def journal_of(output: Path) -> Path:
-    """Where the rows of an output are kept until it is whole."""
+    """The file that holds the rows of an output until it is complete."""
     return output.with_name(output.name + ".part")
 
 
 def listing_of(output: Path) -> Path:
-    """Where the inputs of an output are listed until it is whole."""
+    """The file that lists the inputs of an output until it is complete."""
     return output.with_name(output.name + ".inputs.part")
 
 
 @contextmanager
 def locked(output: Path) -> Iterator[None]:
-    """Keep other runs from writing the output while the block runs; LabError when one is doing so."""
+    """Lock the output against other runs while the block runs; LabError when another run has locked it."""
     output.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(output.with_name(output.name + ".lock.part"), timeout=0)
     try:
@@ -39,13 +39,13 @@ def locked(output: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # while it is held: a moment later the file may be another run's lock
+        with suppress(OSError):  # before the release: afterwards the file may be another run's lock
             Path(lock.lock_file).unlink()
         lock.release()
 
 
 def line_of(row: dict[str, Any]) -> bytes:
-    """A row as one line of JSON in UTF-8; with escapes where a file's name is no Unicode."""
+    """A row as one line of JSON in UTF-8, with escapes if a file's name is not valid Unicode."""
     try:
         return json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n"
     except UnicodeEncodeError:
@@ -53,23 +53,24 @@ def line_of(row: dict[str, Any]) -> bytes:
 
 
 class Journal:
-    """Rows appended to a file whose first line says what run they belong to; a context manager.
+    """Rows appended to a file whose first line says which run they belong to; a context manager.
 
-    Each row goes to the operating system at once, and to the disk every few seconds.
+    Each row is passed to the operating system at once, so it survives the death of this process. It reaches
+    the disk every few seconds.
     """
 
     def __init__(self, path: Path, run: dict[str, Any]) -> None:
         self.path = path
-        fresh = not path.exists() or path.stat().st_size == 0
+        is_new = not path.exists() or path.stat().st_size == 0
         self._file = path.open("ab", buffering=0)
         self._synced = time.monotonic()
-        if fresh:
+        if is_new:
             self.write({"run": run})
 
     def write(self, row: dict[str, Any]) -> None:
-        """Append a row; OSError when the disk is full (what was written of it is repaired on resuming)."""
+        """Append a row; OSError when the disk is full (``repair`` removes a partly written row on resuming)."""
         line = memoryview(line_of(row))
-        while line:  # a disk that is nearly full takes part of a line
+        while line:  # a nearly full disk may accept only part of a line
             line = line[self._file.write(line) :]
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             os.fsync(self._file.fileno())
@@ -85,7 +86,7 @@ class Journal:
 
 
 def header(path: Path) -> dict[str, Any] | None:
-    """What run a journal belongs to; None when there is none yet, or its first line was torn."""
+    """The run a journal belongs to; None when there is no journal, or its first line is incomplete."""
     try:
         with path.open("rb") as file:
             line = file.readline()
@@ -100,39 +101,39 @@ def header(path: Path) -> dict[str, Any] | None:
 
 
 def damaged(path: Path, number: int) -> LabError:
-    """The error of a journal that is not what was written."""
+    """The error for a journal whose content was changed."""
     return LabError(f"{path} is damaged in line {number}; delete it and start the run anew.")
 
 
 def repair(path: Path, listing: Listing) -> tuple[int, int]:
-    """Cut a torn last line off; returns rows that stand, and how many of them are errors.
+    """Remove an incomplete last line; returns the number of complete rows, and how many of them are errors.
 
-    LabError when a row is not about the input of its place: then the file is not this run's journal.
+    LabError when a row does not match the input at its position: then the file is not this run's journal.
     """
-    errors = done = 0
+    errors = count = 0
     with path.open("r+b") as file:
         end = len(file.readline())
         inputs = iter(listing)
         for line in file:
             if not line.endswith(b"\n"):
-                break
+                break  # the run was killed while it wrote this line; its input is run again
             try:
                 row = json.loads(line)
                 expected = next(inputs, None)
-                sound = expected is not None and row["file"] == expected.file
+                is_valid = expected is not None and row["file"] == expected.file
             except (ValueError, KeyError, TypeError):
-                sound = False
-            if not sound:
-                raise damaged(path, done + 2)
-            done += 1
+                is_valid = False
+            if not is_valid:
+                raise damaged(path, count + 2)  # lines count from 1, and the first is the header
+            count += 1
             errors += "error" in row
             end += len(line)
         file.truncate(end)
-    return done, errors
+    return count, errors
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a whole journal."""
+    """The rows of a complete journal."""
     with path.open("rb") as file:
         file.readline()
         for line in file:

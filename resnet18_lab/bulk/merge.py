@@ -1,4 +1,4 @@
-"""The outputs of all shards joined into one: equal to what one run over everything would have written."""
+"""Join the outputs of all shards into one, equal to the output of a single run over all inputs."""
 
 from __future__ import annotations
 
@@ -26,40 +26,42 @@ from resnet18_lab.bulk.parquet_folder import (
 from resnet18_lab.bulk.plan import WORKING_DIRECTORY, provenance_of, write_provenance
 from resnet18_lab.bulk.writers import METADATA_KEY, Row, pyarrow_modules, write_tables
 
-_COUNTED = ("rows", "errors", "output_sha256")  # what is added to a run's provenance when it has ended
-_ALONE = {"shard", "inputs", WORKING_DIRECTORY, *_COUNTED}  # what shards of one run may differ in
+_COUNTED = ("rows", "errors", "output_sha256")  # added to a run's provenance when it has ended
+_ALONE = {"shard", "inputs", WORKING_DIRECTORY, *_COUNTED}  # in these, shards of one run may differ
 
 
 def merge(parts: list[Path], output: Path) -> Row:
-    """Provenance of the joined file; the parts may be given in any order.
+    """Join the parts, in any order, into ``output``; returns the provenance of the joined file.
 
-    Shard K holds the K-th, (K+N)-th, ... input, so rows are taken in turn; folders of a cluster's shards are
-    joined into a folder. Raises LabError when a shard is missing or given twice, a file is not what its run
-    wrote, the parts come from different runs, or the output is one of them.
+    Shard K holds the K-th, (K+N)-th, ... input, so one row of each part is written in turn; folders of a
+    cluster's shards are joined into a folder. Raises LabError when a shard is missing or occurs twice, a file has
+    changed since its run, the parts come from different runs, or the output is one of them.
     """
-    found = sorted(((_provenance(part), part) for part in parts), key=lambda pair: Shard.parse(pair[0]["shard"]).number)
-    runs, files = [run for run, _ in found], [file for _, file in found]
+    runs_and_files = sorted(
+        ((_provenance(part), part) for part in parts), key=lambda pair: Shard.parse(pair[0]["shard"]).number
+    )
+    runs, files = [run for run, _ in runs_and_files], [file for _, file in runs_and_files]
     _refuse_mixed(runs, files)
     _refuse_gaps(runs, files)
     _refuse_output(output, files)
     run = {**runs[0], "shard": "1/1", "inputs": runs[0]["inputs_total"]}
     if len({one.get(WORKING_DIRECTORY) for one in runs}) > 1:
         run.pop(WORKING_DIRECTORY, None)
-    plain = {name: value for name, value in run.items() if name not in _COUNTED}
-    whole = {**plain, "rows": run["inputs"], "errors": sum(one["errors"] for one in runs)}
+    shared_run = {name: value for name, value in run.items() if name not in _COUNTED}
+    joined_run = {**shared_run, "rows": run["inputs"], "errors": sum(one["errors"] for one in runs)}
     with journal.locked(output):
         if files[0].is_dir():
             recover(output)
             refuse_foreign(output)
             with replacing_folder(output) as folder:
-                _refuse_count(join_folders(folder, files, plain), run)
-                finish(folder, whole)
+                _refuse_count(join_folders(folder, files, shared_run), run)
+                finish(folder, joined_run)
         else:
             with replacing(output) as temporary:
-                _refuse_count(_JOINERS[files[0].suffix.lower()](temporary, files, plain), run)
-            whole["output_sha256"] = hashing.sha256(output, remember=False)
-        write_provenance(provenance_of(output), whole)
-    return whole
+                _refuse_count(_JOINERS[files[0].suffix.lower()](temporary, files, shared_run), run)
+            joined_run["output_sha256"] = hashing.sha256(output, remember=False)
+        write_provenance(provenance_of(output), joined_run)
+    return joined_run
 
 
 def _provenance(part: Path) -> Row:
@@ -78,9 +80,9 @@ def _provenance(part: Path) -> Row:
 
 def _refuse_mixed(runs: list[Row], files: list[Path]) -> None:
     for run, file in zip(runs, files, strict=True):
-        different = [name for name in runs[0] if name not in _ALONE and run.get(name) != runs[0][name]]
-        if different:
-            name = different[0]
+        differences = [name for name in runs[0] if name not in _ALONE and run.get(name) != runs[0][name]]
+        if differences:
+            name = differences[0]
             raise LabError(
                 f"{file} comes from another run than {files[0]}: {name} is {run.get(name)} and {runs[0][name]}."
             )
@@ -95,8 +97,8 @@ def _refuse_gaps(runs: list[Row], files: list[Path]) -> None:
     if missing := sorted(set(range(1, count + 1)) - set(numbers)):
         raise LabError(f"Of {count} shards these are missing: {', '.join(map(str, missing))}.")
     if len(numbers) != count:
-        twice = [str(file) for file, one in zip(files, numbers, strict=True) if numbers.count(one) > 1]
-        raise LabError(f"A shard is given twice: {', '.join(twice)}.")
+        duplicates = [str(file) for file, number in zip(files, numbers, strict=True) if numbers.count(number) > 1]
+        raise LabError(f"A shard is given twice: {', '.join(duplicates)}.")
 
 
 def _refuse_output(output: Path, files: list[Path]) -> None:
@@ -115,7 +117,7 @@ def _refuse_count(rows: int, run: Row) -> None:
 
 
 def _in_turn(sources: list[Iterator[Any]]) -> Iterator[Any]:
-    """One from each source in turn until the first that ends; the later ones then have none left either."""
+    """One item of each source in turn, until one has no more; by then the others are empty too."""
     while True:
         for source in sources:
             try:
@@ -127,18 +129,18 @@ def _in_turn(sources: list[Iterator[Any]]) -> Iterator[Any]:
 def _join_lines(target: Path, files: list[Path], run: Row) -> int:  # noqa: ARG001 - one signature for all
     count = 0
     with ExitStack() as stack, target.open("wb") as out:
-        opened = [stack.enter_context(file.open("rb")) for file in files]
-        for count, line in enumerate(_in_turn([iter(file) for file in opened]), start=1):  # noqa: B007
+        streams = [stack.enter_context(file.open("rb")) for file in files]
+        for count, line in enumerate(_in_turn([iter(file) for file in streams]), start=1):  # noqa: B007
             out.write(line)
     return count
 
 
 def _join_csv(target: Path, files: list[Path], run: Row) -> int:  # noqa: ARG001 - one signature for all
-    """Records, not lines, are taken in turn: a quoted value may hold line ends."""
+    """Join records rather than lines: a quoted value may contain line breaks."""
     count = 0
     with ExitStack() as stack, target.open("w", encoding="utf-8", newline="") as out:
-        opened = [stack.enter_context(file.open(encoding="utf-8", newline="")) for file in files]
-        readers = [csv.reader(file) for file in opened]
+        streams = [stack.enter_context(file.open(encoding="utf-8", newline="")) for file in files]
+        readers = [csv.reader(file) for file in streams]
         heads = [next(reader) for reader in readers]
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(heads[0])  # a byte order mark stays part of the first name
@@ -154,8 +156,8 @@ def _join_parquet(target: Path, files: list[Path], run: Row) -> int:
 
 
 def _parquet_rows(parquet: Any, file: Path) -> Iterator[Any]:  # noqa: ANN401 - a module of an optional package
-    with parquet.ParquetFile(file) as opened:
-        for batch in opened.iter_batches(batch_size=500):
+    with parquet.ParquetFile(file) as table:
+        for batch in table.iter_batches(batch_size=500):
             yield from batch.to_pylist()
 
 

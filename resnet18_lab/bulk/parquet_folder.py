@@ -1,4 +1,4 @@
-"""The output of a cluster: a folder of Parquet shards that holds its own provenance and appears as a whole."""
+"""The output of a cluster: a folder of Parquet shards with its own provenance, which appears only when complete."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from resnet18_lab.bulk.plan import write_provenance
 from resnet18_lab.bulk.writers import METADATA_KEY, Row, parquet_schema, pyarrow_modules
 
 RUN_FILE = "_run.json"
-"""The provenance, in the folder once it is whole; readers of Parquet folders pass over names that begin so."""
+"""The provenance, in the folder once it is complete; readers of Parquet folders ignore names with ``_`` in front."""
 
 
 def refuse_foreign(output: Path) -> None:
-    """Raise LabError, which says what stands in the way, unless a folder of shards may replace the output."""
+    """Raise LabError, which says why not, unless a folder of shards may replace the output."""
     if output.exists() and not (output / RUN_FILE).is_file():
         raise LabError(f"{output} exists and was not written by a cluster run; choose another name.")
     if journal_of(output).is_file():
@@ -32,9 +32,9 @@ def refuse_foreign(output: Path) -> None:
 
 @contextmanager
 def replacing_folder(output: Path) -> Iterator[Path]:
-    """An empty folder ``OUT.part``; what is in it takes the output's place when the block ends well.
+    """An empty folder ``OUT.part``, which replaces the output when the block ends without an error.
 
-    ``finish`` must have been called by then. When the block raises, the folder stays to be looked at, and the
+    Call ``finish`` before the end of the block. When the block raises, the folder remains for inspection, and the
     output is untouched.
     """
     part = journal_of(output)
@@ -45,31 +45,31 @@ def replacing_folder(output: Path) -> Iterator[Path]:
 
 
 def finish(folder: Path, run: Row) -> None:
-    """Mark the folder as whole."""
-    for left_over in folder.glob(".*"):  # of a writer that was killed
-        left_over.unlink()
+    """Mark the folder as complete by writing its provenance."""
+    for leftover in folder.glob(".*"):  # temporary files of a writer that was killed
+        leftover.unlink()
     write_provenance(folder / RUN_FILE, run)
 
 
 def recover(output: Path) -> None:
-    """End a replacement that was killed in the middle: what was whole takes its place."""
+    """Complete a replacement that was killed half way: the newest complete folder becomes the output."""
     if (journal_of(output) / RUN_FILE).is_file():
         _swap(output)
-    elif (_before(output) / RUN_FILE).is_file() and not output.exists():
-        _before(output).replace(output)
+    elif (_previous_of(output) / RUN_FILE).is_file() and not output.exists():
+        _previous_of(output).replace(output)
 
 
-def _before(output: Path) -> Path:
+def _previous_of(output: Path) -> Path:
     return output.with_name(output.name + ".before.part")
 
 
 def _swap(output: Path) -> None:
-    before = _before(output)
+    previous = _previous_of(output)
     if output.exists():
-        shutil.rmtree(before, ignore_errors=True)
-        output.replace(before)
+        shutil.rmtree(previous, ignore_errors=True)
+        output.replace(previous)
     journal_of(output).replace(output)
-    shutil.rmtree(before, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)
 
 
 def shards_of(folder: Path) -> list[Path]:
@@ -78,40 +78,43 @@ def shards_of(folder: Path) -> list[Path]:
 
 
 def verify(folder: Path, expected: int) -> tuple[int, int]:
-    """Rows and errors of a folder of shards; LabError unless each of the ``expected`` inputs has exactly one row."""
+    """Numbers of rows and errors in a folder of shards; LabError unless each expected input has exactly one row."""
     parquet, _ = pyarrow_modules()
-    seen = bytearray(expected)
+    marks = bytearray(expected)
     rows = errors = 0
     for shard in shards_of(folder):
         table = parquet.read_table(shard, columns=["position", "error"])
         for position in table.column("position").to_pylist():
             if 0 <= position < expected:
-                seen[position] = 1
+                marks[position] = 1
         rows += table.num_rows
         errors += table.num_rows - table.column("error").null_count
-    if rows != expected or sum(seen) != expected:
+    if rows != expected or sum(marks) != expected:
         raise LabError(
-            f"{folder} holds {rows} rows of {sum(seen)} inputs where {expected} were listed; run it again, with an "
+            f"{folder} holds {rows} rows of {sum(marks)} inputs where {expected} were listed; run it again, with an "
             "output on a disk that all nodes share."
         )
     return rows, errors
 
 
 def shard_schema(run: Row) -> Any:  # noqa: ANN401 - a type of an optional package
-    """The columns of a shard: those of a table, after the position of the row's input in the listing."""
+    """The columns of a shard: the position of the row's input in the listing, then the columns of a table."""
     _, arrow = pyarrow_modules()
     return parquet_schema(run).insert(0, arrow.field("position", arrow.int64()))
 
 
 def write_shard(folder: Path, rows: list[Row], schema: Any) -> None:  # noqa: ANN401 - a type of an optional package
-    """Write rows as a shard named by the first one's position, so that rows made again replace themselves."""
+    """Write rows as a shard named by the first one's position, so that repeated rows replace the earlier ones."""
     parquet, arrow = pyarrow_modules()
     with replacing(folder / f"{rows[0]['position']:012}.parquet") as temporary:
         parquet.write_table(arrow.Table.from_pylist(rows, schema=schema), temporary, compression="zstd")
 
 
 def join_folders(target: Path, folders: list[Path], run: Row) -> int:
-    """Rows of the joined folder; folder K of N holds the K-th, (K+N)-th, ... input, and its positions say so."""
+    """Join folders of shards; returns the number of rows.
+
+    Folder K of N holds the K-th, (K+N)-th, ... input; positions are changed from the folder's to the whole run's.
+    """
     parquet, arrow = pyarrow_modules()
     from pyarrow import compute
 
@@ -119,8 +122,8 @@ def join_folders(target: Path, folders: list[Path], run: Row) -> int:
     for number, folder in enumerate(folders):
         for shard in shards_of(folder):
             table = parquet.read_table(shard)
-            everywhere = compute.add(compute.multiply(table.column("position"), len(folders)), number)
-            table = table.set_column(0, "position", everywhere.cast(arrow.int64()))
+            positions = compute.add(compute.multiply(table.column("position"), len(folders)), number)
+            table = table.set_column(0, "position", positions.cast(arrow.int64()))
             table = table.replace_schema_metadata({METADATA_KEY: json.dumps(run, sort_keys=True).encode()})
             with replacing(target / f"{table.column('position')[0].as_py():012}.parquet") as temporary:
                 parquet.write_table(table, temporary, compression="zstd")

@@ -1,4 +1,4 @@
-"""Pictures through the workers: answers in the order of the inputs, and never more than a window in memory."""
+"""Run pictures through the workers: answers in the order of the inputs, a bounded window of pictures in memory."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class _Slot:
 
 
 def default_workers(threads: int = 1) -> int:
-    """Workers that keep the usable cores busy, and no more (affinity and the control group's quota count)."""
+    """Just enough workers to keep the usable cores busy (affinity and the control group's quota are respected)."""
     return max(1, usable_cores() // threads)
 
 
 def workers_for(job: Job) -> int:
-    """Workers when none are asked for: tuned on this machine for the job's engine, else ``default_workers``.
+    """Default number of workers: tuned on this machine for the job's engine, else ``default_workers``.
 
-    What was tuned is about workers of one thread each.
+    The tuned number applies only to workers of one thread each.
     """
     if job.threads != 1:
         return default_workers(job.threads)
@@ -50,12 +50,12 @@ def workers_for(job: Job) -> int:
         folder = artifacts.open_folder(job.weights)
         count = tuned.workers_for(name_in(folder, job.engine), folder.path)
     except LabError:
-        count = None  # nothing to run yet: the engine's own error says more
+        count = None  # no artifact yet: opening the engine raises a better error
     return count or default_workers()
 
 
 def window(workers: int, batch: int) -> int:
-    """Pictures that may be on their way at once: those that a run which is killed has to run again."""
+    """Pictures that may be in progress at once; a run that is killed must repeat at most these."""
     return (workers * QUEUED + 2) * batch
 
 
@@ -71,7 +71,7 @@ def stream(
     """One answer for every path, in order: predictions (or a vector), or an error with its code.
 
     ``paths`` are files and may be endless; use ``inputs.walk`` for folders. Workers are processes with a
-    session each. At most a window of a few batches a worker is read ahead, so memory does not grow with
+    session each. At most a few batches per worker are read ahead, so memory does not grow with
     the number of pictures; close the generator to stop early. ``dedupe`` runs identical bytes once;
     ``cache`` names a file that remembers answers from run to run (it implies ``dedupe``). Raises
     ArtifactError, WeightsError, BackendError or ParameterError before the first answer.
@@ -81,11 +81,11 @@ def stream(
     count = workers_for(job) if workers is None else workers
     with ExitStack() as stack:
         pool = stack.enter_context(Pool(job, count))
-        assert pool.engine is not None  # noqa: S101 - a pool is not made without one
-        keep = AnswerStore(cache, job, pool.engine) if dedupe or cache else None
-        stack.enter_context(keep or nullcontext())
+        assert pool.engine is not None  # noqa: S101 - a pool always has an engine once it is ready
+        store = AnswerStore(cache, job, pool.engine) if dedupe or cache else None
+        stack.enter_context(store or nullcontext())
         source = (entry if isinstance(entry, Input) else Input(os.fspath(entry)) for entry in paths)
-        yield from _Pipeline(job, pool, batch, keep).run(source)
+        yield from _Pipeline(job, pool, batch, store).run(source)
 
 
 class _Pipeline:
@@ -98,20 +98,20 @@ class _Pipeline:
         self._twins: dict[str, list[_Slot]] = {}  # by content, slots that wait for the first one's answer
 
     def run(self, source: Iterator[Input]) -> Iterator[Answer]:
-        """Answers in order; the source is read only as far as the window reaches."""
-        ended = False
-        while not ended or self._window:
+        """Answers in order; the source is read only while there is room in the window."""
+        at_end = False
+        while not at_end or self._window:
             room = self._limit - len(self._window)
-            taken = 0
-            for taken, entry in enumerate(islice(source, room), start=1):  # noqa: B007 - counted past the loop
+            count = 0
+            for count, entry in enumerate(islice(source, room), start=1):  # noqa: B007 - used after the loop
                 self._add(entry)
-            ended = ended or taken < room
-            if ended:
-                self._submit()  # what is left is a batch too
+            at_end = at_end or count < room
+            if at_end:
+                self._submit()  # the last batch may be smaller
             while self._window and (answer := self._window[0].answer) is not None:
                 self._window.popleft()
                 yield answer
-            if self._window and (ended or len(self._window) == self._limit):
+            if self._window and (at_end or len(self._window) == self._limit):
                 self._receive()
 
     def _add(self, entry: Input) -> None:
@@ -122,11 +122,11 @@ class _Pipeline:
         elif self._store is None:
             self._queue(slot, (entry.file, None))
         else:
-            self._add_unless_known(slot)
+            self._add_unless_stored(slot)
 
-    def _add_unless_known(self, slot: _Slot) -> None:
-        """Read here, once, so that what is hashed is what is run."""
-        assert self._store is not None  # noqa: S101 - the caller asked
+    def _add_unless_stored(self, slot: _Slot) -> None:
+        """Read the file here, once, so that the bytes that are hashed are the bytes that are classified."""
+        assert self._store is not None  # noqa: S101 - the caller has checked
         try:
             data = read(slot.file)
         except ImageError as error:
@@ -135,8 +135,8 @@ class _Pipeline:
         slot.digest = hashlib.sha256(data).hexdigest()
         if slot.digest in self._twins:
             self._twins[slot.digest].append(slot)
-        elif (known := self._store.get(slot.digest)) is not None:
-            slot.answer = replace(known, file=slot.file)
+        elif (answer := self._store.get(slot.digest)) is not None:
+            slot.answer = replace(answer, file=slot.file)
         else:
             self._twins[slot.digest] = []
             self._queue(slot, (slot.file, data))

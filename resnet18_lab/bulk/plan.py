@@ -1,4 +1,4 @@
-"""What a bulk run is to do, and its provenance: what says whether two runs are the same."""
+"""The plan of a bulk run, and its provenance, by which two runs are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from resnet18_lab.bulk.writers import Row
 
 WORKING_DIRECTORY = "working_directory"
 """Part of a run's provenance only where the name of an input depends on it."""
-_REFUSED = (
+_MUST_MATCH = (
     "kind",
     "backend",
     "weights",
@@ -35,14 +35,14 @@ _REFUSED = (
 )
 
 Progress = Callable[[int, int, int], None]
-"""Told rows done, rows in all, and errors so far; for the first time before any row is made."""
+"""Called with rows finished, rows in all, and errors so far; the first call comes before any row."""
 Notify = Callable[[str], None]
-"""Told what the user should know."""
+"""Called with a message for the user."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be classified, how, and where to."""
+    """What to classify, how, and where to write the answers."""
 
     paths: tuple[str, ...]
     output: Path
@@ -56,7 +56,7 @@ class Plan:
     dedupe: bool = False
     cache: Path | None = None
     listed: Callable[[], Iterable[Input]] | None = None
-    """Gives the inputs where they are not walked from ``paths`` (a list on stdin)."""
+    """Returns the inputs when they do not come from ``paths`` (a list on stdin)."""
 
     def __post_init__(self) -> None:
         check_workers(self.workers)
@@ -65,7 +65,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended: rows written, errors among them, rows found done already."""
+    """How a run ended: rows written, errors among them, rows taken over from an earlier run."""
 
     rows: int
     errors: int
@@ -75,7 +75,7 @@ class Summary:
 
 
 def engine_of(job: Job) -> dict[str, str]:
-    """Name, weights and file's hash of the engine a job will run; no session is opened."""
+    """Name, weights and file hash of the engine that a job will run; the engine is not opened."""
     from resnet18_lab.inference import registry
 
     choice = registry.choose(job.engine, weights=job.weights, threads=job.threads)
@@ -108,8 +108,8 @@ def _text(path: str) -> str:
 
 
 def refuse_another(part: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    """Raise LabError, which names what differs, unless a run may go on with the rows of the one before."""
-    for name in _REFUSED:
+    """Raise LabError, which names the difference, unless the run ``now`` may resume the run ``before``."""
+    for name in _MUST_MATCH:
         if before.get(name) != now.get(name):
             raise LabError(
                 f"{part} was begun with {name} {before.get(name)}, not {now.get(name)}; give the same again, or delete "
@@ -118,10 +118,10 @@ def refuse_another(part: Path, before: dict[str, Any], now: dict[str, Any]) -> N
 
 
 def provenance_of(output: Path) -> Path:
-    """Where an output's provenance stands."""
+    """The file that holds an output's provenance."""
     return output.with_name(output.name + ".run.json")
 
 
 def write_provenance(target: Path, run: Row) -> None:
-    """The provenance as a JSON file, replaced as a whole."""
+    """Write the provenance as a JSON file, atomically."""
     write_text(target, json.dumps(run, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,4 @@
-"""Worker processes on this machine: batches out, answers back, and a dead worker replaced."""
+"""Worker processes on this machine: send batches, receive answers, replace dead workers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from resnet18_lab.inference.engine import EngineInfo
 
 MAX_WORKERS = 256
-QUEUED = 2  # batches a worker holds: the one it runs, and the next, so that it never waits for the parent
-ATTEMPTS = 2
-STARTS = 3  # replacements that may die in turn before one is ready
+QUEUED = 2  # batches per worker: the one it runs and the next, so that it never waits for the parent
+_ATTEMPTS = 2
+STARTS = 3  # replacement workers that may die in a row before they are ready
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -45,7 +45,7 @@ class _Worker:
 
 
 def check_workers(count: int | None) -> None:
-    """Raise ParameterError unless so many workers may be started (None: a number is chosen)."""
+    """Raise ParameterError unless ``count`` is an allowed number of workers or None (a default is chosen)."""
     if count is not None and not 1 <= count <= MAX_WORKERS:
         raise ParameterError(f"workers={count} is not allowed; give 1 to {MAX_WORKERS}.")
 
@@ -75,7 +75,7 @@ class Pool(Closing):
     def _start(self) -> _Worker:
         path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": path}
-        own_group: dict[str, Any] = (  # Ctrl-C is the parent's business: it stops the workers in order
+        own_group: dict[str, Any] = (  # Ctrl-C must reach only the parent, which then stops the workers in order
             {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
         )
         try:
@@ -96,7 +96,7 @@ class Pool(Closing):
         return worker
 
     def _listen(self, worker: _Worker) -> None:
-        """Pass on a worker's messages; None says that it has ended."""
+        """Put a worker's messages into the queue, and None when it has ended."""
         assert worker.process.stdout is not None  # noqa: S101 - it was asked for
         try:
             while True:
@@ -111,7 +111,7 @@ class Pool(Closing):
             worker.process.stdin.flush()
 
     def submit(self, items: list[Item]) -> int:
-        """The number under which ``wait`` will return the batch's answers."""
+        """Queue a batch; returns the number under which ``wait`` will return its answers."""
         self._numbers += 1
         self._waiting.append(_Task(self._numbers, items))
         self._hand_out()
@@ -127,10 +127,10 @@ class Pool(Closing):
             self._send(worker, (task.number, task.items))
 
     def wait(self) -> tuple[int, list[Answer]]:
-        """The next finished batch, whichever it is; LabError when the engine cannot be used."""
-        while (finished := self._take()) is None:
+        """Number and answers of the next finished batch, in any order; LabError when the engine cannot be used."""
+        while (batch := self._take()) is None:
             continue
-        return finished
+        return batch
 
     def _take(self) -> tuple[int, list[Answer]] | None:
         worker, message = self._messages.get()
@@ -149,7 +149,7 @@ class Pool(Closing):
         return task.number, message[2]
 
     def _replace(self, worker: _Worker) -> tuple[int, list[Answer]] | None:
-        """A new worker for one that died; the picture that killed two is given up, all others are run again."""
+        """Replace a dead worker and run its batches again; a picture that killed two workers gets an error."""
         status = worker.process.wait()
         self._workers.remove(worker)
         if not worker.ready:
@@ -165,21 +165,21 @@ class Pool(Closing):
         if running is None:
             return None
         running.attempts += 1
-        if running.attempts < ATTEMPTS:
+        if running.attempts < _ATTEMPTS:
             self._waiting.appendleft(running)
             return None
         if len(running.items) == 1:
             return running.number, [failed(self._job, running.items[0][0], image_error("worker_died"))]
-        return running.number, [answer for item in running.items for answer in self._alone(item)]
+        return running.number, [answer for item in running.items for answer in self._run_alone(item)]
 
-    def _alone(self, item: Item) -> list[Answer]:
-        """A picture of a batch that killed two workers, run in a pool of its own."""
-        with Pool(self._job, 1) as lone:
-            lone.submit([item])
-            return lone.wait()[1]
+    def _run_alone(self, item: Item) -> list[Answer]:
+        """Run one picture of a batch that killed two workers in a separate pool."""
+        with Pool(self._job, 1) as pool:
+            pool.submit([item])
+            return pool.wait()[1]
 
     def close(self) -> None:
-        """End all workers at once; what they were doing is lost."""
+        """Kill all workers; their unfinished batches are lost."""
         for worker in self._workers:
             worker.process.kill()
         for worker in self._workers:

@@ -1,4 +1,7 @@
-"""A bulk run into a file: listed, journaled, resumable, and replaced as a whole at the end."""
+"""A bulk run into a file: inputs are listed, rows journaled, and the output is replaced at the end.
+
+Whatever interrupts the run, the listing and the journal remain, and ``--resume`` continues from them.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +37,13 @@ from resnet18_lab.bulk.writers import Row, Writer, writer_for
 def run_to_file(plan: Plan, *, progress: Progress = lambda *_: None, notify: Notify = lambda _: None) -> Summary:
     """Classify into ``plan.output``; every input gives exactly one row there.
 
-    Rows go to ``OUT.part`` as they are made, so that whatever ends the run early it can be resumed. Raises
-    LabError when there is something to resume and it was not asked for, or when it is another run's.
+    Rows go to the journal ``OUT.part`` at once, so that an interrupted run can be resumed. Raises LabError when
+    there is a journal and ``plan.resume`` is False, or when the journal belongs to another run.
     """
     write = writer_for(plan.output, plan.job.kind)
     with journal.locked(plan.output):
         _refuse_folders(plan.output)
-        summary = _run_alone(plan, progress, notify)
+        summary = _run_locked(plan, progress, notify)
         if not summary.was_whole:
             _finish(plan.output, summary, write)
     return summary
@@ -53,52 +56,56 @@ def _refuse_folders(output: Path) -> None:
 
 
 def _finish(output: Path, summary: Summary, write: Writer) -> None:
-    """The output from the journal, as a whole; the journal goes last, so that this can be done again."""
+    """Write the output from the journal; the journal is deleted last, so that a failure here can be resumed."""
     with replacing(output) as temporary:
         write(temporary, journal.rows(journal_of(output)), summary.run)
-    written = {**summary.run, "rows": summary.rows, "errors": summary.errors}
-    written["output_sha256"] = hashing.sha256(output, remember=False)
-    write_provenance(provenance_of(output), written)
+    provenance = {**summary.run, "rows": summary.rows, "errors": summary.errors}
+    provenance["output_sha256"] = hashing.sha256(output, remember=False)
+    write_provenance(provenance_of(output), provenance)
     for path in (journal_of(output), listing_of(output)):
         path.unlink(missing_ok=True)
 
 
-def _whole_already(plan: Plan, run: Row) -> Summary | None:
-    """What to say of an output that this very run wrote before; None when there is none."""
+def _earlier_summary(plan: Plan, run: Row) -> Summary | None:
+    """The summary of an output that the same run has already written; None when there is none."""
     try:
-        before = json.loads(provenance_of(plan.output).read_text(encoding="utf-8"))
-        same = all(before[name] == value for name, value in run.items())
-        same = same and before["output_sha256"] == hashing.sha256(plan.output, remember=False)
-        return Summary(before["rows"], before["errors"], before["rows"], run, was_whole=True) if same else None
+        provenance = json.loads(provenance_of(plan.output).read_text(encoding="utf-8"))
+        is_same = all(provenance[name] == value for name, value in run.items())
+        is_same = is_same and provenance["output_sha256"] == hashing.sha256(plan.output, remember=False)
+        if not is_same:
+            return None
+        return Summary(provenance["rows"], provenance["errors"], provenance["rows"], run, was_whole=True)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _run_alone(plan: Plan, progress: Progress, notify: Notify) -> Summary:
+def _run_locked(plan: Plan, progress: Progress, notify: Notify) -> Summary:
     part, inputs = journal_of(plan.output), listing_of(plan.output)
-    before = journal.header(part)
-    if before is not None and not plan.resume:
+    previous_run = journal.header(part)
+    if previous_run is not None and not plan.resume:
         raise LabError(f"{part} holds the rows of a run that was interrupted; add --resume, or delete it.")
     engine = engine_of(plan.job)
-    if before is None:
+    if previous_run is None:
         part.unlink(missing_ok=True)
+        # Listed once and kept on disk: a resumed run must see the same inputs in the same order, or its rows would
+        # not continue the journal's, even when files have been added to the folders since.
         listing = write_listing(inputs, plan.listed() if plan.listed else walk(plan.paths), plan.shard)
-        run, done, errors = describe(plan, engine, listing), 0, 0
-        if plan.resume and (whole := _whole_already(plan, run)):
+        run, count, errors = describe(plan, engine, listing), 0, 0
+        if plan.resume and (summary := _earlier_summary(plan, run)):
             inputs.unlink()
-            return whole
+            return summary
     else:
-        run, listing = before, _kept_listing(plan, before, engine, notify)
-        done, errors = journal.repair(part, listing)
-    return _write_rows(plan, run, listing, done, errors, progress)
+        run, listing = previous_run, _stored_listing(plan, previous_run, engine, notify)
+        count, errors = journal.repair(part, listing)
+    return _write_rows(plan, run, listing, count, errors, progress)
 
 
-def _kept_listing(plan: Plan, before: Row, engine: dict[str, str], notify: Notify) -> Listing:
-    """The inputs of the run that is resumed; LabError when it is not the one that is asked for."""
+def _stored_listing(plan: Plan, previous_run: Row, engine: dict[str, str], notify: Notify) -> Listing:
+    """The inputs of the run to resume; LabError when that run and the plan differ."""
     part, inputs = journal_of(plan.output), listing_of(plan.output)
-    numbers = before["inputs"], before["inputs_total"], before["inputs_sha256"]
-    listing = Listing(inputs, *numbers, relative=WORKING_DIRECTORY in before)
-    refuse_another(part, before, describe(plan, engine, listing))
+    numbers = previous_run["inputs"], previous_run["inputs_total"], previous_run["inputs_sha256"]
+    listing = Listing(inputs, *numbers, relative=WORKING_DIRECTORY in previous_run)
+    refuse_another(part, previous_run, describe(plan, engine, listing))
     if not inputs.is_file():
         raise LabError(f"{inputs} is missing, so {part} cannot be resumed; delete it and start anew.")
     if plan.listed:
@@ -113,28 +120,28 @@ def _kept_listing(plan: Plan, before: Row, engine: dict[str, str], notify: Notif
     return listing
 
 
-def _write_rows(plan: Plan, run: Row, listing: Listing, done: int, errors: int, progress: Progress) -> Summary:
+def _write_rows(plan: Plan, run: Row, listing: Listing, count: int, errors: int, progress: Progress) -> Summary:
     part = journal_of(plan.output)
-    resumed = done
+    resumed = count
     with Journal(part, run) as rows:
-        progress(done, listing.count, errors)
-        for answer in _answers(plan, islice(listing, done, None)):
+        progress(count, listing.count, errors)
+        for answer in _answers(plan, islice(listing, count, None)):
             if answer.engine is not None and answer.engine.sha256 != run["artifact_sha256"]:
                 raise LabError(f"The artifact changed during the run; {part} is kept. Start anew, or bring it back.")
             rows.write(answer.as_json(plan.languages))
-            done += 1
+            count += 1
             errors += answer.error is not None
-            progress(done, listing.count, errors)
-    if done != listing.count:
-        raise LabError(f"{listing.count} inputs gave {done} rows; {part} is kept. Please report this.")
-    return Summary(done, errors, resumed, run)
+            progress(count, listing.count, errors)
+    if count != listing.count:
+        raise LabError(f"{listing.count} inputs gave {count} rows; {part} is kept. Please report this.")
+    return Summary(count, errors, resumed, run)
 
 
-def _answers(plan: Plan, left: Iterator[Input]) -> Iterator[Answer]:
-    first = next(left, None)
+def _answers(plan: Plan, remaining: Iterator[Input]) -> Iterator[Answer]:
+    first = next(remaining, None)
     if first is None:
-        return  # all rows stand already: no engine needs to start
-    inputs = _chain(first, left)
+        return  # all rows are in the journal: no engine needs to start
+    inputs = _chain(first, remaining)
     with closing(
         stream(inputs, job=plan.job, workers=plan.workers, batch=plan.batch, dedupe=plan.dedupe, cache=plan.cache)
     ) as answers:

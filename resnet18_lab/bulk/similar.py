@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_lab.base.resnet18 import FEATURES
 from resnet18_lab.bulk.batch import Answer, Vector
 
 
@@ -19,10 +20,14 @@ class Neighbour:
 
 def unit_vectors(answers: Iterable[Answer]) -> tuple[list[str], NDArray[np.float32]]:
     """Names and float32 N×512, each row of length 1, of the pictures that could be read."""
-    known = [one for one in answers if isinstance(one, Vector) and one.embedding is not None]
-    rows = np.stack([one.embedding for one in known if one.embedding is not None]) if known else np.zeros((0, 512))
+    vectors = [one for one in answers if isinstance(one, Vector) and one.embedding is not None]
+    rows = (
+        np.stack([one.embedding for one in vectors if one.embedding is not None])
+        if vectors
+        else np.zeros((0, FEATURES))
+    )
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return [one.file for one in known], (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return [one.file for one in vectors], (rows / np.maximum(lengths, 1e-12)).astype(np.float32)
 
 
 def nearest(query: NDArray[np.float32], files: list[str], vectors: NDArray[np.float32], k: int) -> list[Neighbour]:

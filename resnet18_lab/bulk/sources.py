@@ -1,4 +1,4 @@
-"""Pictures of a cluster run: local paths, and URLs of any store that fsspec knows."""
+"""Inputs of a cluster run: local paths, and URLs of any store that fsspec supports."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _LONGEST_REASON = 200
 
 
 def is_url(name: str) -> bool:
-    """Whether a name is one for fsspec and not for the local file system."""
+    """True when fsspec must open a name, not the local file system."""
     return "://" in name
 
 
 def find_inputs(paths: Iterable[str]) -> Iterator[Input]:
     """The pictures of local paths and of URLs; a URL is a folder when the store says so.
 
-    One folder is listed at a time, as for local ones. LabError names the package that a kind of store needs.
+    One folder is listed at a time, as for local paths. LabError names the package that a kind of store needs.
     """
     for path in paths:
         if not is_url(path):
@@ -31,7 +31,7 @@ def find_inputs(paths: Iterable[str]) -> Iterator[Input]:
         files, root = _store(path)
         try:
             is_folder = files.isdir(root)
-        except Exception as error:  # every kind of store has errors of its own
+        except Exception as error:  # each kind of store has its own errors
             yield Input(path, _problem(error))
             continue
         yield from _below(files, root) if is_folder else [Input(path)]
@@ -55,11 +55,11 @@ def _store(url: str) -> tuple[Any, str]:
 
 def _below(files: Any, folder: str) -> Iterator[Input]:  # noqa: ANN401 - a file system of an optional package
     try:
-        found = sorted((entry["name"], entry["type"] == "directory") for entry in files.ls(folder, detail=True))
+        entries = sorted((entry["name"], entry["type"] == "directory") for entry in files.ls(folder, detail=True))
     except Exception as error:
         yield Input(files.unstrip_protocol(folder), _problem(error))
         return
-    names = [(name, is_folder) for name, is_folder in found if name.rstrip("/") != folder.rstrip("/")]
+    names = [(name, is_folder) for name, is_folder in entries if name.rstrip("/") != folder.rstrip("/")]
     for name, is_folder in names:
         if not is_folder and PurePosixPath(name).suffix.lower() in PICTURE_SUFFIXES:
             yield Input(files.unstrip_protocol(name))
@@ -69,7 +69,7 @@ def _below(files: Any, folder: str) -> Iterator[Input]:  # noqa: ANN401 - a file
 
 
 def read_source(name: str) -> bytes:
-    """The bytes of a local file or a URL; raises ImageError and nothing else."""
+    """The bytes of a local file or a URL; raises only ImageError."""
     if not is_url(name):
         return read(name)
     try:
@@ -79,13 +79,13 @@ def read_source(name: str) -> bytes:
             return read(file)
     except ImageError:
         raise
-    except Exception as error:  # every kind of store has errors of its own
+    except Exception as error:  # each kind of store has its own errors
         text, _, reason = _problem(error).partition(":")
         raise image_error(text, reason=reason) from error
 
 
 def _problem(error: Exception) -> str:
-    """What an input's ``problem`` says of an error of a store."""
+    """The text of an input's ``problem`` for an error of a store."""
     if isinstance(error, FileNotFoundError):
         return "file_not_found"
     if isinstance(error, PermissionError):

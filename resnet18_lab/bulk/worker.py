@@ -1,8 +1,8 @@
 """A worker process: ``python -m resnet18_lab.bulk.worker``, pickles in on stdin, pickles out on stdout.
 
-Started as a command of its own and not through multiprocessing, whose children import the parent's main
-program again: a notebook or script that imports torch would then load it once a worker. It ends when
-its stdin does, so no worker outlives a parent that was killed.
+It is started as a command and not through multiprocessing, whose children import the parent's main program
+again: a notebook or script that imports torch would then load torch in every worker. It ends when its stdin
+ends, so no worker outlives a parent that was killed.
 """
 
 import os
@@ -15,9 +15,9 @@ from resnet18_lab.bulk.batch import open_engine, run_batch
 
 
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
-    """Open the engine of the job that comes first, then answer batches until the end of the input.
+    """Read the job, open its engine, then answer batches until the end of the input.
 
-    Sent are ``("ready", Engine)`` or ``("failed", LabError)``, and ``("done", number, answers)`` a batch.
+    It sends ``("ready", EngineInfo)`` or ``("failed", LabError)``, then ``("done", number, answers)`` for each batch.
     Only the parent writes to this pipe, so its pickles are trusted.
     """
 
@@ -39,7 +39,7 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
 
 
 def main() -> None:
-    """Serve stdin and stdout; whatever else prints goes to stderr, so that it cannot spoil the answers."""
+    """Serve stdin and stdout; other prints are sent to stderr, so that they cannot damage the answers."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     serve(sys.stdin.buffer, answers)

@@ -1,4 +1,4 @@
-"""A run's rows as CSV, JSON lines or Parquet: one row an input, and where they come from."""
+"""Write a run's rows, one per input, as CSV, JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base.errors import LabError, ParameterError
+from resnet18_lab.base.resnet18 import FEATURES
 from resnet18_lab.base.text import printable
 from resnet18_lab.bulk.journal import line_of
 from resnet18_lab.inference.csv_rows import ENGINE_COLUMNS, write_rows
 
 Row = dict[str, Any]
 METADATA_KEY = b"resnet18_lab"
-_PREDICTIONS_OF_A_GROUP = 6_000  # that a row group holds; with 30,000 the peak grew by 20 MB
-_A_VECTOR = 20  # predictions that take about the room of a vector
+_PREDICTIONS_OF_A_GROUP = 6_000  # per row group; with 30,000 the peak memory grew by 20 MB
+_A_VECTOR = 20  # predictions that take about as much memory as one vector
 _FEWEST_OF_A_GROUP = 100
-_CONVERTED = 500  # rows held as Python objects at once, which are many times as large as Arrow's
+_CONVERTED = 500  # rows held as Python objects at once; those are many times as large as Arrow's
 
 
 def write_jsonl(target: Path, rows: Iterable[Row], run: Row) -> None:  # noqa: ARG001 - one signature for all
-    """One JSON object a line."""
+    """One JSON object per line."""
     with target.open("wb") as file:
         file.writelines(line_of(row) for row in rows)
 
 
 def write_csv(target: Path, rows: Iterable[Row], run: Row) -> None:
-    """One line an input, the answers side by side; ``base.text.from_cell`` gives a file's name back."""
+    """One line per input, the answers side by side; ``base.text.from_cell`` recovers a file's name from its cell."""
     if run["kind"] == "embed":
         raise ParameterError("Vectors are written as .parquet or .jsonl, not as CSV.")
     encoding = "utf-8-sig" if run["bom"] else "utf-8"
@@ -44,10 +45,10 @@ def write_parquet(target: Path, rows: Iterable[Row], run: Row) -> None:
 
 
 def write_tables(target: Path, rows: Iterable[Row], schema: Any, run: Row) -> int:  # noqa: ANN401 - an Arrow type
-    """How many rows were written; they are held in memory a row group at a time."""
+    """Write the rows, one row group in memory at a time; returns their number."""
     parquet, arrow = pyarrow_modules()
-    wide = _A_VECTOR if run["kind"] == "embed" else run["top_k"]
-    size = max(_FEWEST_OF_A_GROUP, _PREDICTIONS_OF_A_GROUP // wide)
+    width = _A_VECTOR if run["kind"] == "embed" else run["top_k"]
+    size = max(_FEWEST_OF_A_GROUP, _PREDICTIONS_OF_A_GROUP // width)
     remaining = iter(rows)
     count = 0
     with parquet.ParquetWriter(target, schema, compression="zstd") as writer:
@@ -74,11 +75,11 @@ def pyarrow_modules() -> tuple[Any, Any]:
 
 
 def parquet_schema(run: Row) -> Any:  # noqa: ANN401 - a type of an optional package
-    """The columns of a run's table; ``file_bytes`` is set where the name is no Unicode."""
+    """The columns of a run's table; ``file_bytes`` is set for names that are not valid Unicode."""
     _, arrow = pyarrow_modules()
     text = arrow.string()
     if run["kind"] == "embed":
-        answers = arrow.field("embedding", arrow.list_(arrow.float32(), 512))
+        answers = arrow.field("embedding", arrow.list_(arrow.float32(), FEATURES))
     else:
         fields = [("rank", arrow.int16()), ("index", arrow.int16()), ("wnid", text)]
         fields += [(language, text) for language in run["languages"]]
@@ -92,17 +93,17 @@ def parquet_row(row: Row) -> Row:
     """A row of the journal as a row of the table."""
     try:
         row["file"].encode("utf-8")
-        flat: Row = {"file": row["file"]}
+        columns: Row = {"file": row["file"]}
     except UnicodeEncodeError:
-        flat = {"file": printable(row["file"]), "file_bytes": os.fsencode(row["file"])}
+        columns = {"file": printable(row["file"]), "file_bytes": os.fsencode(row["file"])}
     if (error := row.get("error")) is not None:
-        return flat | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
-    flat |= {"warnings": row["warnings"], **{name: row["engine"][name] for name in ENGINE_COLUMNS}}
+        return columns | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
+    columns |= {"warnings": row["warnings"], **{name: row["engine"][name] for name in ENGINE_COLUMNS}}
     if "embedding" in row:
         import numpy as np
 
-        return flat | {"embedding": np.frombuffer(base64.b64decode(row["embedding"]), dtype="<f4")}
-    return flat | {"predictions": row["predictions"]}
+        return columns | {"embedding": np.frombuffer(base64.b64decode(row["embedding"]), dtype="<f4")}
+    return columns | {"predictions": row["predictions"]}
 
 
 def _groups(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
@@ -116,11 +117,11 @@ WRITERS: dict[str, Writer] = {".csv": write_csv, ".jsonl": write_jsonl, ".parque
 
 
 def writer_for(output: Path, kind: str) -> Writer:
-    """What writes files of that ending; ParameterError before anything is run."""
+    """The writer for the output's suffix; raises ParameterError, before anything is run, when there is none."""
     suffix = output.suffix.lower()
     if suffix not in WRITERS or (kind == "embed" and suffix == ".csv"):
-        allowed = ", ".join(name for name in WRITERS if kind != "embed" or name != ".csv")
-        raise ParameterError(f"{output.name!r} has no ending that can be written here; give one of {allowed}.")
+        suffixes = ", ".join(name for name in WRITERS if kind != "embed" or name != ".csv")
+        raise ParameterError(f"{output.name!r} has no ending that can be written here; give one of {suffixes}.")
     if suffix == ".parquet":
         pyarrow_modules()
     return WRITERS[suffix]

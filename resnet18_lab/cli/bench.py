@@ -57,7 +57,7 @@ _Files = Annotated[list[Path] | None, typer.Option(help="An ONNX file to time be
 _Pictures = Annotated[
     Path | None, typer.Option(help="Photographs that end-to-end makes its folder of; data/samples if not given.")
 ]
-_Weights = Annotated[str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")]
+_Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
 _Output = Annotated[Path | None, typer.Option(help="The record as JSON; reports/bench.json if not given.")]
 _Csv = Annotated[Path | None, typer.Option(help="Folder for the tables as CSV.")]
 _Compare = Annotated[Path | None, typer.Option(help="An older record: say what changed beyond the noise.")]

@@ -46,7 +46,7 @@ def _check_packages() -> None:
 
 def build(
     weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
     ] = "auto",
     only: Annotated[
         list[str] | None, typer.Option(help="A format to make; may be given again. All if not given.")

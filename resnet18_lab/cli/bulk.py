@@ -4,7 +4,7 @@ import json
 import sys
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,12 +50,10 @@ def embed(
     options.refuse_urls(paths)
     _build(weights, build)
     read = options.listed(paths, nul=nul, resume=resume)
-    return write(
-        plan_of(
-            paths, output, "embed", "auto", weights, None, 3, (), shard, False, resume, workers, batch, dedupe, cache,
-            read,
-        )
-    )  # fmt: skip
+    from resnet18_lab.bulk.batch import Job
+
+    how: dict[str, Any] = {"resume": resume, "workers": workers, "batch": batch, "dedupe": dedupe, "cache": cache}
+    return write(plan_of(paths, output, Job("embed", weights=weights), shard=shard, read=read, languages=(), **how))
 
 
 def similar(

@@ -14,6 +14,7 @@ from resnet18_lab.cli.console import note, warn_untrained
 from resnet18_lab.inference.labels import Language
 
 if TYPE_CHECKING:
+    from resnet18_lab.bulk.batch import Job
     from resnet18_lab.bulk.inputs import Input
     from resnet18_lab.bulk.plan import Plan
     from resnet18_lab.inference.engine import Engine
@@ -75,14 +76,19 @@ def classify(
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
     if output is None and not on_cluster and not with_workers:
-        return _one_by_one(
-            paths, read, _writer(output_format, languages, top_k), backend, weights, threads, top_k, batch
-        )
+        writer = _writer(output_format, languages, top_k)
+        return _one_by_one(paths, read, writer, backend, weights, threads, top_k, batch)
     plan = runs.plan_of(
-        paths, output, "classify", backend, weights, threads, top_k, languages, shard, bom, resume, workers, batch,
-        dedupe, cache, read,
+        paths, output, _job(backend, weights, threads, top_k), shard=shard, read=read, languages=languages, bom=bom,
+        resume=resume, workers=workers, batch=batch, dedupe=dedupe, cache=cache,
     )  # fmt: skip
     return runs.on_cluster(plan, address) if on_cluster else _with_workers(plan, output_format)
+
+
+def _job(backend: str, weights: str, threads: int | None, top_k: int) -> "Job":
+    from resnet18_lab.bulk.batch import Job
+
+    return Job("classify", backend, weights, threads or 1, top_k)
 
 
 def _with_workers(plan: "Plan", output_format: OutputFormat) -> int:

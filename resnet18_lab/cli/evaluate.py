@@ -25,7 +25,7 @@ def evaluate(
         list[str] | None, typer.Option(help="An engine; may be given again: the others are compared with the first.")
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
     ] = "auto",
     threads: Annotated[int | None, typer.Option(help="Threads of one run; all usable cores if not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object to stdout.")] = False,

@@ -64,7 +64,7 @@ def _print_table(whole: "pd.DataFrame") -> None:
 
 def inspect(
     weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
     ] = "auto",
     repeats: Annotated[int, typer.Option(help="Timed rounds of 8 passes each.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with exact numbers on stdout.")] = False,

@@ -45,7 +45,8 @@ def _options(
 
 
 COMMANDS = (
-    "classify", "bulk", "build", "bench", "evaluate", "doctor", "inspect", "labels", "report", "serve", "weights",
+    "classify", "bulk", "build", "bench", "evaluate", "doctor", "inspect", "labels", "report", "serve", "distill",
+    "weights",
 )  # fmt: skip
 """Modules of this room with commands, in the order of the help: each has a table COMMANDS, or a group of its own."""
 

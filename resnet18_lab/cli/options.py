@@ -18,7 +18,7 @@ Paths = Annotated[
 TopK = Annotated[int, typer.Option("--top-k", "-k", help="Answers per picture, 1 to 1000.")]
 BackendOption = Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")]
 Threads = Annotated[int | None, typer.Option(help="Threads of one run; all usable cores, or one in each worker.")]
-Weights = Annotated[str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")]
+Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
 Build = Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")]
 Output = Annotated[
     Path | None,

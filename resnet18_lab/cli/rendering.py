@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.errors import CodedError
 from resnet18_lab.base.text import printable
 from resnet18_lab.inference.csv_rows import write_rows
 from resnet18_lab.inference.predictions import Result
@@ -56,7 +56,7 @@ def write_table(results: Iterable[Result], languages: Languages, top_k: int) -> 
     return failed
 
 
-def _message(error: ImageError, languages: Languages) -> str:
+def _message(error: CodedError, languages: Languages) -> str:
     texts = {"en": error.message, "zh": error.message_zh}
     return " ".join(texts[language] for language in languages)
 

@@ -25,7 +25,7 @@ def report(
         typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Set a notebook's parameter."),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
     ] = "auto",
 ) -> int:
     """Run the notebooks and render them to pages that open from disk.

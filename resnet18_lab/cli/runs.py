@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.cli.console import note, warn_untrained
 
 if TYPE_CHECKING:
-    from resnet18_lab.bulk.batch import Answer
+    from resnet18_lab.bulk.batch import Answer, Job
     from resnet18_lab.bulk.inputs import Input
     from resnet18_lab.bulk.plan import Plan, Summary
     from resnet18_lab.inference.predictions import Result
@@ -21,31 +21,17 @@ if TYPE_CHECKING:
 def plan_of(
     paths: list[str],
     output: Path | None,
-    kind: str,
-    backend: str,
-    weights: str,
-    threads: int | None,
-    top_k: int,
-    languages: tuple[str, ...],
-    shard: str | None,
-    bom: bool,
-    resume: bool,
-    workers: int | None,
-    batch: int,
-    dedupe: bool,
-    cache: Path | None,
-    read: "Callable[[], Iterator[Input]] | None",
+    job: "Job",
+    *,
+    shard: str | None = None,
+    read: "Callable[[], Iterator[Input]] | None" = None,
+    **how: Any,  # noqa: ANN401 - fields of Plan, each checked there
 ) -> "Plan":
-    """The options of a command as a plan; ParameterError for one that cannot be."""
-    from resnet18_lab.bulk.batch import Job
+    """The options of a command as a plan; ``how`` are Plan's own fields. ParameterError for one that cannot be."""
     from resnet18_lab.bulk.inputs import Shard
     from resnet18_lab.bulk.plan import Plan
 
-    job = Job(kind, backend, weights, threads or 1, top_k)
-    part = Shard.parse(shard) if shard else Shard()
-    return Plan(
-        tuple(paths), output or Path(), job, languages, part, bom, resume, workers, batch, dedupe, cache, read
-    )  # fmt: skip
+    return Plan(tuple(paths), output or Path(), job, shard=Shard.parse(shard), listed=read, **how)
 
 
 def note_no_pictures(paths: Iterable[str]) -> None:

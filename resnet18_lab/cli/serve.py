@@ -24,7 +24,7 @@ def serve(
     ] = None,
     backend: Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")] = "auto",
     weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, untrained, auto, or a path.")
+        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
     ] = "auto",
     max_mb: Annotated[int, typer.Option(help="Largest picture, in MB.")] = 20,
     queue: Annotated[int, typer.Option(help="Pictures a worker takes at a time; more are refused with 503.")] = 64,

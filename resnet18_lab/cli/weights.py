@@ -10,7 +10,7 @@ app = typer.Typer(
     "resnet18-lab weights verify  ·  resnet18-lab weights path auto",
     no_args_is_help=True,
 )
-Name = Annotated[str, typer.Argument(help="official, compact, compact-large, auto, or a path.")]
+Name = Annotated[str, typer.Argument(help="official, compact, compact-large, distilled, auto, or a path.")]
 
 
 @app.command(name="list", epilog="Example:  resnet18-lab weights list")
@@ -22,7 +22,7 @@ def list_weights() -> None:
     from resnet18_lab.weights.catalogue import catalogue
     from resnet18_lab.weights.status import weights_status
 
-    accuracy = {entry.name: f"{entry.top1:.2f}" for entry in catalogue()}
+    accuracy = {entry.name: f"{entry.top1:.2f}" if entry.top1 else "not measured" for entry in catalogue()}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("name", "MB", "top-1 %", "licence", "here"):
         table.add_column(heading, justify="right" if heading in ("MB", "top-1 %") else "left", overflow="fold")

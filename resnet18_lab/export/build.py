@@ -1,4 +1,4 @@
-"""The artifact folder, filled: every format made, checked against eager, and written down."""
+"""Fill the artifact folder: make every format, check it against eager, and record it in the manifest."""
 
 import copy
 import time
@@ -123,12 +123,12 @@ def build(
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         for abandoned in folder.glob(".resnet18-*.tmp.*"):
-            abandoned.unlink()  # of a build that was killed: who holds the lock is alone here
+            abandoned.unlink()  # left by a killed build: whoever holds the lock is alone here
         return [_ensure(kind, loaded, folder, force, pictures, notify) for kind in kinds]
 
 
 def _possible(notify: Callable[[str], None]) -> list[str]:
-    """Names of the formats this machine can make; what is left out is said."""
+    """Names of the formats this machine can make; ``notify`` is told which are left out."""
     names = list(artifacts.KINDS)
     if torch_export.find_compiler() is None:
         names.remove("torch-export")

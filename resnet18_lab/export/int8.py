@@ -32,9 +32,9 @@ from resnet18_lab.quantization.qdq import quantized
 from resnet18_lab.quantization.reconstruction import Method
 
 EXPECTED_OPERATORS = {"QLinearConv": 20, "QLinearAdd": 8, "Conv": 0}
-"""What ONNX Runtime's optimised graph must hold: nothing of the body left in float."""
+"""Operator counts of ONNX Runtime's optimised graph when no part of the body is left in float."""
 LOWEST_COSINE = 0.98
-"""Mean cosine of logits under which a file is not kept: plain rounding of every weight reaches more."""
+"""Mean cosine of logits below which a file is rejected: even plain rounding of every weight reaches more."""
 _CHUNK = 8
 
 
@@ -102,10 +102,10 @@ def float_graph(loaded: LoadedModel) -> onnx.ModelProto:
 
 def _with_biases(proto: onnx.ModelProto) -> onnx.ModelProto:
     """Zeros where a convolution has no bias (the exporter drops one that is all zero): INT8 corrects into it."""
-    stored = {tensor.name: tensor for tensor in proto.graph.initializer}
+    initializers = {tensor.name: tensor for tensor in proto.graph.initializer}
     for node in proto.graph.node:
         if node.op_type == "Conv" and len(node.input) == 2:
-            zeros = np.zeros(stored[node.input[1]].dims[0], np.float32)
+            zeros = np.zeros(initializers[node.input[1]].dims[0], np.float32)
             name = node.input[1].removesuffix("weight") + "bias"
             proto.graph.initializer.append(numpy_helper.from_array(zeros, name))
             node.input.append(name)
@@ -118,7 +118,7 @@ def optimised_operators(path: Path) -> dict[str, int]:
 
 
 def _agreement(run: Callable[[Batch], Logits], loaded: LoadedModel, batch: Batch) -> dict[str, float]:
-    """How alike INT8 and eager answer the calibration crops themselves."""
+    """How closely INT8 and eager agree on the calibration crops themselves."""
     ours, theirs = [], []
     for start in range(0, len(batch), _CHUNK):
         part = batch[start : start + _CHUNK]

@@ -12,16 +12,17 @@ import torch
 from torch import nn
 
 from resnet18_lab.base.errors import BuildError
+from resnet18_lab.base.resnet18 import CROP
 
 OPSET = 20
 INPUT_NAME = "input"
 OUTPUT_NAME = "logits"
 
 
-def export_onnx(module: nn.Module, target: Path, *, output_name: str = OUTPUT_NAME, side: int = 224) -> dict[str, int]:
+def export_onnx(module: nn.Module, target: Path, *, output_name: str = OUTPUT_NAME, side: int = CROP) -> dict[str, int]:
     """Write one ONNX file (float32, batch axis dynamic) and return its operator counts.
 
-    The exporter saves an opset it does not know as another one without a word, so the opset is read back.
+    The exporter silently writes another opset in place of one it does not know, so the opset is read back.
     """
     example = torch.zeros(2, 3, side, side)
     with _quiet():

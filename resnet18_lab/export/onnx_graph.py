@@ -15,7 +15,7 @@ from resnet18_lab.inference.engine import Logits
 from resnet18_lab.inference.onnxruntime import make_session
 from resnet18_lab.preprocessing.transform import Batch
 
-_ERRORS_ONLY = 3  # of 0 to 4: it warns that an optimised file fits this CPU alone
+_ERRORS_ONLY = 3  # severities are 0 to 4; at 2 it warns that an optimised file fits only this CPU
 
 
 def runner(path: Path, threads: int | None = None) -> Callable[[Batch], Logits]:
@@ -31,14 +31,14 @@ def runner(path: Path, threads: int | None = None) -> Callable[[Batch], Logits]:
 
 
 def outputs(proto: onnx.ModelProto, names: Sequence[str], batch: Batch) -> Iterator[list[NDArray[Any]]]:
-    """For each picture of the batch the tensors of those names, inner ones too."""
-    probed = onnx.ModelProto()
-    probed.CopyFrom(proto)
-    known = {value.name for value in proto.graph.output}
+    """For each picture of the batch the tensors of those names, which may be inner ones."""
+    extended = onnx.ModelProto()
+    extended.CopyFrom(proto)
+    output_names = {value.name for value in proto.graph.output}
     for name in names:
-        if name not in known:
-            probed.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
-    session = ort.InferenceSession(probed.SerializeToString(), providers=["CPUExecutionProvider"])
+        if name not in output_names:
+            extended.graph.output.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
+    session = ort.InferenceSession(extended.SerializeToString(), providers=["CPUExecutionProvider"])
     source = proto.graph.input[0].name
     return (session.run(list(names), {source: picture[None]}) for picture in batch)
 

@@ -44,9 +44,9 @@ def measure(run: Callable[[Batch], Logits], module: nn.Module, batches: tuple[in
         batch = np.ascontiguousarray(pictures[:size])
         with torch.inference_mode():
             expected = module(torch.from_numpy(batch)).numpy()
-        got = run(batch)
-        if got.shape != expected.shape or not np.isfinite(got).all():
-            raise BuildError(f"A batch of {size} gave logits of shape {got.shape} or not finite ones.")
-        difference = max(difference, float(np.abs(got - expected).max()))
+        logits = run(batch)
+        if logits.shape != expected.shape or not np.isfinite(logits).all():
+            raise BuildError(f"A batch of {size} gave logits of shape {logits.shape} or not finite ones.")
+        difference = max(difference, float(np.abs(logits - expected).max()))
         largest = max(largest, float(np.abs(expected).max()))
     return Parity(difference, largest, batches, origin)

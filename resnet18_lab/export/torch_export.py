@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from resnet18_lab.base.errors import BuildError
+from resnet18_lab.base.resnet18 import SHAPE
 
 COMPILERS = ("g++", "c++", "clang++")
 MAX_BATCH = 64
@@ -36,7 +37,7 @@ def compile_package(module: nn.Module, target: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
-        program = torch.export.export(module, (torch.zeros(2, 3, 224, 224),), dynamic_shapes=({0: batch},))
+        program = torch.export.export(module, (torch.zeros(2, *SHAPE),), dynamic_shapes=({0: batch},))
         try:
             aoti_compile_and_package(program, package_path=str(target), inductor_configs={"freezing": True})
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
@@ -50,15 +51,15 @@ def compile_package(module: nn.Module, target: Path) -> None:
 def _complaint(error: BaseException) -> str:
     """The line of a compiler's long output that says what was wrong."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"\berror: |No space left", line)]
-    return (telling or lines or [type(error).__name__])[0][:200]
+    error_lines = [line for line in lines if re.search(r"\berror: |No space left", line)]
+    return (error_lines or lines or [type(error).__name__])[0][:200]
 
 
 def load_package(path: Path) -> Callable[[torch.Tensor], Any]:
-    """The compiled program; RuntimeError when the file is none or was made for another CPU type."""
+    """The compiled program; RuntimeError when the file is no package or was made for another CPU type."""
     from torch._inductor import aoti_load_package
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        loaded: Callable[[torch.Tensor], Any] = aoti_load_package(str(path))
-    return loaded
+        program: Callable[[torch.Tensor], Any] = aoti_load_package(str(path))
+    return program

@@ -13,10 +13,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from resnet18_lab.base.resnet18 import SHAPE
+
 
 @contextlib.contextmanager
 def deprecation_known() -> Iterator[None]:
-    """Keep torch from repeating what this module's first lines say."""
+    """Silence torch's deprecation warning, which repeats this module's first lines."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
         yield
@@ -25,7 +27,7 @@ def deprecation_known() -> Iterator[None]:
 def traced(module: nn.Module, *, freeze: bool) -> torch.jit.ScriptModule:
     """The module traced on one picture; ``freeze`` folds batch norms and makes weights constants."""
     with deprecation_known(), torch.inference_mode():
-        program = torch.jit.trace(module, torch.zeros(1, 3, 224, 224))
+        program = torch.jit.trace(module, torch.zeros(1, *SHAPE))
         return torch.jit.freeze(program) if freeze else program
 
 
@@ -38,6 +40,6 @@ def trace(module: nn.Module, target: Path, *, freeze: bool) -> None:
 
 
 def load_torchscript(path: Path) -> torch.jit.ScriptModule:
-    """A traced module from its file, in eval mode; RuntimeError when the file is none."""
+    """A traced module from its file, in eval mode; RuntimeError when the file holds none."""
     with deprecation_known():
         return torch.jit.load(str(path), map_location="cpu")

@@ -1,4 +1,4 @@
-"""The artifact folder: what ``build`` made from which weights, and whether it may be used.
+"""The artifact folder: what ``build`` made from which weights, and whether it is still valid.
 
 ``artifacts/<weights>-<first 8 of their SHA-256>/`` holds the files and a ``manifest.json``. An entry
 whose recipe or tool versions differ from today's is stale: it is rebuilt, never used.
@@ -18,7 +18,7 @@ from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ArtifactError, ParameterError, WeightsNotFoundError, unknown_name
 from resnet18_lab.base.files import write_text
 from resnet18_lab.base.machine import cpu_model
-from resnet18_lab.inference.labels import CLASS_COUNT
+from resnet18_lab.base.resnet18 import CLASSES, FEATURES
 from resnet18_lab.weights.catalogue import catalogue
 from resnet18_lab.weights.find import VARIABLE, WeightsFile, find_weights
 
@@ -37,8 +37,8 @@ class ArtifactKind:
     recipe: dict[str, Any]
     made_with: tuple[str, ...]
     native: bool = False
-    width: int = CLASS_COUNT
-    """Numbers it gives for a picture."""
+    width: int = CLASSES
+    """Length of its output for one picture."""
 
 
 KINDS = {
@@ -59,7 +59,7 @@ KINDS = {
         filename="resnet18-embedding.onnx",
         recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "output": "512 before fc", "format": 1},
         made_with=("torch", "onnx", "onnxscript"),
-        width=512,
+        width=FEATURES,
     ),
     "torchscript-traced": ArtifactKind(
         name="torchscript-traced",
@@ -107,37 +107,37 @@ def folder_of(file: WeightsFile) -> Path:
 
 
 def find_folder(weights_name: str = "auto") -> Path:
-    """Folder of the artifacts for a weights name; found by its own name when the weights are gone.
+    """Folder of the artifacts for a weights name; found by the folder's name when the weights file is gone.
 
-    Raises WeightsNotFoundError when there are neither weights nor artifacts of them.
+    Raises WeightsNotFoundError when there are neither weights nor artifacts made from them.
     """
     try:
         return folder_of(find_weights(weights_name))
     except WeightsNotFoundError:
         if weights_name == "auto" and os.environ.get(VARIABLE):
-            raise  # what was chosen is not there: nothing else is taken in its place
+            raise  # the weights that the user chose are missing: do not replace them by others
         names = [entry.name for entry in catalogue()] if weights_name == "auto" else [weights_name]
         for name in names:
-            plain = re.fullmatch("[a-z0-9-]+", name)
-            built = sorted(paths.artifacts_dir().glob(f"{name}-{'[0-9a-f]' * 8}/{MANIFEST}")) if plain else []
-            if len(built) == 1:
-                return built[0].parent
+            is_plain = re.fullmatch("[a-z0-9-]+", name)
+            manifests = sorted(paths.artifacts_dir().glob(f"{name}-{'[0-9a-f]' * 8}/{MANIFEST}")) if is_plain else []
+            if len(manifests) == 1:
+                return manifests[0].parent
         raise
 
 
 @lru_cache(maxsize=32)
 def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
     """Version of each package that is installed here; a missing one is left out."""
-    found = {package: _version(package) for package in packages}
-    return {package: version for package, version in found.items() if version is not None}
+    versions = {package: _version(package) for package in packages}
+    return {package: version for package, version in versions.items() if version is not None}
 
 
 def _version(package: str) -> str | None:
-    """From the name of its metadata folder: importing importlib.metadata takes a tenth of `classify`'s start."""
+    """Read from the metadata folder's name: importing importlib.metadata takes a tenth of `classify`'s start."""
     for folder in map(Path, sys.path):
         for path in folder.glob(f"{package}-*.dist-info"):
             return path.name.removeprefix(f"{package}-").removesuffix(".dist-info")
-    return None  # a machine that only runs artifacts need not have what makes them
+    return None  # a machine that only runs artifacts does not need the packages that build them
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        if _is_sound(content["weights"], content["files"]):
+        if _is_valid_manifest(content["weights"], content["files"]):
             return dict(content)
     except FileNotFoundError:
         return {"weights": {}, "files": {}}
@@ -154,12 +154,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     raise ArtifactError(f"{path} is damaged; delete that folder and run `resnet18-lab build`.")
 
 
-def _is_sound(source: object, files: object) -> bool:
-    """True for a manifest whose parts have the form that ``record`` writes."""
+def _is_valid_manifest(source: object, files: object) -> bool:
+    """True when the parts of a manifest have the form that ``record`` writes."""
     if not isinstance(source, dict) or not isinstance(files, dict):
         return False
-    named = all(isinstance(source.get(field), str) for field in ("name", "sha256")) or not files
-    return named and all(
+    is_named = all(isinstance(source.get(field), str) for field in ("name", "sha256")) or not files
+    return is_named and all(
         isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("versions"), dict)
         for entry in files.values()
     )
@@ -169,7 +169,7 @@ def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[st
     """Write the manifest entry of a file just built (the caller holds the folder's lock)."""
     manifest = read_manifest(folder)
     if manifest["weights"].get("sha256") != file.sha256:
-        manifest["files"] = {}  # what it vouches for was made from other weights
+        manifest["files"] = {}  # its entries belong to files made from other weights
     manifest["weights"] = {"name": file.name, "sha256": file.sha256}
     path = folder / kind.filename
     manifest["files"][kind.filename] = {
@@ -183,24 +183,28 @@ def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[st
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def _stale(entry: dict[str, Any], kind: ArtifactKind) -> str | None:
-    """How a file was made otherwise than it would be made here, or None."""
+def _staleness(entry: dict[str, Any], kind: ArtifactKind) -> str | None:
+    """How the file differs from one that would be built here now; None when it does not."""
     if entry.get("recipe") != kind.recipe:
         return "made by another recipe"
     if kind.native and entry.get("cpu") != cpu_model():
         return f"made for another CPU, {entry.get('cpu')}"
-    made, here = entry["versions"], installed_versions(kind.made_with)
-    changed = [f"{name} {made[name]} -> {here[name]}" for name in made if name in here and made[name] != here[name]]
-    return ", ".join(changed) or None
+    recorded_versions, current_versions = entry["versions"], installed_versions(kind.made_with)
+    changes = [
+        f"{name} {recorded_versions[name]} -> {current_versions[name]}"
+        for name in recorded_versions
+        if name in current_versions and recorded_versions[name] != current_versions[name]
+    ]
+    return ", ".join(changes) or None
 
 
 @dataclass(frozen=True)
 class ArtifactFolder:
-    """An artifact folder whose manifest was read: what is chosen and opened asks it, and nothing is read twice."""
+    """An artifact folder and its manifest, read once for choosing and opening an engine."""
 
     path: Path
     weights_name: str
-    """The name it was asked for by, for the commands that its errors name."""
+    """The weights name that the caller used; error messages repeat it in the commands they suggest."""
     manifest: dict[str, Any]
 
     def problem(self, kind: ArtifactKind) -> str | None:
@@ -211,7 +215,7 @@ class ArtifactFolder:
             return "is not built"
         if not self.path.name.endswith(f"-{source['sha256'][:8]}"):
             return f"is of other weights ({source['name']}), says its manifest"
-        if reason := _stale(entry, kind):
+        if reason := _staleness(entry, kind):
             return f"is stale ({reason})"
         if path.stat().st_size != entry.get("bytes") or hashing.sha256(path) != entry.get("sha256"):
             return "is damaged (its SHA-256 is not the manifest's)"
@@ -220,7 +224,7 @@ class ArtifactFolder:
     def artifact(self, kind: ArtifactKind, *, verified: bool = False) -> Artifact:
         """The artifact of that kind; ArtifactError names the command that makes it.
 
-        ``verified``: ``problem`` has just found none.
+        With ``verified`` the caller has just checked that ``problem`` is None, and it is not checked again.
         """
         path = self.path / kind.filename
         if not verified and (reason := self.problem(kind)):
@@ -233,7 +237,7 @@ class ArtifactFolder:
 
 
 def open_folder(weights_name: str = "auto") -> ArtifactFolder:
-    """The artifact folder of a weights name with its manifest; raises what ``find_folder`` and ``read_manifest`` do."""
+    """The artifact folder of a weights name with its manifest; raises what the two functions it calls raise."""
     path = find_folder(weights_name)
     return ArtifactFolder(path, weights_name, read_manifest(path))
 

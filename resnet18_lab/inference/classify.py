@@ -1,7 +1,8 @@
-"""The one way from a picture's bytes to its answer: read, decode, crop, normalise, run, name.
+"""From a picture's bytes to its answer: read, decode, crop, normalise, run, name the classes.
 
-``answers`` is the whole way; ``prepare``, ``outputs`` and ``result_of`` are its parts, for those whose engine
-runs elsewhere (the service), who want numbers instead of names (evaluation, embedding), or who time the stages.
+Every part of the project classifies through this module. ``answers`` does all steps; ``prepare``, ``outputs`` and
+``result_of`` are its parts, for callers that run the engine elsewhere (the service), need numbers instead of names
+(evaluation, embedding) or time the stages.
 """
 
 import time
@@ -38,7 +39,7 @@ class Clock:
         self._mark = time.perf_counter()
 
     def start(self) -> None:
-        """Begin a stage: what passed before counts for none."""
+        """Begin a stage; the time before it is not counted."""
         self._mark = time.perf_counter()
 
     def lap(self, stage: str) -> None:
@@ -52,7 +53,7 @@ class _NoClock(Clock):
     def start(self) -> None:
         return
 
-    def lap(self, stage: str) -> None:  # noqa: ARG002 - nothing is measured
+    def lap(self, stage: str) -> None:  # noqa: ARG002 - it measures nothing
         return
 
 
@@ -61,18 +62,18 @@ _NO_CLOCK = _NoClock()
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture ready for the network: its crop (uint8 224×224×3), and what is told of its file."""
+    """A picture ready for the network: its crop (uint8 224×224×3), and facts about its file."""
 
     crop: transform.Crop
     size: tuple[int, int]
-    """Width and height of the file's picture, upright."""
+    """Width and height of the picture in the file, upright."""
     animated: bool
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Output:
-    """What an engine gave for one picture (a row, float32 1000, or 512 features), or the picture's error."""
+    """The engine's output for one picture (a row, float32 1000, or 512 features), or the picture's error."""
 
     file: str
     row: NDArray[np.float32] | None = None
@@ -90,7 +91,7 @@ def prepare(
 ) -> Prepared:
     """The crop of a picture, from a path, bytes, a binary file or a Pillow picture; raises ImageError.
 
-    ``draft_for`` and ``before_pixels`` are ``decode``'s.
+    ``draft_for`` and ``before_pixels`` are passed to ``decode``.
     """
     clock.start()
     data = read(source, limits=limits) if isinstance(source, str | PathLike) else source
@@ -105,20 +106,20 @@ def prepare(
 
 
 def outputs(
-    named: "Sequence[tuple[str, Source | Image.Image]]",
+    sources: "Sequence[tuple[str, Source | Image.Image]]",
     engine: Engine,
     *,
     draft_for: int | None = None,
     clock: Clock = _NO_CLOCK,
 ) -> list[Output]:
-    """What the engine gives for each (name, source), run as one batch; a bad picture is an error of its own."""
-    prepared: list[Prepared | ImageError] = []
-    for _, source in named:
+    """The engine's output for each (name, source), run as one batch; a bad picture yields an error in its place."""
+    inputs: list[Prepared | ImageError] = []
+    for _, source in sources:
         try:
-            prepared.append(prepare(source, draft_for=draft_for, clock=clock))
+            inputs.append(prepare(source, draft_for=draft_for, clock=clock))
         except ImageError as error:
-            prepared.append(error)
-    crops = [one.crop for one in prepared if isinstance(one, Prepared)]
+            inputs.append(error)
+    crops = [one.crop for one in inputs if isinstance(one, Prepared)]
     rows: Iterator[NDArray[np.float32]] = iter(())
     if crops:
         clock.start()
@@ -128,26 +129,26 @@ def outputs(
         clock.lap("run")
     return [
         Output(file, error=one) if isinstance(one, ImageError) else Output(file, next(rows), one.warnings)
-        for (file, _), one in zip(named, prepared, strict=True)
+        for (file, _), one in zip(sources, inputs, strict=True)
     ]
 
 
 def answers(
-    named: "Sequence[tuple[str, Source | Image.Image]]",
+    sources: "Sequence[tuple[str, Source | Image.Image]]",
     engine: Engine,
     *,
     k: int = 3,
     draft_for: int | None = None,
     clock: Clock = _NO_CLOCK,
 ) -> list[Result]:
-    """The result of each (name, source), run as one batch, in order; a bad picture is a result with its error."""
-    given = outputs(named, engine, draft_for=draft_for, clock=clock)
+    """The result of each (name, source), run as one batch, in order; a bad picture yields a result with an error."""
+    engine_outputs = outputs(sources, engine, draft_for=draft_for, clock=clock)
     clock.start()
     results = [
         Result(one.file, error=one.error)
         if one.row is None
         else result_of(one.file, one.row[None], one.warnings, engine.engine, k)
-        for one in given
+        for one in engine_outputs
     ]
     clock.lap("top-k")
     return results
@@ -166,7 +167,7 @@ def classify_files(
     batch_size: int = 1,
     draft_for: int | None = None,
 ) -> Iterator[Result]:
-    """Results in the order of the files; a bad file gives an error result and the rest go on."""
+    """Results in the order of the files; a bad file yields a result with an error, and the rest go on."""
     if batch_size < 1:
         raise ParameterError(f"batch_size={batch_size} is not allowed; give 1 or more.")
     remaining = iter(files)
@@ -184,13 +185,13 @@ def classify(
 ) -> Result:
     """The best ``top_k`` classes of one picture: a path, its bytes, a binary file or a Pillow picture.
 
-    ``engine`` is an open one, or a name; a named one is opened with ``weights`` and ``threads`` at the first
-    call and kept for the next. Scores are shares of the softmax (0..1). Raises ImageError for a picture that
-    cannot be taken, and what ``open_engine`` raises; all are LabErrors.
+    ``engine`` is an open engine or the name of one; a named engine is opened with ``weights`` and ``threads`` at
+    the first call and kept for later calls. Scores are shares of the softmax (0..1). Raises ImageError for a
+    picture that cannot be classified, and what ``open_engine`` raises; all of these are LabErrors.
     """
     if isinstance(engine, str):
         places = (environ.get("RESNET18_LAB_HOME"), environ.get("RESNET18_LAB_WEIGHTS"))
-        engine = _kept_engine(engine, weights, threads, places)
+        engine = _cached_engine(engine, weights, threads, places)
     (result,) = answers([(_name_of(source), source)], engine, k=top_k)
     if result.error is not None:
         raise result.error
@@ -203,7 +204,7 @@ def _name_of(source: object) -> str:
 
 
 @lru_cache(maxsize=2)
-def _kept_engine(name: str, weights: str, threads: int | None, _places: tuple[str | None, ...]) -> Engine:
+def _cached_engine(name: str, weights: str, threads: int | None, _places: tuple[str | None, ...]) -> Engine:
     from resnet18_lab.inference.registry import open_engine
 
     return open_engine(name, weights=weights, threads=threads)

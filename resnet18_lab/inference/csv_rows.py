@@ -1,7 +1,7 @@
-"""The one schema of every CSV with answers: a row a picture, its answers side by side.
+"""The schema of every CSV with answers: one row per picture, its answers side by side.
 
 Columns: ``file``; for each rank ``index_N``, ``wnid_N``, the names (``en_N``, ``zh_N``) and ``score_N``; ``warnings``;
-``error``, ``message``, ``message_zh``; ``backend``, ``precision``, ``weights``, ``sha256`` of what answered.
+``error``, ``message``, ``message_zh``; ``backend``, ``precision``, ``weights``, ``sha256`` of the engine that answered.
 """
 
 import csv
@@ -14,15 +14,15 @@ ENGINE_COLUMNS = ("backend", "precision", "weights", "sha256")
 
 
 def columns(top_k: int, languages: Sequence[str]) -> list[str]:
-    """The columns in order, for that many answers a picture in these languages."""
-    ranked = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in _answer_fields(languages)]
-    return ["file", *ranked, "warnings", "error", "message", "message_zh", *ENGINE_COLUMNS]
+    """The columns in order, for ``top_k`` answers per picture in these languages."""
+    rank_columns = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in _answer_fields(languages)]
+    return ["file", *rank_columns, "warnings", "error", "message", "message_zh", *ENGINE_COLUMNS]
 
 
 def write_rows(file: TextIO, answers: Iterable[dict[str, Any]], *, top_k: int, languages: Sequence[str]) -> None:
-    """Write the header and a line for each answer (``Result.as_json``), each as soon as it is known.
+    """Write the header, and a line for each answer (``Result.as_json``) as soon as it is available.
 
-    ``base.text.from_cell`` gives a file's name back.
+    ``base.text.from_cell`` recovers a file's name from its cell.
     """
     writer = csv.DictWriter(file, columns(top_k, languages), lineterminator="\n", restval="")
     writer.writeheader()

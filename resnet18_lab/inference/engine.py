@@ -1,4 +1,4 @@
-"""What every engine looks like from outside."""
+"""The interface that every engine implements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ArtifactError
-from resnet18_lab.inference.labels import CLASS_COUNT
+from resnet18_lab.base.resnet18 import CLASSES, SHAPE
 from resnet18_lab.preprocessing.transform import Batch
 
 Logits = NDArray[np.float32]
@@ -18,7 +18,7 @@ Logits = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """Which engine gives the answers and from which file: named in every output."""
+    """Which engine answers, and from which file; every output contains this."""
 
     backend: str
     precision: str
@@ -49,7 +49,7 @@ class Engine(Protocol):
         """Logits, float32 N×1000, of a float32 batch N×3×224×224 (N ≥ 1)."""
 
     def close(self) -> None:
-        """Let go of the model; the backend cannot run afterwards."""
+        """Release the model; the engine cannot run afterwards."""
 
     def __enter__(self) -> Self: ...
 
@@ -58,18 +58,20 @@ class Engine(Protocol):
     ) -> None: ...
 
 
-def check_shapes(path: Path, taken: Sequence[object], given: Sequence[object], width: int = CLASS_COUNT) -> None:
-    """ArtifactError for a graph that does not turn N×3×224×224 into N×width; axes that are no numbers fit anything."""
-    for shape, expected in ((taken, (3, 224, 224)), (given, (width,))):
-        known = [axis if isinstance(axis, int) else size for axis, size in zip(shape[1:], expected, strict=False)]
-        if len(shape) != len(expected) + 1 or tuple(known) != expected:
+def check_shapes(
+    path: Path, input_shape: Sequence[object], output_shape: Sequence[object], width: int = CLASSES
+) -> None:
+    """Raise ArtifactError unless a graph turns N×3×224×224 into N×width; a symbolic axis fits any size."""
+    for shape, expected in ((input_shape, SHAPE), (output_shape, (width,))):
+        axes = [axis if isinstance(axis, int) else size for axis, size in zip(shape[1:], expected, strict=False)]
+        if len(shape) != len(expected) + 1 or tuple(axes) != expected:
             raise ArtifactError(
-                f"{path} is another network: it turns {_shown(taken)} into {_shown(given)}, not N×3×224×224 into "
-                f"N×{width}; run `resnet18-lab build --force`."
+                f"{path} is another network: it turns {_shape_text(input_shape)} into {_shape_text(output_shape)}, "
+                f"not N×3×224×224 into N×{width}; run `resnet18-lab build --force`."
             )
 
 
-def _shown(shape: Sequence[object]) -> str:
+def _shape_text(shape: Sequence[object]) -> str:
     return "×".join(str(axis) if isinstance(axis, int) else "N" for axis in shape)
 
 
@@ -77,7 +79,7 @@ class Closing:
     """The context manager part that all engines share."""
 
     def close(self) -> None:
-        """Let go of the model; the backend cannot run afterwards."""
+        """Release the model; the engine cannot run afterwards."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Accuracy on labelled pictures: one engine's counts, and several engines on the same pictures."""
+"""Accuracy on labelled pictures: of one engine, and of several engines on the same pictures."""
 
 import csv
 from collections import Counter
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.inference import artifacts, labels, metrics
 from resnet18_lab.inference.classify import outputs
 from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
@@ -37,7 +38,7 @@ class Evaluation:
     top5: metrics.Share
     calibration_error: float
     confused: list[tuple[int, int, int]]
-    """(true class, answered class, how often), most frequent first; for pictures of one right class."""
+    """(true class, answered class, how often), most frequent first; only of pictures with one right class."""
     paired: metrics.Paired | None
 
     def as_json(self) -> dict[str, Any]:
@@ -48,17 +49,17 @@ class Evaluation:
 def labelled_pictures(folder: Path) -> list[Picture]:
     """Pictures of ``folder/<wnid>/``, or those that ``folder/labels.csv`` names, sorted.
 
-    The table has the columns ``file`` and ``acceptable`` (indexes split by semicolons; rows with
-    ``none`` are left out, for no answer to them is right). Raises ParameterError when there is neither.
+    The table has the columns ``file`` and ``acceptable`` (indexes separated by semicolons; rows with ``none``
+    are left out, because no answer to them is right). Raises ParameterError when the folder has neither.
     """
     if not folder.is_dir():
         raise ParameterError(f"{folder} is no folder; give one with a sub-folder per wnid (n02123045/...).")
-    found = _from_table(folder) if (folder / "labels.csv").is_file() else _from_sub_folders(folder)
-    if not found:
+    pictures = _from_table(folder) if (folder / "labels.csv").is_file() else _from_sub_folders(folder)
+    if not pictures:
         raise ParameterError(
             f"{folder} holds neither pictures in sub-folders named by wnid (n02123045/...) nor a labels.csv."
         )
-    return found
+    return pictures
 
 
 def _from_sub_folders(folder: Path) -> list[Picture]:
@@ -87,10 +88,10 @@ def _from_table(folder: Path) -> list[Picture]:
 
 
 def calibrated_on(pictures: list[Picture], weights: str = "auto") -> list[Path]:
-    """Those of the pictures that the INT8 file was calibrated on, whatever their name: they flatter it."""
+    """The pictures, compared by content, that the INT8 file was calibrated on: its accuracy on them is biased."""
     entry = artifacts.open_folder(weights).manifest["files"].get(_INT8.filename, {})
-    seen = set(entry.get("calibration", {}).get("pictures_sha256", []))
-    return [path for path, _ in pictures if seen and hashing.sha256(path, remember=False) in seen]
+    digests = set(entry.get("calibration", {}).get("pictures_sha256", []))
+    return [path for path, _ in pictures if digests and hashing.sha256(path, remember=False) in digests]
 
 
 def logits_of(
@@ -101,11 +102,11 @@ def logits_of(
     for start in range(0, len(pictures), _BATCH):
         batch = [(str(path), path) for path, _ in pictures[start : start + _BATCH]]
         for position, one in enumerate(outputs(batch, engine), start):
-            if one.row is not None:  # else counted by the caller: it is no answer, right or wrong
+            if one.row is not None:  # unreadable pictures are neither right nor wrong; the caller counts them
                 rows.append(one.row)
                 positions.append(position)
         progress(start + len(batch))
-    return (np.stack(rows) if rows else np.empty((0, labels.CLASS_COUNT), np.float32)), positions
+    return (np.stack(rows) if rows else np.empty((0, CLASSES), np.float32)), positions
 
 
 def evaluation_of(
@@ -127,7 +128,7 @@ def evaluation_of(
 
 def right_classes(pictures: list[Picture], positions: list[int]) -> NDArray[np.bool_]:
     """Boolean M×1000 that marks the acceptable classes of the pictures at those positions."""
-    right = np.zeros((len(positions), labels.CLASS_COUNT), dtype=bool)
+    right = np.zeros((len(positions), CLASSES), dtype=bool)
     for row, position in enumerate(positions):
         right[row, list(pictures[position][1])] = True
     return right
@@ -135,12 +136,12 @@ def right_classes(pictures: list[Picture], positions: list[int]) -> NDArray[np.b
 
 def _confused(best: NDArray[np.int64], right: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
     pairs: Counter[tuple[int, int]] = Counter()
-    for answered, acceptable in zip(best, right, strict=True):
+    for answer, acceptable in zip(best, right, strict=True):
         true = np.flatnonzero(acceptable)
-        if len(true) == 1 and true[0] != answered:
-            pairs[int(true[0]), int(answered)] += 1
-    ordered = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
-    return [(true, answered, count) for (true, answered), count in ordered[:_MOST_CONFUSED]]
+        if len(true) == 1 and true[0] != answer:
+            pairs[int(true[0]), int(answer)] += 1
+    counts = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+    return [(true, answer, count) for (true, answer), count in counts[:_MOST_CONFUSED]]
 
 
 def on_pictures(
@@ -151,7 +152,7 @@ def on_pictures(
 ) -> tuple[list[Evaluation], int]:
     """An evaluation for each engine, compared with the first, and how many pictures could not be read.
 
-    ``progress`` is told the engine's name and how many pictures it has seen. Raises ParameterError when
+    ``progress`` is called with the engine's name and how many pictures it has seen. Raises ParameterError when
     no picture can be read.
     """
     evaluations: list[Evaluation] = []
@@ -171,14 +172,14 @@ def evaluate(
 ) -> list[Evaluation]:
     """How often each engine is right on a folder of labelled pictures, compared with the first picture by picture.
 
-    ``engines`` are open ones or names (opened with ``weights``, closed afterwards). Pictures that cannot be read
+    ``engines`` are open engines or names (opened with ``weights``, closed afterwards). Pictures that cannot be read
     are left out: ``top1.of`` counts the rest. Raises ParameterError for a folder without labels or without a
     readable picture, and what ``open_engine`` raises.
     """
     pictures = labelled_pictures(Path(folder))
     with ExitStack() as stack:
-        opened = [
+        open_engines = [
             stack.enter_context(open_engine(engine, weights=weights)) if isinstance(engine, str) else engine
             for engine in engines
         ]
-        return on_pictures(opened, pictures)[0]
+        return on_pictures(open_engines, pictures)[0]

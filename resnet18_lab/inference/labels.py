@@ -1,6 +1,6 @@
-"""The 1,000 ImageNet-1K classes, keyed by class index (0..999) or wnid and never by name.
+"""The 1,000 ImageNet-1K classes, keyed by class index (0..999) or wnid, never by name.
 
-Two English categories differ only by case, so a name is no key. ``en`` is torchvision's category,
+Two English categories differ only by case, so a name cannot be a key. ``en`` is torchvision's category,
 ``index`` the position of the wnid in the sorted list of wnids.
 """
 
@@ -11,8 +11,7 @@ from functools import lru_cache
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.paths import package_data
-
-CLASS_COUNT = 1000
+from resnet18_lab.base.resnet18 import CLASSES
 
 
 class Language(StrEnum):
@@ -49,22 +48,22 @@ def all_labels() -> tuple[Label, ...]:
 
 def by_index(index: int) -> Label:
     """The label of a class index; ParameterError outside 0..999."""
-    if not 0 <= index < CLASS_COUNT:
-        raise ParameterError(f"Class index {index} does not exist; give one from 0 to {CLASS_COUNT - 1}.")
+    if not 0 <= index < CLASSES:
+        raise ParameterError(f"Class index {index} does not exist; give one from 0 to {CLASSES - 1}.")
     return all_labels()[index]
 
 
 def search(text: str) -> list[Label]:
     """Labels whose index or wnid is ``text`` or whose name, in either language, contains it; whole matches first."""
-    wanted = text.strip().casefold()
-    if not wanted:
+    query = text.strip().casefold()
+    if not query:
         return []
-    found = [
+    matches = [
         label
         for label in all_labels()
-        if wanted in (str(label.index), label.wnid) or wanted in label.en.casefold() or wanted in label.zh.casefold()
+        if query in (str(label.index), label.wnid) or query in label.en.casefold() or query in label.zh.casefold()
     ]
-    return sorted(found, key=lambda label: wanted not in (label.en.casefold(), label.zh.casefold(), str(label.index)))
+    return sorted(matches, key=lambda label: query not in (label.en.casefold(), label.zh.casefold(), str(label.index)))
 
 
 def nearest(text: str) -> list[str]:

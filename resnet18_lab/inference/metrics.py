@@ -1,4 +1,4 @@
-"""How good answers are, and how alike those of two engines: NumPy arrays in, numbers out."""
+"""How good answers are, and how similar those of two engines are: NumPy arrays in, numbers out."""
 
 from dataclasses import dataclass
 from math import comb, sqrt
@@ -28,8 +28,8 @@ class Share:
 class Paired:
     """Two engines on the same pictures, the second against the first.
 
-    ``lost``: right before, wrong now; ``won``: the reverse; ``p``: exact two-sided McNemar test of the
-    two; ``agreement``: share of pictures with the same best class; ``cosine``: mean over pictures of the
+    ``lost``: right before, wrong now; ``won``: the reverse; ``p``: exact two-sided McNemar test of these
+    two counts; ``agreement``: share of pictures with the same best class; ``cosine``: mean over pictures of the
     cosine between the two logit vectors.
     """
 
@@ -52,7 +52,7 @@ def wilson(hits: int, of: int) -> Share:
 
 
 def mcnemar(lost: int, won: int) -> float:
-    """Two-sided exact p of seeing flips so unevenly split if losing and winning were equally likely."""
+    """Exact two-sided probability of a split at least as uneven, if losing and winning were equally likely."""
     flips = lost + won
     if flips == 0:
         return 1.0

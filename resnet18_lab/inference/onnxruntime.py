@@ -9,10 +9,10 @@ import onnxruntime as ort
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ArtifactError
+from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.artifacts import Artifact
 from resnet18_lab.inference.engine import Closing, EngineInfo, Logits, check_shapes
-from resnet18_lab.inference.labels import CLASS_COUNT
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _ERRORS_ONLY = 3  # ONNX Runtime's severity scale: 0 verbose .. 4 fatal
 def make_session(path: str, threads: int, *, spinning: bool = True) -> ort.InferenceSession:
     """A session with ``threads`` intra-op threads and one inter-op thread.
 
-    ``spinning`` keeps idle pool threads busy-waiting: quicker alone, harmful where sessions share cores.
+    ``spinning`` keeps idle pool threads busy-waiting: faster for one session, harmful where sessions share cores.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -36,7 +36,7 @@ def make_session(path: str, threads: int, *, spinning: bool = True) -> ort.Infer
 
 
 class OnnxRuntimeEngine(Closing):
-    """One session behind the protocol."""
+    """One session, with the interface of ``Engine``."""
 
     def __init__(self, spec: EngineSpec, artifact: Artifact, threads: int, *, spinning: bool = True) -> None:
         try:
@@ -46,10 +46,10 @@ class OnnxRuntimeEngine(Closing):
                 f"{artifact.path} cannot be loaded by ONNX Runtime "
                 f"({type(error).__name__}); run `resnet18-lab build --force`."
             ) from error
-        taken, given = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        width = artifacts.KINDS[spec.artifact].width if spec.artifact else CLASS_COUNT
-        check_shapes(artifact.path, taken.shape, given.shape, width)
-        self._input = taken.name
+        graph_input, graph_output = self._session.get_inputs()[0], self._session.get_outputs()[0]
+        width = artifacts.KINDS[spec.artifact].width if spec.artifact else CLASSES
+        check_shapes(artifact.path, graph_input.shape, graph_output.shape, width)
+        self._input = graph_input.name
         self.name = spec.name
         self.precision = spec.precision
         self.threads = int(self._session.get_session_options().intra_op_num_threads)

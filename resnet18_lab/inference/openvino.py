@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from resnet18_lab.inference.registry import Choice, EngineSpec
 
 _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
-"""What the plugin is told to compute in; INT8 operators of the file stay INT8, the rest of it is float32."""
+"""Precision requested from the plugin; INT8 operators in the file stay INT8, the others compute in float32."""
 
 
 class OpenVinoEngine(Closing):
-    """One compiled model behind the protocol.
+    """One compiled model, with the interface of ``Engine``.
 
-    OpenVINO computes in BF16 by itself on CPUs that can: the precision is set, and read back, so that no
-    row is named FP32 that is not.
+    On CPUs with BF16 instructions OpenVINO computes in BF16 by default. So the precision is set and read back:
+    results labelled FP32 must come from FP32.
     """
 
     def __init__(self, spec: EngineSpec, artifact: Artifact, threads: int) -> None:
-        wanted = _HINTS[spec.precision]
+        hint = _HINTS[spec.precision]
         settings = {
-            "INFERENCE_PRECISION_HINT": wanted,
+            "INFERENCE_PRECISION_HINT": hint,
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             # several compiled models in one process would all be pinned to the same cores
@@ -42,9 +42,9 @@ class OpenVinoEngine(Closing):
                 f"{artifact.path} cannot be loaded by OpenVINO; run `resnet18-lab build --force`."
             ) from error
         check_shapes(artifact.path, _axes(self._compiled.input(0)), _axes(self._compiled.output(0)))
-        found = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
-        if found != wanted:
-            raise EngineError(f"{spec.name} would compute in {found} on this CPU; take another engine.")
+        precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
+        if precision != hint:
+            raise EngineError(f"{spec.name} would compute in {precision} on this CPU; take another engine.")
         self._request = self._compiled.create_infer_request()
         self.name, self.precision = spec.name, spec.precision
         self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
@@ -63,12 +63,12 @@ class OpenVinoEngine(Closing):
 
 
 def _axes(port: ov.ConstOutput) -> list[int | None]:
-    """The shape of an input or output; None for an axis of any length."""
+    """The shape of an input or output; None for a dynamic axis."""
     return [axis.get_length() if axis.is_static else None for axis in port.partial_shape]
 
 
 def cpu_computes(kind: str) -> bool:
-    """True when OpenVINO lists ``BF16`` or the like among what this CPU can do."""
+    """True when OpenVINO lists ``kind`` (such as ``BF16``) among the capabilities of this CPU."""
     return kind in ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.base.errors import ImageError, LabError, ParameterError
+from resnet18_lab.base.errors import CodedError, LabError, ParameterError
+from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.engine import EngineInfo, Logits
 
@@ -32,11 +33,11 @@ class Result:
     predictions: tuple[Prediction, ...] = ()
     warnings: tuple[str, ...] = ()
     engine: EngineInfo | None = None
-    error: ImageError | None = None
+    error: CodedError | None = None
 
     def as_json(self, languages: Sequence[str] = ("en", "zh")) -> dict[str, Any]:
-        """The result as every door writes it; the engine that gave an answer is named in it."""
-        dropped = {"en", "zh"} - set(languages)
+        """The result as a dictionary for JSON, the same in every output; it names the engine that answered."""
+        omitted_names = {"en", "zh"} - set(languages)
         if self.error is not None:
             error = {
                 "code": self.error.code,
@@ -47,7 +48,7 @@ class Result:
         answer: dict[str, Any] = {
             "file": self.file,
             "predictions": [
-                {name: value for name, value in asdict(prediction).items() if name not in dropped}
+                {name: value for name, value in asdict(prediction).items() if name not in omitted_names}
                 for prediction in self.predictions
             ],
             "warnings": list(self.warnings),
@@ -58,7 +59,7 @@ class Result:
 
 
 def softmax(logits: Logits) -> NDArray[np.float64]:
-    """Shares, float64 N×1000, each row summing to 1; the row's maximum is taken off so that nothing overflows."""
+    """Shares, float64 N×1000, each row summing to 1; the row's maximum is subtracted so that nothing overflows."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
@@ -66,8 +67,8 @@ def softmax(logits: Logits) -> NDArray[np.float64]:
 
 def top_k(logits: Logits, k: int = 3) -> list[tuple[Prediction, ...]]:
     """The ``k`` best classes of each row of float32 logits N×1000; equal logits in order of index."""
-    if not 1 <= k <= labels.CLASS_COUNT:
-        raise ParameterError(f"top_k={k} is not allowed; give 1 to {labels.CLASS_COUNT}.")
+    if not 1 <= k <= CLASSES:
+        raise ParameterError(f"top_k={k} is not allowed; give 1 to {CLASSES}.")
     if not np.isfinite(logits).all():
         raise LabError(
             "The engine returned logits that are no finite numbers; rebuild its artifact with "

@@ -1,4 +1,4 @@
-"""The engines by name; a module is imported only when its engine is asked for."""
+"""The engines by name; an engine's module is imported only when that engine is opened."""
 
 import importlib
 import importlib.util
@@ -21,10 +21,10 @@ Opener = Callable[["Choice", bool], Engine]
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """Where an engine lives and what it needs.
+    """The module of an engine and what it needs.
 
     ``module`` holds ``open_engine(choice, spinning)``; ``artifact`` names the kind of file it
-    runs (None: the weights themselves); ``needs`` the packages, ``extra`` what installs them.
+    runs (None: the weights themselves); ``needs`` names its packages, ``extra`` the extra that installs them.
     """
 
     name: str
@@ -103,13 +103,13 @@ def is_installed(spec: EngineSpec) -> bool:
 
 
 def spec_of(name: str) -> EngineSpec:
-    """The entry of a name; EngineError lists what there is and how to install what is missing."""
+    """The entry of a name; EngineError lists the available names, or how to install the missing packages."""
     for spec in SPECS:
         if spec.name == name:
             if is_installed(spec):
                 return spec
-            how = f"pip install 'resnet18-lab[{spec.extra}]'" if spec.extra else f"pip install {spec.needs[0]}"
-            raise EngineError(f"The back end {name} needs {' and '.join(spec.needs)}: {how}.")
+            command = f"pip install 'resnet18-lab[{spec.extra}]'" if spec.extra else f"pip install {spec.needs[0]}"
+            raise EngineError(f"The back end {name} needs {' and '.join(spec.needs)}: {command}.")
     raise EngineError(unknown_name("back end", name, ["auto", *names()]))
 
 
@@ -121,9 +121,9 @@ def formats_for(name: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Choice:
-    """What an engine is opened from, looked up once: its entry, its file, its threads.
+    """Everything needed to open an engine, looked up once: its entry, its file, its threads.
 
-    ``artifact`` is None for an engine that runs ``weights`` themselves; else the weights need not be there.
+    ``artifact`` is None for an engine that runs the ``weights`` themselves; all others do not need the weights.
     """
 
     spec: EngineSpec
@@ -165,7 +165,7 @@ def _fastest(folder: ArtifactFolder) -> tuple[EngineSpec, Artifact]:
     reasons = []
     for spec in SPECS:
         if spec.artifact is None or spec.extra is not None or not is_installed(spec):
-            continue  # an extra that happens to be installed does not change what `auto` answers with
+            continue  # installing an extra must not change the engine that `auto` chooses
         kind = artifacts.KINDS[spec.artifact]
         if (reason := folder.problem(kind)) is None:
             return spec, folder.artifact(kind, verified=True)
@@ -177,14 +177,14 @@ def _fastest(folder: ArtifactFolder) -> tuple[EngineSpec, Artifact]:
 
 
 def _threads(name: str, folder: Path) -> int:
-    """Threads for an engine when none are asked for: tuned on this machine, else all usable cores."""
+    """Default threads for an engine: the number tuned on this machine, else all usable cores."""
     return tuned.threads_for(name, folder) or usable_cores()
 
 
 def name_in(folder: ArtifactFolder, name: str = "auto") -> str:
-    """The name itself, or for ``auto`` that of the fastest engine whose artifact lies in the folder.
+    """The name itself, or for ``auto`` the name of the fastest engine whose artifact lies in the folder.
 
-    ArtifactError says how to make one where there is none.
+    Raises ArtifactError, which says how to make an artifact, when there is none.
     """
     return _fastest(folder)[0].name if name == "auto" else name
 
@@ -194,7 +194,7 @@ def open_engine(
 ) -> Engine:
     """An engine ready to run; ``auto`` is the fastest whose artifact exists.
 
-    ``threads`` means the threads of one run for every engine; None takes what a benchmark found best on
+    ``threads`` means the threads of one run for every engine; None takes the number that a benchmark found best on
     this machine, else all usable cores. ``spinning`` False stops idle threads of ONNX Runtime from
     busy-waiting, for engines that share the cores. Raises what ``choose`` raises. Nothing is downloaded or built.
     """

@@ -1,4 +1,4 @@
-"""What a benchmark found best on this machine, for the commands that are not told a number."""
+"""The settings that a benchmark found best on this machine: defaults for commands called without a number."""
 
 import json
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ FILENAME = "tuned.json"
 
 
 def machine() -> dict[str, Any]:
-    """What must be the same for a tuned number to hold: CPU model, and cores usable by affinity and quota."""
+    """The machine for which tuned numbers are valid: CPU model, and cores usable by affinity and quota."""
     return {"cpu": cpu_model(), "cores": usable_cores()}
 
 
 def threads_for(backend: str, folder: Path) -> int | None:
-    """The tuned threads of an engine; None when nothing was tuned, or on another CPU or core count."""
+    """The tuned threads of an engine; None when it was not tuned, or on another CPU or core count."""
     return _count(folder, "threads", backend)
 
 
 def workers_for(backend: str, folder: Path) -> int | None:
-    """Sessions of one thread each that answered clearly more pictures a second than any single session.
+    """Number of one-thread sessions that together were clearly faster than any single session.
 
-    None when nothing was tuned, when one session was as good, or on another CPU or core count.
+    None when it was not tuned, when one session was as good, or on another CPU or core count.
     """
     return _count(folder, "workers", backend)
 
@@ -33,30 +33,30 @@ def write(threads: Mapping[str, int], folder: Path, workers: Mapping[str, int | 
     """Remember the best settings of each engine beside its artifacts; returns the file.
 
     ``workers`` holds None for an engine whose single session was as good. Engines that are not named keep
-    what was known of them on this machine.
+    their earlier settings for this machine.
     """
     path = folder / FILENAME
-    known = _known(path)
+    settings = _read_settings(path)
     content = {
         "machine": machine(),
-        "threads": {**known.get("threads", {}), **threads},
-        "workers": {**known.get("workers", {}), **(workers or {})},
+        "threads": {**settings.get("threads", {}), **threads},
+        "workers": {**settings.get("workers", {}), **(workers or {})},
     }
     write_text(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
     return path
 
 
 def _count(folder: Path, kind: str, backend: str) -> int | None:
-    count = _known(folder / FILENAME).get(kind, {}).get(backend)
+    count = _read_settings(folder / FILENAME).get(kind, {}).get(backend)
     return count if isinstance(count, int) and count > 0 else None
 
 
-def _known(path: Path) -> dict[str, dict[str, Any]]:
-    """What the file holds for this machine; nothing when it was never written, is damaged, or of another one."""
+def _read_settings(path: Path) -> dict[str, dict[str, Any]]:
+    """The settings in the file; empty when it is missing, damaged or written on another machine."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["machine"] != machine():
             return {}
         return {kind: dict(content[kind]) for kind in ("threads", "workers") if kind in content}
     except (OSError, ValueError, KeyError, TypeError):
-        return {}  # the usable cores are a safe choice
+        return {}  # the caller falls back on the usable cores

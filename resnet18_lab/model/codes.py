@@ -40,8 +40,7 @@ def write_codes(state: Mapping[str, torch.Tensor], path: Path) -> None:
         if values.ndim < 2:  # biases and norms
             members[name] = values
             continue
-        peaks = np.abs(values).reshape(len(values), -1).max(axis=1)
-        scale = np.where(peaks > 0, peaks / LARGEST_CODE, 1.0).astype(np.float32)
+        scale = _scale_of(values)
         members[f"{name}.codes"] = np.round(values / _column(scale, values.ndim)).astype(np.int8)
         members[f"{name}.scale"] = scale
     with replacing(path) as target, zipfile.ZipFile(target, "w") as archive:
@@ -73,6 +72,12 @@ def read_codes(path: Path, counters: Mapping[str, torch.Tensor]) -> dict[str, to
         elif not name.endswith(".scale"):
             state[name] = torch.from_numpy(array.astype(np.float32))
     return state
+
+
+def _scale_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """One scale an output channel, so that its largest weight gets the largest code; 1 for a channel of zeros."""
+    peaks = np.abs(values).reshape(len(values), -1).max(axis=1)
+    return np.where(peaks > 0, peaks / LARGEST_CODE, 1.0).astype(np.float32)
 
 
 def _column(scale: NDArray[np.float32], axes: int) -> NDArray[np.float32]:

@@ -26,8 +26,8 @@ def decode_compact(content: dict[str, Any], module: nn.Module) -> dict[str, torc
             state[f"{name}.running_var"] = torch.full((layer.num_features,), 1.0 - layer.eps)
         elif isinstance(layer, nn.Conv2d | nn.Linear):
             packed = content[name]
-            stored = packed.get("weight")
-            state[f"{name}.weight"] = stored.float() if stored is not None else _decode_blocks(packed, layer)
+            weight = packed.get("weight")
+            state[f"{name}.weight"] = weight.float() if weight is not None else _decode_blocks(packed, layer)
     state["fc.bias"] = content["fc_bias"]["bias"].float()
     return state
 

@@ -11,9 +11,12 @@ from resnet18_lab.inference.engine import Closing, EngineInfo, Logits
 from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.transform import Batch
 
+if TYPE_CHECKING:
+    from resnet18_lab.inference.registry import Choice
+
 
 class TorchEngine(Closing):
-    """A callable from tensor to tensor behind the protocol.
+    """A callable from tensor to tensor, wrapped in the engine protocol.
 
     torch's intra-op pool belongs to the process, so its size is set again before a run when another
     engine changed it.
@@ -37,12 +40,6 @@ class TorchEngine(Closing):
     def close(self) -> None:
         """Free the model."""
         del self._function
-
-
-pass
-
-if TYPE_CHECKING:
-    from resnet18_lab.inference.registry import Choice
 
 
 def open_engine(choice: Choice, _spinning: bool = True) -> TorchEngine:

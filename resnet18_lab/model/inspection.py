@@ -8,15 +8,15 @@ import pandas as pd
 import torch
 from torch import nn
 
+from resnet18_lab.base.resnet18 import CROP, GMACS, PARAMETERS
 from resnet18_lab.model.network import load_model
 from resnet18_lab.model.receptive_field import SKIP, receptive_fields
 from resnet18_lab.model.stage_times import STAGES, StageTimes, stage_times
 from resnet18_lab.preprocessing.reference import reference_batch
-from resnet18_lab.preprocessing.transform import CROP
 from resnet18_lab.weights.find import WeightsFile
 
-PUBLISHED = {"parameters": 11_689_512, "GMACs": 1.814, "MB": 46.8}
-"""What torchvision publishes for ResNet-18; its 44.7 "MB" are MiB, here as everywhere 1 MB is 10⁶ bytes."""
+PUBLISHED = {"parameters": PARAMETERS, "GMACs": GMACS, "MB": 46.8}
+"""What torchvision publishes for ResNet-18; its 44.7 "MB" are MiB. In this project 1 MB is 10⁶ bytes."""
 
 _HALF = 0.5
 
@@ -28,7 +28,7 @@ def stage_of(layer: str) -> str:
 
 
 def _macs(layer: nn.Module, output: torch.Tensor) -> int:
-    """Multiplications with addition of a convolution or linear layer; 0 for all others, as is the custom."""
+    """Multiply-accumulate operations of a convolution or linear layer; 0 for all others, as is customary."""
     if isinstance(layer, nn.Conv2d):
         return output.numel() * layer.weight[0].numel()
     return output.numel() * layer.in_features if isinstance(layer, nn.Linear) else 0
@@ -79,7 +79,7 @@ def layer_table(module: nn.Module) -> pd.DataFrame:
 
 
 def stage_table(layers: pd.DataFrame, milliseconds: Mapping[Any, float] | None = None) -> pd.DataFrame:
-    """A row a stage: output, parameters, MACs, bytes of activations, and its share of each sum.
+    """One row for each stage: output, parameters, MACs, bytes of activations, and its share of each sum.
 
     ``layers`` comes from ``layer_table``; ``milliseconds`` by stage from ``stage_times`` adds ``ms``
     and ``time_share``.
@@ -101,7 +101,7 @@ def weights_bytes(module: nn.Module) -> int:
 
 
 def totals(module: nn.Module, layers: pd.DataFrame) -> pd.DataFrame:
-    """Counted here beside published, rounded as published: parameters, GMACs, megabytes; and whether equal."""
+    """Parameters, GMACs and megabytes: counted here, published (both rounded alike), and whether they are equal."""
     counted = {
         "parameters": int(layers["parameters"].sum()),
         "GMACs": round(int(layers["macs"].sum()) / 1e9, 3),
@@ -128,8 +128,8 @@ def counted_layers(layers: pd.DataFrame) -> dict[str, int]:
 
 def readable(stages: pd.DataFrame) -> pd.DataFrame:
     """The stage table as text, with a line for the sum; the time only where it was measured."""
-    summed = stages.drop(columns="output").sum().to_frame("sum").T
-    table = pd.concat([stages, summed.assign(output="")])
+    sums = stages.drop(columns="output").sum().to_frame("sum").T
+    table = pd.concat([stages, sums.assign(output="")])
     columns = {
         "output": table["output"].map(lambda shape: "×".join(map(str, shape))),
         "parameters": table["parameters"].map("{:,.0f}".format),
@@ -159,7 +159,7 @@ def conclusion(stages: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The network taken apart, and which weights it was timed with."""
+    """The tables of the network's parts, and the weights it was timed with."""
 
     weights: WeightsFile
     layers: pd.DataFrame
@@ -196,7 +196,7 @@ class Inspection:
 
 
 def inspect_network(weights: str = "auto", repeats: int = 5) -> Inspection:
-    """The network with those weights taken apart and timed on a real picture."""
+    """The tables of the network's parts; its stages are timed on a real picture with those weights."""
     loaded = load_model(weights)
     layers = layer_table(loaded.module)
     times = stage_times(loaded.module, reference_batch()[0][:1], repeats)

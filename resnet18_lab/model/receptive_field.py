@@ -1,11 +1,11 @@
-"""How much of the picture one number of each stage sees: by formula, and by following the gradient back."""
+"""How much of the picture one number of each stage sees, by formula."""
 
 import pandas as pd
 
-from resnet18_lab.preprocessing.transform import CROP
+from resnet18_lab.base.resnet18 import CROP
 
 SKIP = "downsample"
-"""Part of the name of what stands on a skip connection."""
+"""Part of the names of the layers on a skip connection."""
 STAGE_ENDS = ("conv1", "maxpool", "layer1", "layer2", "layer3", "layer4")
 
 
@@ -14,7 +14,7 @@ def receptive_fields(layers: pd.DataFrame) -> pd.DataFrame:
 
     Each layer on the main way with kernel k and stride s widens the field by (k - 1) steps and makes
     the step s times as long; ``before`` is how far the first field begins before the picture. ``units``
-    is the side of the output. ``layers`` comes from ``architecture.layer_table``.
+    is the side of the output. ``layers`` comes from ``inspection.layer_table``.
     """
     size = step = 1
     before = 0

@@ -19,7 +19,7 @@ STAGES = {
     "layer4": ("layer4",),
     "head": ("avgpool", "fc"),
 }
-"""The six parts the tables speak of, and the network's own names for what is in them, in the order they run."""
+"""The six parts that the tables show, in the order they run, and the network's own names of the layers in each."""
 
 PASSES = 8
 """Whole passes of the network in one repeat."""
@@ -27,14 +27,14 @@ _WARM_UP = 5
 _NOISY = 0.10
 """Interquartile range as a share of the median from which a measurement is called noisy."""
 _STARVED = 0.75
-"""Share of its threads' time a process must have got; with less, others kept the cores busy."""
+"""Share of its threads' time below which a process was starved: others kept the cores busy."""
 
 
 @dataclass(frozen=True)
 class StageTimes:
-    """``passes``: milliseconds, a row a pass, a column a stage; ``threads`` as read back from torch.
+    """``passes``: milliseconds, one row for each pass, one column for each stage; ``threads`` as torch reports them.
 
-    ``cpu_share`` is the CPU time this process got, of all that its threads could have had.
+    ``cpu_share`` is the CPU time this process had, as a share of all that its threads could have had.
     """
 
     passes: pd.DataFrame

@@ -15,7 +15,7 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_library: torch.library.Library | None = None  # kept alive: the schemas go when it is collected
+_library: torch.library.Library | None = None  # kept alive: the schemas vanish when it is garbage-collected
 
 
 def _import_torchvision() -> ModuleType:

@@ -1,4 +1,4 @@
-"""Bytes to an upright RGB picture, safely: the one way in for every picture of this project."""
+"""Decode bytes safely into an upright RGB picture; every picture of this project passes through here."""
 
 import contextlib
 import io
@@ -24,7 +24,7 @@ from resnet18_lab.preprocessing.refusals import image_error
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-_LYING = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 _SHORTEST_PICTURE = 24  # bytes; anything shorter is at most a signature
 
 Source = bytes | str | os.PathLike[str] | BinaryIO
@@ -33,7 +33,7 @@ Source = bytes | str | os.PathLike[str] | BinaryIO
 
 @dataclass(frozen=True)
 class Limits:
-    """What a picture may be before it is decoded: bytes of the file, pixels, and pixels a side."""
+    """Limits checked before a picture is decoded: bytes of the file, pixels, pixels per side, aspect ratio."""
 
     max_bytes: int = 20_000_000
     max_pixels: int = 50_000_000
@@ -54,11 +54,11 @@ def decode(
 ) -> Image.Image:
     """An RGB picture, upright, alpha composited on white, from bytes, a path, a binary file or a Pillow picture.
 
-    16-bit grey keeps its upper 8 bits; of an animation the first frame is taken and
-    ``info["animated"]`` is True. ``draft_for`` lets a JPEG of at least twice that size be decoded at a
-    fraction of it: quicker, other pixels, and ``info["file_size"]`` keeps the file's own size.
-    ``before_pixels`` is called with the number of pixels before any of them is decoded: it may wait until
-    there is room for them (8 bytes each at most). Raises ImageError and nothing else; limits are checked first.
+    16-bit grey keeps its upper 8 bits. Of an animation the first frame is decoded, and ``info["animated"]``
+    is True. With ``draft_for`` a JPEG of at least twice that size is decoded at a fraction of its size: this is
+    quicker and gives other pixels; ``info["file_size"]`` keeps the file's own size. ``before_pixels`` is called
+    with the number of pixels before any of them is decoded, so it may wait until there is memory for them
+    (8 bytes each at most). Limits are checked first. Raises only ImageError.
     """
     if isinstance(source, Image.Image):
         return _from_pillow(source, limits)
@@ -68,7 +68,7 @@ def decode(
     if name := unsupported_format(data):
         raise image_error("svg" if name == "SVG" else "unsupported_format", format=name)
     try:
-        return _decoded(data, limits, draft_for, before_pixels)
+        return _decode_bytes(data, limits, draft_for, before_pixels)
     except ImageError:
         raise
     except Image.DecompressionBombError as error:
@@ -77,56 +77,56 @@ def decode(
         raise image_error("out_of_memory") from error
     except (OSError, ValueError, TypeError, SyntaxError, EOFError, IndexError, KeyError, ArithmeticError,
             AttributeError, RuntimeError, struct.error, zlib.error) as error:  # fmt: skip
-        raise _broken(data, error) from error
+        raise _damage_error(data, error) from error
 
 
 def _from_pillow(picture: Image.Image, limits: Limits) -> Image.Image:
-    """The same of a picture that somebody else opened, which stays as it is."""
+    """``decode`` for a picture that the caller has opened with Pillow; the caller's picture is not changed."""
     _check_size(picture.size, limits)
     try:
-        with picture.copy() as own:
-            _turn_upright(own)
-            upright = _to_rgb(own)
-            upright = own.copy() if upright is own else upright
+        with picture.copy() as copy:
+            _turn_upright(copy)
+            upright = _to_rgb(copy)
+            upright = copy.copy() if upright is copy else upright
     except MemoryError as error:
         raise image_error("out_of_memory") from error
-    except Exception as error:  # a file that Pillow reads only now may be damaged in any way
+    except Exception as error:  # Pillow may read the file only now, and it may be damaged in any way
         raise image_error("image_corrupt") from error
     upright.info = {}
     return upright
 
 
 def file_size(picture: Image.Image) -> tuple[int, int]:
-    """Width and height of the file behind a decoded picture, upright; more than the picture's own after a draft."""
+    """Width and height of the file behind a decoded picture, upright; larger than the picture itself after a draft."""
     width, height = picture.info.get("file_size", picture.size)
     return int(width), int(height)
 
 
-def _decoded(
+def _decode_bytes(
     data: bytes, limits: Limits, draft_for: int | None, before_pixels: Callable[[int], object] | None
 ) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=ALLOWED) as picture:
-        whole = picture.size
-        _check_size(whole, limits)
-        if draft_for is not None and min(whole) >= 2 * draft_for:
+        full_size = picture.size
+        _check_size(full_size, limits)
+        if draft_for is not None and min(full_size) >= 2 * draft_for:
             picture.draft(None, (draft_for, draft_for))
-        drafted = picture.size != whole
+        is_draft = picture.size != full_size
         if before_pixels is not None:
             before_pixels(picture.width * picture.height)
-        animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
+        is_animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
         picture.load()
-        lay = _turn_upright(picture)
+        was_sideways = _turn_upright(picture)
         upright = _to_rgb(picture)
-    upright.info = {"animated": True} if animated else {}
-    if drafted:
-        upright.info["file_size"] = whole[::-1] if lay else whole
+    upright.info = {"animated": True} if is_animated else {}
+    if is_draft:
+        upright.info["file_size"] = full_size[::-1] if was_sideways else full_size
     return upright
 
 
 def read(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """The bytes of a picture's file, not decoded; only regular files are opened (a pipe would block).
 
-    Raises ImageError and nothing else, also for a file that is too large or changed while it was read.
+    Raises only ImageError, also for a file that is too large or changed while it was read.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source[: limits.max_bytes + 1])
@@ -161,7 +161,7 @@ def _read_path(path: Path, limits: Limits) -> bytes:
 
 
 def _read_file(file: BinaryIO, size: int, limits: Limits) -> bytes:
-    # not simply `max_bytes + 1`: read() sets aside all it is asked for, 0.25 ms for a buffer of 20 MB
+    # not simply `max_bytes + 1`: read() allocates all that is requested, 0.25 ms for a buffer of 20 MB
     return file.read(min(size, limits.max_bytes) + 1)
 
 
@@ -179,16 +179,16 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
 
 
 def _turn_upright(picture: Image.Image) -> bool:
-    """Whether it lay on its side. In place: a copy of 12 megapixels would cost as much time as their decoding."""
-    lay = False
-    with contextlib.suppress(Exception):  # damaged EXIF data says nothing about the pixels
-        lay = picture.getexif().get(ExifTags.Base.Orientation) in _LYING
+    """Turn the picture upright in place (a copy costs as much as decoding); True when it was on its side."""
+    was_sideways = False
+    with contextlib.suppress(Exception):  # pixels may be fine where EXIF data is damaged
+        was_sideways = picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
         ImageOps.exif_transpose(picture, in_place=True)
-    return lay
+    return was_sideways
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:
-    """RGB from any mode Pillow gives for the allowed formats, which may be closed; two copies at most at a time."""
+    """RGB from any mode of the allowed formats; may close the given picture, so that at most two copies exist."""
     if picture.mode == "RGB" and "transparency" not in picture.info:
         return picture
     if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
@@ -197,8 +197,8 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         return Image.fromarray(np.clip(np.asarray(picture), 0, 255).astype(np.uint8)).convert("RGB")
     if picture.has_transparency_data:
         if picture.mode not in ("RGBA", "LA"):
-            picture, opened = picture.convert("RGBA"), picture
-            opened.close()  # its pixels, or there would be three copies
+            picture, original = picture.convert("RGBA"), picture
+            original.close()  # frees its pixels; otherwise there would be three copies
         white = Image.new("RGB", picture.size, (255, 255, 255))
         white.paste(picture, mask=picture)
         return white
@@ -213,8 +213,8 @@ def _upper_byte(picture: Image.Image) -> NDArray[np.uint8]:
     return levels.astype(np.uint8)
 
 
-def _broken(data: bytes, error: Exception) -> ImageError:
-    """Why Pillow gave up: no picture at all, one that ends too early, or one that is damaged."""
+def _damage_error(data: bytes, error: Exception) -> ImageError:
+    """The error for data that Pillow rejected: not a picture, truncated, or damaged."""
     if len(data) < _SHORTEST_PICTURE:
         return image_error("not_an_image")
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":

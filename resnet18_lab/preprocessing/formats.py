@@ -1,4 +1,4 @@
-"""What a file is by its first bytes: only used to say why it is refused, never to decode it."""
+"""Recognise a file's format by its first bytes, only to explain a refusal, never to decode it."""
 
 ALLOWED = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 """Formats that are decoded, by Pillow's names; all others are refused."""
@@ -38,7 +38,7 @@ _BRANDS = {
 
 
 def unsupported_format(data: bytes) -> str | None:
-    """Name of a known format that is not allowed, or None when the bytes are none of those."""
+    """Name of the recognised format that is not allowed; None when no such format is recognised."""
     for signature, name in _SIGNATURES:
         if data.startswith(signature):
             return name
@@ -53,5 +53,5 @@ def unsupported_format(data: bytes) -> str | None:
 
 
 def webp_is_cut_off(data: bytes) -> bool:
-    """True when a WebP file is shorter than its own header says."""
+    """True when a WebP file is shorter than its own header states."""
     return len(data) < int.from_bytes(data[4:8], "little") + 8

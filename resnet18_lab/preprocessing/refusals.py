@@ -1,4 +1,4 @@
-"""Everything that can be wrong with a picture: a stable code, and what to say in English and Chinese."""
+"""Everything that can be wrong with a picture: a stable code, and a message in English and Chinese."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
 _CODE_OF_TEXT = {"svg": "unsupported_format", "side_too_long": "too_many_pixels"}
 
 TRANSIENT = frozenset({"out_of_memory", "worker_died", "internal_error"})
-"""Codes that say nothing about the picture's bytes: the same bytes may do better another time."""
+"""Codes that do not depend on the picture's bytes: the same bytes may succeed another time."""
 
 
 def codes() -> list[str]:
@@ -38,8 +38,8 @@ def codes() -> list[str]:
 
 
 def image_error(text: str, *, size: tuple[int, int] | None = None, **values: Any) -> ImageError:  # noqa: ANN401 - figures and names for the text
-    """The error of that text, with the picture's size and other figures put in."""
+    """The error for a key of the table of texts, with the picture's size and other figures filled in."""
     english, chinese = _TEXTS[text]
-    shown = {"size": f" ({size[0]}×{size[1]})", **values} if size else {"size": "", **values}
-    chinese_shown = {**shown, "size": f"（{size[0]}×{size[1]}）" if size else ""}
-    return ImageError(_CODE_OF_TEXT.get(text, text), english.format(**shown), chinese.format(**chinese_shown))
+    figures = {"size": f" ({size[0]}×{size[1]})", **values} if size else {"size": "", **values}
+    chinese_figures = {**figures, "size": f"（{size[0]}×{size[1]}）" if size else ""}
+    return ImageError(_CODE_OF_TEXT.get(text, text), english.format(**figures), chinese.format(**chinese_figures))

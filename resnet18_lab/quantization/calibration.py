@@ -1,4 +1,4 @@
-"""The pictures INT8 quantization is calibrated on: chosen the same way every time, and written down by hash."""
+"""The pictures INT8 quantization is calibrated on: chosen the same way every time, and recorded by hash."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import Crop
 
 FOLDER_LIMIT = 128
-"""Pictures taken of a folder at most: more cost time and memory and change little."""
+"""Most pictures taken from a folder: more of them cost time and memory and change little."""
 _CORNER_SHARE = 0.7
 _CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Crops, uint8 N×224×224×3, with their sources in the same order; ``unreadable`` files gave none."""
+    """Crops, uint8 N×224×224×3, with their sources in the same order; ``unreadable`` names files without one."""
 
     crops: Crop
     sources: tuple[Source, ...]
@@ -41,12 +41,12 @@ class Calibration:
 
     @property
     def list_sha256(self) -> str:
-        """SHA-256 over the sources, a line each: two runs on one list of pictures share it."""
+        """SHA-256 over the sources, one line for each: runs on the same list of pictures have the same hash."""
         lines = "".join(f"{source.sha256} {source.view} {source.name}\n" for source in self.sources)
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def as_json(self) -> dict[str, Any]:
-        """What the manifest says of it; the crops themselves are not kept."""
+        """What the manifest records; the crops themselves are not kept."""
         return {
             "origin": self.origin,
             "crops": len(self.sources),
@@ -61,11 +61,11 @@ def default_crops() -> Calibration:
 
     Raises ParameterError where the project is installed without them.
     """
-    found = load_samples()
-    if not found:
+    samples = load_samples()
+    if not samples:
         raise ParameterError("The project is installed without data/samples; name a folder of photographs.")
     crops, sources = [], []
-    for sample in found:
+    for sample in samples:
         digest = hashing.sha256(sample.path, remember=False)
         for view, picture in _views(decode(sample.path)):
             crops.append(transform.crop(picture))
@@ -91,9 +91,9 @@ def from_files(files: list[Path], root: Path, limit: int = FOLDER_LIMIT) -> Cali
     """
     if limit < 1:
         raise ParameterError(f"limit={limit} is not allowed; calibrate on at least 1 picture.")
-    taken = [files[index * len(files) // limit] for index in range(limit)] if len(files) > limit else files
+    selection = [files[index * len(files) // limit] for index in range(limit)] if len(files) > limit else files
     crops, sources, unreadable = [], [], []
-    for path in taken:
+    for path in selection:
         name = path.relative_to(root).as_posix()
         try:
             crops.append(transform.crop(decode(path)))
@@ -102,7 +102,7 @@ def from_files(files: list[Path], root: Path, limit: int = FOLDER_LIMIT) -> Cali
             continue
         sources.append(Source(name, hashing.sha256(path, remember=False), "centre"))
     if not crops:
-        raise ParameterError(f"None of the {len(taken)} files in {root} is a picture that can be read.")
+        raise ParameterError(f"None of the {len(selection)} files in {root} is a picture that can be read.")
     return Calibration(np.stack(crops), tuple(sources), root.name, tuple(unreadable))
 
 

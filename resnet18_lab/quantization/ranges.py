@@ -15,9 +15,9 @@ OUTERMOST = 1e-4
 
 
 _SHARES = torch.linspace(1.0, 0.1, 31).tolist()
-
-
+"""Shares of an extreme value that ``closest_range`` tries as the end of the range."""
 _SAMPLE = 500_000
+"""Values of a tensor, about, that a range is searched on."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Range:
 
 
 def range_between(low: float, high: float) -> Range:
-    """The range that spans ``low`` to ``high`` and holds 0 exactly; of all zeros one with scale 1."""
+    """The range that spans ``low`` to ``high`` and holds 0 exactly; its scale is 1 when both are 0."""
     low, high = min(low, 0.0), max(high, 0.0)
     scale = float(torch.tensor((high - low) / ACTIVATION_LEVELS, dtype=torch.float32)) or 1.0
     return Range(scale, min(ACTIVATION_LEVELS, max(0, round(-low / scale))))
 
 
 def minmax_range(values: Tensor) -> Range:
-    """The range of everything that was seen."""
+    """The range from the smallest value to the largest."""
     return range_between(float(values.min()), float(values.max()))
 
 
@@ -62,7 +62,7 @@ def closest_range(values: Tensor, after: Callable[[Tensor], Tensor] = lambda val
     """The range whose codes change ``after(values)`` least in mean square: a few outliers may be clipped.
 
     ``after`` is what follows (an addition and a ReLU, say): what it cuts off needs no codes. The two ends
-    are searched in turn, each as a share of the extreme seen.
+    are searched in turn, each as a share of the extreme value.
     """
     low, high = float(values.min()), float(values.max())
     goal = after(values)

@@ -32,8 +32,8 @@ class Method:
     ``ranges`` of activations: ``minmax``; ``percentile``; ``closest`` (least mean square error); ``closest after the
     sum``: for the branches of an addition the error is taken after it and its ReLU. ``compensate``:
     strength of the ridge that holds weights back while they are refitted to the INT8 inputs, None for no
-    refitting; a layer seen at fewer than ``positions_per_input`` times its inputs is left alone: it would
-    learn these pictures by heart.
+    refitting; a layer with fewer positions than ``positions_per_input`` times its inputs is not refitted: it
+    would learn these pictures by heart.
     """
 
     rounder: Rounder = rounding.gptq
@@ -69,17 +69,17 @@ class Integers:
 
 @dataclass
 class _Signal:
-    """A tensor for all crops: exact, and as INT8 makes it (codes, or floats whose range is still to choose)."""
+    """A tensor for all crops: exact, and as INT8 computes it (codes, or floats until its range is chosen)."""
 
     exact: Tensor
-    made: Tensor
+    int8: Tensor
     range: Range | None = None
 
     def values(self, part: slice = slice(None)) -> Tensor:
-        return self.made[part] if self.range is None else self.range.decode(self.made[part])
+        return self.int8[part] if self.range is None else self.range.decode(self.int8[part])
 
-    def fix(self, chosen: Range) -> None:
-        self.made, self.range = chosen.encode(self.made), chosen
+    def fix(self, tensor_range: Range) -> None:
+        self.int8, self.range = tensor_range.encode(self.int8), tensor_range
 
 
 def quantize(proto: onnx.ModelProto, batch: Batch, method: Method, largest: int) -> Integers:
@@ -104,9 +104,11 @@ class _Walk:
         self.method, self.largest = method, largest
         self.ranges: dict[str, Range] = {}
         self.constants: dict[str, Constant] = {}
-        self._stored = {entry.name: torch.tensor(numpy_helper.to_array(entry)) for entry in proto.graph.initializer}
+        self._initializers = {
+            entry.name: torch.tensor(numpy_helper.to_array(entry)) for entry in proto.graph.initializer
+        }
         self._after_relu = {node.input[0]: node.output[0] for node in nodes if node.op_type == "Relu"}
-        self._summed = {name for node in nodes if node.op_type == "Add" for name in node.input}
+        self._summands = {name for node in nodes if node.op_type == "Add" for name in node.input}
         self._last = {name: node.output[0] for node in nodes for name in node.input}
         self._signals: dict[str, _Signal] = {}
         self._random = torch.Generator().manual_seed(method.seed)
@@ -116,7 +118,7 @@ class _Walk:
         self._fix(name, minmax_range(batch))  # pixels: nothing to clip
 
     def step(self, node: onnx.NodeProto) -> None:
-        """Work out one node; a ReLU is part of the node before it."""
+        """Compute one node; a ReLU is part of the node before it."""
         source, name = self._signals.get(node.input[0]), node.output[0]
         if node.op_type == "Relu":
             return
@@ -124,24 +126,26 @@ class _Walk:
             raise BuildError(f"INT8 is for the graph of a ResNet, which has no {node.op_type} at {node.name!r}.")
         attributes = {entry.name: helper.get_attribute_value(entry) for entry in node.attribute}
         self._STEPS[node.op_type](self, node, source, attributes)
-        for done in [tensor for tensor in node.input if self._last[tensor] == name]:
-            self._signals.pop(done, None)
+        for tensor in [tensor for tensor in node.input if self._last[tensor] == name]:
+            self._signals.pop(tensor, None)  # no later node reads it: its memory is free
 
     def _convolve(self, node: onnx.NodeProto, source: _Signal, attributes: dict[str, Any]) -> None:
-        weight, bias = self._stored[node.input[1]], self._stored[node.input[2]]
-        exact = Layer(weight, bias, attributes["strides"][0], attributes["pads"][0])
-        made = self._integers(exact, source, node.input[1], node.input[2])
+        weight, bias = self._initializers[node.input[1]], self._initializers[node.input[2]]
+        layer = Layer(weight, bias, attributes["strides"][0], attributes["pads"][0])
+        int8_layer = self._integers(layer, source, node.input[1], node.input[2])
         count = len(source.exact)
         self._put(
-            node.output[0], exact.output(lambda part: source.exact[part], count), made.output(source.values, count)
+            node.output[0],
+            layer.output(lambda part: source.exact[part], count),
+            int8_layer.output(source.values, count),
         )
 
     def _connect(self, node: onnx.NodeProto, source: _Signal, _attributes: dict[str, Any]) -> None:
-        weight, bias = self._stored[node.input[1]], self._stored[node.input[2]]
+        weight, bias = self._initializers[node.input[1]], self._initializers[node.input[2]]
         self._integers(Layer(weight[:, :, None, None], bias, 1, 0), source, node.input[1], node.input[2])
 
     def _integers(self, layer: Layer, source: _Signal, weight_name: str, bias_name: str) -> Layer:
-        """The layer as INT8 has it; its codes are kept."""
+        """The layer with its weight and bias rounded; stores their codes and scales."""
         assert source.range is not None  # noqa: S101 - only branches of a sum wait for their range
         matrix, method = layer.weight.flatten(1), self.method
         parts = [slice(index, index + 1) for index in range(len(source.exact))]
@@ -152,12 +156,13 @@ class _Walk:
         scales = rounding.channel_scales(goal, layer.bias, source.range.scale, self.largest)
         codes = method.rounder(goal, moments.gram, scales, self.largest)
         rounded, bias = codes * scales[:, None], layer.bias
-        if method.correct_bias:
+        if method.correct_bias:  # so that the mean output stays the float network's
             bias = bias + matrix @ moments.exact_mean - rounded @ moments.mean
+        # an integer layer adds its bias to products of codes, whose unit is the product of both scales
         bias_scales = scales * source.range.scale
         bias_codes = torch.round(bias.double() / bias_scales.double())
-        stored = self._stored[weight_name].shape
-        self.constants[weight_name] = Constant(codes.to(torch.int8).reshape(stored).numpy(), scales.numpy())
+        shape = self._initializers[weight_name].shape
+        self.constants[weight_name] = Constant(codes.to(torch.int8).reshape(shape).numpy(), scales.numpy())
         self.constants[bias_name] = Constant(bias_codes.to(torch.int32).numpy(), bias_scales.numpy())
         return replace(
             layer, weight=rounded.reshape(layer.weight.shape), bias=(bias_codes * bias_scales.double()).float()
@@ -167,14 +172,14 @@ class _Walk:
         other = self._signals[node.input[1]]
         for name, branch, beside in ((node.input[0], source, other), (node.input[1], other, source)):
             if branch.range is None:
-                values, added = sample_of(branch.made, beside.values())
+                values, added = sample_of(branch.int8, beside.values())
                 self._fix(name, closest_range(values, partial(_sum_after_relu, added)))
         self._put(node.output[0], source.exact + other.exact, source.values() + other.values())
 
     def _max_pool(self, node: onnx.NodeProto, source: _Signal, attributes: dict[str, Any]) -> None:
         shape = attributes["kernel_shape"][0], attributes["strides"][0], attributes["pads"][0]
         assert source.range is not None  # noqa: S101 - only branches of a sum wait for their range
-        codes = functional.max_pool2d(source.made.float(), *shape).to(torch.uint8)  # larger codes, larger values
+        codes = functional.max_pool2d(source.int8.float(), *shape).to(torch.uint8)  # larger codes, larger values
         self._signals[node.output[0]] = _Signal(functional.max_pool2d(source.exact, *shape), codes, source.range)
         self.ranges[node.output[0]] = source.range
 
@@ -195,23 +200,23 @@ class _Walk:
         "Reshape": _reshape,
     }
 
-    def _put(self, name: str, exact: Tensor, made: Tensor) -> None:
+    def _put(self, name: str, exact: Tensor, int8: Tensor) -> None:
         """Keep a node's output, after its ReLU if it has one, and choose its range unless a sum will."""
         if (after := self._after_relu.get(name)) is not None:
-            exact, made = exact.relu_(), made.relu_()
-        self._signals[after or name] = _Signal(exact, made)
-        if after is None and name in self._summed and self.method.ranges == "closest after the sum":
+            exact, int8 = exact.relu_(), int8.relu_()
+        self._signals[after or name] = _Signal(exact, int8)
+        if after is None and name in self._summands and self.method.ranges == "closest after the sum":
             return
         if self.method.ranges == "minmax":
-            self._fix(after or name, minmax_range(made))
+            self._fix(after or name, minmax_range(int8))
         elif self.method.ranges == "percentile":
-            self._fix(after or name, percentile_range(sample_of(made)[0]))
+            self._fix(after or name, percentile_range(sample_of(int8)[0]))
         else:
-            self._fix(after or name, closest_range(sample_of(made)[0]))
+            self._fix(after or name, closest_range(sample_of(int8)[0]))
 
-    def _fix(self, name: str, chosen: Range) -> None:
-        self._signals[name].fix(chosen)
-        self.ranges[name] = chosen
+    def _fix(self, name: str, tensor_range: Range) -> None:
+        self._signals[name].fix(tensor_range)
+        self.ranges[name] = tensor_range
 
 
 def _sum_after_relu(added: Tensor, values: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""From float32 to 8 bits: where to put the ends of a range, and which way to round each weight."""
+"""From float32 to 8-bit weights: one scale for each output channel, and which way to round each weight."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -38,13 +38,15 @@ def nearest(matrix: Tensor, gram: Tensor, scales: Tensor, largest: int) -> Tenso
 
 
 def gptq(matrix: Tensor, gram: Tensor, scales: Tensor, largest: int) -> Tensor:
-    """Codes that keep the layer's output: one input after the other is rounded, the next make up for it.
+    """Codes that keep the layer's output: inputs are rounded in turn, and later ones make up for the error.
 
     GPTQ (Frantar et al., ICLR 2023), an ordered and blocked form of Optimal Brain Quantization. It lowers
     what AdaRound (Nagel et al., ICML 2020) descends on, ``tr(Δ·gram·Δᵀ)``, without gradients. Inputs of
     the largest power come first; ties keep their order.
     """
+    # errors of the strongest inputs cost most, so they are rounded while most others can still make up for them
     order = torch.argsort(gram.diagonal(), descending=True, stable=True)
+    # its row k says how the weights after k must change to make up for an error at weight k
     upper = _inverse_factor(gram[order][:, order])
     weights, codes = matrix[:, order], torch.empty_like(matrix)
     column = scales[:, None]
@@ -55,14 +57,15 @@ def gptq(matrix: Tensor, gram: Tensor, scales: Tensor, largest: int) -> Tensor:
             here = weights[:, k : k + 1]
             code = torch.clamp(torch.round(here / column), -largest - 1, largest)
             error = (here - code * column) / upper[k, k]
+            # at once within the block only: one large product for all later columns is faster than many small ones
             weights[:, k:stop] -= error @ upper[k : k + 1, k:stop]
             codes[:, k : k + 1], errors[:, k - start : k - start + 1] = code, error
         weights[:, stop:] -= errors @ upper[start:stop, stop:]
-    return codes[:, torch.argsort(order)]
+    return codes[:, torch.argsort(order)]  # back in the inputs' own order
 
 
 def _inverse_factor(gram: Tensor) -> Tensor:
-    """Upper Cholesky factor of the damped Gram matrix's inverse."""
+    """Upper Cholesky factor of the Gram matrix's inverse; damped, since inputs that depend on others have none."""
     damped = with_ridge(gram, DAMPING)
     factor: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
     return factor
@@ -84,7 +87,7 @@ class Layer:
     padding: int
 
     def output(self, values: Callable[[slice], Tensor], count: int) -> Tensor:
-        """Of ``count`` pictures, a few at a time; ``values`` gives those of a slice."""
+        """The output for ``count`` pictures, computed a few at a time; ``values`` gives the inputs of a slice."""
         parts = [slice(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
         return torch.cat(
             [functional.conv2d(values(part), self.weight, self.bias, self.stride, self.padding) for part in parts]
@@ -97,7 +100,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Moments:
-    """Of a layer's inputs: mean and covariance as INT8 makes them, exact mean, covariance of exact and INT8."""
+    """Of a layer's inputs: mean and covariance as INT8 computes them, exact mean, covariance of exact and INT8."""
 
     mean: Tensor
     exact_mean: Tensor
@@ -112,20 +115,20 @@ def measure(layer: Layer, pairs: Iterable[tuple[Tensor, Tensor]], random: torch.
     Means are over all positions of the map, covariances over some, drawn at random for each picture.
     """
     inputs = layer.weight[0].numel()
-    sums, drawn_sums = torch.zeros(2, inputs), torch.zeros(2, inputs)
+    sums, sample_sums = torch.zeros(2, inputs), torch.zeros(2, inputs)
     gram, cross = torch.zeros(inputs, inputs), torch.zeros(inputs, inputs)
     count = positions = 0
     for pair in pairs:
         columns = torch.stack([layer.columns(picture) for picture in pair])
         sums += columns.mean(dim=2)
-        drawn = columns[:, :, torch.randperm(columns.shape[2], generator=random)[:_POSITIONS]]
-        drawn_sums += drawn.mean(dim=2)
-        gram.addmm_(drawn[0], drawn[0].T, alpha=1.0 / drawn.shape[2])
-        cross.addmm_(drawn[1], drawn[0].T, alpha=1.0 / drawn.shape[2])
-        count, positions = count + 1, positions + drawn.shape[2]
-    means, drawn_means = sums / count, drawn_sums / count
-    gram = gram / count - torch.outer(drawn_means[0], drawn_means[0])
-    cross = cross / count - torch.outer(drawn_means[1], drawn_means[0])
+        sample = columns[:, :, torch.randperm(columns.shape[2], generator=random)[:_POSITIONS]]
+        sample_sums += sample.mean(dim=2)
+        gram.addmm_(sample[0], sample[0].T, alpha=1.0 / sample.shape[2])
+        cross.addmm_(sample[1], sample[0].T, alpha=1.0 / sample.shape[2])
+        count, positions = count + 1, positions + sample.shape[2]
+    means, sample_means = sums / count, sample_sums / count
+    gram = gram / count - torch.outer(sample_means[0], sample_means[0])
+    cross = cross / count - torch.outer(sample_means[1], sample_means[0])
     return Moments(means[0], means[1], gram, cross, positions)
 
 
@@ -134,6 +137,7 @@ def refitted(matrix: Tensor, moments: Moments, strength: float) -> Tensor:
 
     ``strength`` holds them near the weights as they were.
     """
-    missing = matrix @ (moments.cross - moments.gram)
-    change: Tensor = torch.linalg.solve(with_ridge(moments.gram, strength), missing.T).T
+    # (matrix + change) @ gram = matrix @ cross, solved for the change, which a ridge keeps small
+    difference = matrix @ (moments.cross - moments.gram)
+    change: Tensor = torch.linalg.solve(with_ridge(moments.gram, strength), difference.T).T
     return matrix + change

@@ -1,4 +1,4 @@
-"""The routes under /api/v1, and the tutorials' own /predict."""
+"""The routes under /api/v1, and /predict, the address that tutorials use."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.requests import ClientDisconnect
 
 from resnet18_lab import __version__
-from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.errors import CodedError
 from resnet18_lab.base.machine import package_versions
+from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.base.samples import Sample, load_samples
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.labels import Language
@@ -20,49 +21,49 @@ from resnet18_lab.service.schemas import BATCH_BODY, PICTURE_BODY, REFUSALS
 from resnet18_lab.service.uploads import read_many, read_one
 
 router = APIRouter()
-TopK = Annotated[int, Query(ge=1, le=labels.CLASS_COUNT, description="Answers per picture.")]
+TopK = Annotated[int, Query(ge=1, le=CLASSES, description="Answers per picture.")]
 Lang = Annotated[Language, Query(description="Language of the names.")]
 Crop = Annotated[bool, Query(description="Add the 224×224 pixels the network saw, as a data: address.")]
 
 
 def classifier_of(request: Request) -> Classifier:
-    """What this worker answers with."""
+    """The classifier of this worker."""
     classifier: Classifier = request.app.state.classifier
     return classifier
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work gives
-    """The result of the work, which is dropped when the client hangs up before it is done."""
+    """The result of the work; the work is cancelled when the client disconnects before it is finished."""
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_hung_up(request))
+    disconnect = asyncio.ensure_future(_until_disconnect(request))
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, disconnect}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
             raise ClientDisconnect
         return task.result()
     finally:
         task.cancel()
-        gone.cancel()
+        disconnect.cancel()
 
 
-async def _hung_up(request: Request) -> None:
+async def _until_disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
 
-async def _classify_one(request: Request, asked: Asked) -> JsonAnswer:
+async def _classify_one(request: Request, options: Asked) -> JsonAnswer:
     classifier = classifier_of(request)
     classifier.admission.check()
-    with classifier.uploads.holding() as held:
-        upload = await read_one(request, classifier.settings, held)
+    with classifier.uploads.holding() as holding:
+        upload = await read_one(request, classifier.settings, holding)
         with classifier.admission.taking(1):
             try:
-                answer = await while_connected(request, classifier.classify(upload, asked))
-            except ImageError as error:
+                answer = await while_connected(request, classifier.classify(upload, options))
+            except CodedError as error:
                 prometheus.PICTURES.labels(error.code).inc()
                 return refusal(error, request.state.request_id, file=upload.name)
     prometheus.PICTURES.labels("ok").inc()
-    request.state.noted = {"cached": answer["cached"]}
+    request.state.log_fields = {"cached": answer["cached"]}
     return JsonAnswer({**answer, "request_id": request.state.request_id})
 
 
@@ -83,13 +84,13 @@ async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = Languag
     """Name what is in several pictures: results in their order, an error in the place of each bad one."""
     classifier = classifier_of(request)
     classifier.admission.check()
-    asked = Asked(top_k, lang)
-    with classifier.uploads.holding() as held:
-        uploads = await read_many(request, classifier.settings, held)
+    options = Asked(top_k, lang)
+    with classifier.uploads.holding() as holding:
+        uploads = await read_many(request, classifier.settings, holding)
         with classifier.admission.taking(len(uploads)):
-            work = (classifier.classify_or_error(upload, asked) for upload in uploads)
+            work = (classifier.classify_or_error(upload, options) for upload in uploads)
             results = await while_connected(request, _together(list(work)))
-    request.state.noted = {"pictures": len(uploads)}
+    request.state.log_fields = {"pictures": len(uploads)}
     return JsonAnswer({"results": results, "request_id": request.state.request_id})
 
 
@@ -100,8 +101,8 @@ async def _together(work: list[Coroutine[Any, Any, dict[str, Any]]]) -> list[dic
 @router.get("/api/v1/labels", tags=["about"])
 async def all_labels(lang: Lang = Language.both) -> JsonAnswer:
     """The 1,000 classes, by index."""
-    shown = ("index", "wnid", *lang.keys)
-    return JsonAnswer([{name: getattr(label, name) for name in shown} for label in labels.all_labels()])
+    fields = ("index", "wnid", *lang.keys)
+    return JsonAnswer([{name: getattr(label, name) for name in fields} for label in labels.all_labels()])
 
 
 @router.get("/api/v1/model", tags=["about"])

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from resnet18_lab import __version__
-from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.errors import CodedError
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.service import api, open_inference, pages, prometheus
@@ -22,11 +22,11 @@ from resnet18_lab.service.settings import Settings
 
 
 def create_app(settings: Settings) -> Edge:
-    """The application; its engine is opened when the server starts it."""
+    """The application; it opens its engine when the server starts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        labels.all_labels()  # read once now rather than in the first request
+        labels.all_labels()  # read now rather than in the first request
         backend = open_engine(
             settings.backend, weights=settings.weights, threads=settings.threads, spinning=False
         )  # fmt: skip
@@ -57,23 +57,23 @@ def create_app(settings: Settings) -> Edge:
 
 
 def _add_refusals(app: FastAPI) -> None:
-    """One shape for everything that is refused, whoever refuses it."""
+    """Give all refusals the same form, whether they come from our code or from the framework."""
 
-    def answer(request: Request, error: ImageError) -> Response:
+    def answer(request: Request, error: CodedError) -> Response:
         return refusal(error, request.state.request_id, path=request.url.path)
 
     async def on_image_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ImageError)  # noqa: S101 - what it is registered for
+        assert isinstance(error, CodedError)  # noqa: S101 - registered for this type
         return answer(request, error)
 
     async def on_http_exception(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-        refused = answer(request, of_status(error.status_code))
-        refused.headers.update(error.headers or {})
-        return refused
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type
+        response = answer(request, of_status(error.status_code))
+        response.headers.update(error.headers or {})
+        return response
 
-    async def of_parameters(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    async def on_invalid_parameters(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type
         first = error.errors()[0]
         reason = f"{'.'.join(str(part) for part in first['loc'][1:])}: {first['msg']}"
         return answer(request, service_error("bad_parameter", reason=reason))
@@ -81,7 +81,7 @@ def _add_refusals(app: FastAPI) -> None:
     async def on_unexpected(request: Request, _: Exception) -> Response:
         return answer(request, service_error("internal_error"))
 
-    app.add_exception_handler(ImageError, on_image_error)
+    app.add_exception_handler(CodedError, on_image_error)
     app.add_exception_handler(HTTPException, on_http_exception)
-    app.add_exception_handler(RequestValidationError, of_parameters)
+    app.add_exception_handler(RequestValidationError, on_invalid_parameters)
     app.add_exception_handler(Exception, on_unexpected)

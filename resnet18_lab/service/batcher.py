@@ -1,7 +1,7 @@
 """One thread runs the engine; requests put pictures into its bounded queue and await logits.
 
-A lone request never waits for company: the thread takes what is there, up to the largest batch, and runs it.
-Batches have a few fixed sizes, so that the engine's memory settles.
+A single request never waits for others: the thread takes the requests in the queue, up to the largest batch, and
+runs them. Batches have only a few fixed sizes, so that the engine's memory use becomes stable.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.service import prometheus
 
@@ -30,7 +31,7 @@ Rows = NDArray[np.uint8] | NDArray[np.float32]
 
 @dataclass
 class BatchOutput:
-    """Logits of a job's rows, and how long it waited and ran, in ms."""
+    """Logits of a job's rows, and how long the job waited and ran, in ms."""
 
     logits: Logits
     queue_ms: float
@@ -40,13 +41,13 @@ class BatchOutput:
 @dataclass
 class _Request:
     rows: Rows
-    """Crops uint8 N×224×224×3, or a ready batch float32 N×3×224×224; N at most the largest batch."""
+    """Crops uint8 N×224×224×3, or a ready batch float32 N×3×224×224; N is at most the largest batch."""
     future: asyncio.Future[BatchOutput]
     loop: asyncio.AbstractEventLoop
-    queued: float = field(default_factory=time.perf_counter)
+    queued_at: float = field(default_factory=time.perf_counter)
 
     def write_into(self, batch: NDArray[np.float32]) -> None:
-        """Fill float32 N×3×224×224 with what the engine takes."""
+        """Write the engine's input into ``batch``, float32 N×3×224×224."""
         if self.rows.dtype == np.uint8:
             transform.normalise_into(batch, cast(transform.Crop, self.rows))
         else:
@@ -54,29 +55,29 @@ class _Request:
 
 
 class Inference:
-    """The queue and its thread; ``close`` ends it after the jobs that are queued."""
+    """The queue and its thread; ``close`` ends the thread after the queued jobs."""
 
     def __init__(self, backend: Engine, largest: int = BATCH_SIZES[0]) -> None:
         self.backend = backend
         self._largest = largest
-        self._buffer = np.empty((largest, 3, transform.CROP, transform.CROP), np.float32)
+        self._buffer = np.empty((largest, 3, CROP, CROP), np.float32)
         self._jobs: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._held: _Request | None = None  # taken from the queue, but too large for the batch before it
+        self._postponed: _Request | None = None  # taken from the queue, but too large for the current batch
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
         self._thread.start()
 
     def is_alive(self) -> bool:
-        """False when the thread has ended: the service can answer no more."""
+        """False when the thread has ended: the service cannot answer any more."""
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Finish what is queued, then free the engine."""
+        """Finish the queued jobs, then free the engine."""
         self._jobs.put(None)
         self._thread.join()
         self.backend.close()
 
     async def run(self, rows: Rows) -> BatchOutput:
-        """The logits of the rows; a caller that is cancelled meanwhile is skipped, its work dropped."""
+        """The logits of the rows; the work of a caller that is cancelled while it waits is skipped."""
         loop = asyncio.get_running_loop()
         parts = [rows[start : start + self._largest] for start in range(0, len(rows), self._largest)]
         jobs = [_Request(part, loop.create_future(), loop) for part in parts]
@@ -94,9 +95,9 @@ class Inference:
                 self._serve(jobs)
 
     def _next_jobs(self) -> list[_Request] | None:
-        """Jobs that fit into one batch, waiting for the first only; None at the end."""
-        first = self._held or self._jobs.get()
-        self._held = None
+        """Jobs that fit into one batch; waits only for the first one. None at the end."""
+        first = self._postponed or self._jobs.get()
+        self._postponed = None
         if first is None:
             return None
         jobs, rows = ([], 0) if first.future.cancelled() else ([first], len(first.rows))
@@ -106,34 +107,34 @@ class Inference:
             except queue.Empty:
                 break
             if job is None:
-                self._jobs.put(None)  # the end comes after what is in hand
+                self._jobs.put(None)  # run the jobs collected so far first, then end
                 break
             if job.future.cancelled():
                 continue
             if rows + len(job.rows) > self._largest:
-                self._held = job
+                self._postponed = job
                 break
             jobs.append(job)
             rows += len(job.rows)
         return jobs
 
     def _serve(self, jobs: list[_Request]) -> None:
-        started = time.perf_counter()
+        start = time.perf_counter()
         try:
-            logits = np.concatenate([self._run(part) for part in in_fixed_sizes(self._gathered(jobs))])
+            logits = np.concatenate([self._run(part) for part in _in_fixed_sizes(self._gather(jobs))])
         except Exception as error:
             for job in jobs:
                 _hand_over(job, error)
             return
-        model_ms = (time.perf_counter() - started) * 1000
+        model_ms = (time.perf_counter() - start) * 1000
         row = 0
         for job in jobs:
-            mine = logits[row : row + len(job.rows)]
+            job_logits = logits[row : row + len(job.rows)]
             row += len(job.rows)
-            _hand_over(job, BatchOutput(mine, (started - job.queued) * 1000, model_ms))
+            _hand_over(job, BatchOutput(job_logits, (start - job.queued_at) * 1000, model_ms))
 
-    def _gathered(self, jobs: list[_Request]) -> NDArray[np.float32]:
-        """The rows of the jobs, one after the other, in the buffer that every run uses again."""
+    def _gather(self, jobs: list[_Request]) -> NDArray[np.float32]:
+        """The rows of the jobs, one after the other, in the buffer that every run reuses."""
         row = 0
         for job in jobs:
             job.write_into(self._buffer[row : row + len(job.rows)])
@@ -141,14 +142,14 @@ class Inference:
         return self._buffer[:row]
 
     def _run(self, part: NDArray[np.float32]) -> Logits:
-        started = time.perf_counter()
+        start = time.perf_counter()
         logits = self.backend.run(part)
         prometheus.BATCH_ROWS.observe(len(part))
-        prometheus.MODEL_SECONDS.observe(time.perf_counter() - started)
+        prometheus.MODEL_SECONDS.observe(time.perf_counter() - start)
         return logits
 
 
-def in_fixed_sizes(batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+def _in_fixed_sizes(batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """The rows in parts of the fixed sizes, the largest that fits first."""
     start = 0
     while start < len(batch):
@@ -169,4 +170,4 @@ def _hand_over(job: _Request, outcome: BatchOutput | Exception) -> None:
     try:
         job.loop.call_soon_threadsafe(settle)
     except RuntimeError:
-        return  # the loop is closed: nobody waits any more
+        return  # the loop is closed: nobody waits for the result

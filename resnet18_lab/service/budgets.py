@@ -1,4 +1,4 @@
-"""Bounds of what a worker takes on at a time: pictures waiting for an answer, bytes of uploads, pixels decoded."""
+"""Limits of a worker's load: pictures waiting for an answer, bytes of uploads, pixels being decoded."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from resnet18_lab.service.refusals import service_error
 
 
 class Admission:
-    """How many pictures are taken and not yet answered; over the limit nothing more is taken."""
+    """Counts the pictures that are accepted and not yet answered; above the limit no more are accepted."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -27,7 +27,7 @@ class Admission:
 
     @contextmanager
     def taking(self, pictures: int) -> Iterator[None]:
-        """Take that many pictures while the block runs, or refuse; an idle service takes a batch of any size."""
+        """Accept that many pictures while the block runs, or refuse; an idle service accepts a batch of any size."""
         if self.taken and self.taken + pictures > self.limit:
             raise service_error("server_busy")
         self._change(pictures)
@@ -44,7 +44,7 @@ class Admission:
 class UploadBudget:
     """Bytes of all uploads that are in memory; one that would exceed the limit is refused.
 
-    What is announced and not yet sent takes nothing: clients that only promise bodies cannot use it up.
+    Only received bytes count: clients that announce large bodies and do not send them cannot use it up.
     """
 
     def __init__(self, limit: int) -> None:
@@ -53,23 +53,23 @@ class UploadBudget:
 
     @contextmanager
     def holding(self) -> Iterator["Holding"]:
-        """What one request holds of it, given back at the end of the block."""
-        held = Holding(self)
+        """The bytes that one request uses; they are returned to the budget at the end of the block."""
+        holding = Holding(self)
         try:
-            yield held
+            yield holding
         finally:
-            self.used -= held.size
+            self.used -= holding.size
 
 
 class Holding:
-    """The bytes one request has taken from an upload budget."""
+    """The bytes of an upload budget that one request uses."""
 
     def __init__(self, budget: UploadBudget) -> None:
         self.size = 0
         self._budget = budget
 
     def take(self, size: int) -> None:
-        """Take that many more, or refuse with ``server_busy``."""
+        """Take that many bytes more, or refuse with ``server_busy``."""
         if self._budget.used + size > self._budget.limit:
             raise service_error("server_busy")
         self._budget.used += size
@@ -77,17 +77,17 @@ class Holding:
 
 
 class PixelGate:
-    """Lets threads decode pictures of so many pixels together; a larger one goes through alone."""
+    """Limits the pixels that threads decode at the same time; a picture above the limit is decoded alone."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._used = 0
-        self._turn = threading.Lock()  # first come, first served: small pictures would keep a large one waiting
+        self._turn = threading.Lock()  # first come, first served: small pictures must not keep a large one waiting
         self._changed = threading.Condition()
 
     @contextmanager
     def entered(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for that many, which are taken while the block runs."""
+        """Wait until there is room for that many pixels, and occupy it while the block runs."""
         with self._turn, self._changed:
             self._changed.wait_for(lambda: not self._used or self._used + pixels <= self._limit)
             self._used += pixels

@@ -11,7 +11,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Known:
-    """What is remembered of a picture: logits float32 1×1000, size, and warnings; nothing of its pixels or name."""
+    """The stored facts about a picture: logits float32 1×1000, size and warnings, but not its pixels or name."""
 
     logits: Logits
     size: tuple[int, int]
@@ -20,29 +20,29 @@ class Known:
 
 
 class AnswerCache:
-    """The answers used last, at most ``limit`` of them (4 kB each); 0 remembers nothing."""
+    """The most recently used answers, at most ``limit`` (4 kB each); with 0 nothing is stored."""
 
     def __init__(self, limit: int, engine_key: Key) -> None:
         self._limit = limit
         self._engine_key = engine_key
-        self._known: OrderedDict[Key, Known] = OrderedDict()
+        self._entries: OrderedDict[Key, Known] = OrderedDict()
 
     def key(self, data: bytes) -> Key:
-        """SHA-256 of the picture's bytes, with everything else that shapes the logits."""
+        """SHA-256 of the picture's bytes, with everything else that influences the logits."""
         return (hashlib.sha256(data).hexdigest(), *self._engine_key)
 
     def get(self, key: Key) -> Known | None:
-        """What is known under the key, which becomes the one used last."""
-        known = self._known.get(key)
-        if known is not None:
-            self._known.move_to_end(key)
-        return known
+        """The entry of a key, which becomes the most recently used one; None when there is none."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries.move_to_end(key)
+        return entry
 
-    def put(self, key: Key, known: Known) -> None:
-        """Remember, and forget the one not used for longest when there are too many."""
+    def put(self, key: Key, entry: Known) -> None:
+        """Store an entry; when there are too many, remove the least recently used one."""
         if self._limit < 1:
             return
-        self._known[key] = known
-        self._known.move_to_end(key)
-        if len(self._known) > self._limit:
-            self._known.popitem(last=False)
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)

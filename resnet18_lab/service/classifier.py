@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.errors import CodedError
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.classify import Clock, Prepared, prepare, result_of
@@ -30,12 +30,12 @@ from resnet18_lab.service.uploads import Upload
 from resnet18_lab.weights.find import find_weights
 
 T = TypeVar("T")
-_LARGE = 1_000_000  # bytes; hashing more than this would hold up the other requests
+_LARGE = 1_000_000  # bytes; hashing more on the event loop would delay the other requests
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a caller wants to know of each picture."""
+    """Options of a request: what the answer for each picture contains."""
 
     top_k: int = 3
     lang: Language = Language.both
@@ -43,7 +43,7 @@ class Asked:
 
 
 class Classifier:
-    """Everything a worker needs to answer; made once a process."""
+    """Everything a worker needs to answer; created once per process."""
 
     def __init__(self, settings: Settings, backend: Engine) -> None:
         self.settings = settings
@@ -55,49 +55,49 @@ class Classifier:
         self.inference = Inference(backend, settings.max_batch)
         self.weights_sha256 = weights_sha256(settings.weights)
         engine = backend.engine
-        shaping = (engine.backend, engine.sha256, self.weights_sha256, self.preprocess_id)
-        self.cache = AnswerCache(settings.cache, shaping)
+        engine_key = (engine.backend, engine.sha256, self.weights_sha256, self.preprocess_id)
+        self.cache = AnswerCache(settings.cache, engine_key)
         self._pool = ThreadPoolExecutor(min(4, usable_cores() + 1), thread_name_prefix="decode")
 
     def close(self) -> None:
-        """Finish what is under way."""
+        """Finish the running work."""
         self._pool.shutdown(cancel_futures=True)
         self.inference.close()
 
     async def in_pool(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - what the work takes
-        """The result of work that would hold up the other requests, done by a thread of the pool."""
+        """The result of work that runs in a thread of the pool, so that it does not delay the other requests."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
 
-    async def classify(self, upload: Upload, asked: Asked) -> dict[str, Any]:
-        """The answer as JSON; raises ImageError for a picture that cannot be taken."""
-        started = time.perf_counter()
+    async def classify(self, upload: Upload, options: Asked) -> dict[str, Any]:
+        """The answer as JSON; raises CodedError for a picture that cannot be classified."""
+        start = time.perf_counter()
         timing = dict.fromkeys(("decode", "prepare", "queue", "model"), 0.0)
-        many = len(upload.data) > _LARGE
-        key = await self.in_pool(self.cache.key, upload.data) if many else self.cache.key(upload.data)
-        known = self.cache.get(key)
-        prometheus.CACHE.labels("hit" if known else "miss").inc()
-        cached, prepared = known is not None, None
-        if known is None or asked.crop:
+        is_large = len(upload.data) > _LARGE
+        key = await self.in_pool(self.cache.key, upload.data) if is_large else self.cache.key(upload.data)
+        entry = self.cache.get(key)
+        prometheus.CACHE.labels("hit" if entry else "miss").inc()
+        cached, prepared = entry is not None, None
+        if entry is None or options.crop:
             clock = Clock()
             prepared = await self.in_pool(self._prepare, upload.data, clock)
             timing |= {"decode": clock.seconds["decode"] * 1000, "prepare": clock.seconds["resize"] * 1000}
-        if known is None and prepared is not None:
+        if entry is None and prepared is not None:
             answer = await self.inference.run(prepared.crop[None])
             timing |= {"queue": answer.queue_ms, "model": answer.model_ms}
-            known = Known(answer.logits.copy(), prepared.size, prepared.warnings, prepared.animated)
-            self.cache.put(key, known)
-        assert known is not None  # noqa: S101 - for the type checker: one of the two branches gave it
-        body = self._body(upload, asked, known)
-        if asked.crop and prepared is not None:
-            body["crop"] = await self.in_pool(data_url, prepared.crop)
-        timing["total"] = (time.perf_counter() - started) * 1000
+            entry = Known(answer.logits.copy(), prepared.size, prepared.warnings, prepared.animated)
+            self.cache.put(key, entry)
+        assert entry is not None  # noqa: S101 - for the type checker: one of the branches set it
+        body = self._body(upload, options, entry)
+        if options.crop and prepared is not None:
+            body["crop"] = await self.in_pool(_data_url, prepared.crop)
+        timing["total"] = (time.perf_counter() - start) * 1000
         return {**body, "cached": cached, "timing_ms": {name: round(ms, 2) for name, ms in timing.items()}}
 
-    async def classify_or_error(self, upload: Upload, asked: Asked) -> dict[str, Any]:
+    async def classify_or_error(self, upload: Upload, options: Asked) -> dict[str, Any]:
         """The answer as JSON, or the item's error."""
         try:
-            answer = await self.classify(upload, asked)
-        except ImageError as error:
+            answer = await self.classify(upload, options)
+        except CodedError as error:
             prometheus.PICTURES.labels(error.code).inc()
             answer = Result(upload.name, error=error).as_json()
             answer["error"]["filename"] = upload.name
@@ -106,28 +106,28 @@ class Classifier:
         return answer
 
     def _prepare(self, data: bytes, clock: Clock) -> Prepared:
-        with ExitStack() as room:  # until the crop is made: the whole picture is in memory as long
+        with ExitStack() as room:  # held until the crop exists: so long the whole picture is in memory
             return prepare(
                 data, limits=self.settings.limits, draft_for=self.settings.draft_for, clock=clock,
                 before_pixels=lambda pixels: room.enter_context(self._gate.entered(pixels)),
             )  # fmt: skip
 
-    def _body(self, upload: Upload, asked: Asked, known: Known) -> dict[str, Any]:
-        result = result_of(upload.name, known.logits, known.warnings, self.engine, asked.top_k)
-        body = result.as_json(asked.lang.keys)
-        body["size"] = list(known.size)
-        if known.animated:
+    def _body(self, upload: Upload, options: Asked, entry: Known) -> dict[str, Any]:
+        result = result_of(upload.name, entry.logits, entry.warnings, self.engine, options.top_k)
+        body = result.as_json(options.lang.keys)
+        body["size"] = list(entry.size)
+        if entry.animated:
             body["animated"] = True
         return body
 
 
 def weights_sha256(name: str) -> str:
-    """SHA-256 of the weights behind the answers: the artifacts' manifest knows, even when the weights are gone."""
-    noted = artifacts.open_folder(name).manifest["weights"].get("sha256")
-    return str(noted or find_weights(name).sha256)
+    """SHA-256 of the weights behind the answers, from the artifacts' manifest if possible: the file may be gone."""
+    digest = artifacts.open_folder(name).manifest["weights"].get("sha256")
+    return str(digest or find_weights(name).sha256)
 
 
-def data_url(crop: transform.Crop) -> str:
+def _data_url(crop: transform.Crop) -> str:
     """The 224×224 pixels the network saw as a PNG in a ``data:`` address."""
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(crop)).save(out, "PNG", compress_level=1)

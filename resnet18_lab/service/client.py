@@ -1,4 +1,4 @@
-"""A service to try things on: started in a process of its own, spoken to, attacked, and stopped."""
+"""Start a service in a process of its own, send it requests, and stop it: for tests, notebooks and measurements."""
 
 import atexit
 import http.client
@@ -31,43 +31,43 @@ _STOP_SECONDS = 20
 
 @dataclass(frozen=True)
 class Running:
-    """A service under way: its address, its process, and how long it took to be ready."""
+    """A running service: its address, its process, and how long it took to be ready."""
 
     url: str
     process: subprocess.Popen[bytes]
     ready_seconds: float
 
     def stop(self) -> None:
-        """Ask it to finish what is under way and end; returns when it has."""
+        """Ask the service to finish the running requests and end; returns when it has ended."""
         _end(self.process)
         atexit.unregister(self.stop)
 
 
 def start(*arguments: str, env: Mapping[str, str] | None = None) -> Running:
-    """A ``resnet18-lab serve`` of its own on a free port; it is stopped with this process at the latest.
+    """Start ``resnet18-lab serve`` on a free port; it is stopped when this process ends, at the latest.
 
-    Raises LabError with what the service said when it does not become ready.
+    Raises LabError with the service's messages when it does not become ready.
     """
     command = [sys.executable, "-m", "resnet18_lab", "serve", "--port", "0", *arguments]
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         (Path(folder) / "log.txt").open("wb") as log,
     ):
-        started = time.perf_counter()
+        start_time = time.perf_counter()
         process = subprocess.Popen(command, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL, stderr=log)
         try:
             url = address_of(process, Path(log.name))
         except BaseException:
             _end(process)
             raise
-    service = Running(url, process, time.perf_counter() - started)
+    service = Running(url, process, time.perf_counter() - start_time)
     atexit.register(service.stop)
     return service
 
 
 @contextmanager
 def running(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[Running]:
-    """The same for a ``with`` block."""
+    """``start`` for a ``with`` block, which stops the service at its end."""
     service = start(*arguments, env=env)
     try:
         yield service
@@ -76,15 +76,15 @@ def running(*arguments: str, env: Mapping[str, str] | None = None) -> Iterator[R
 
 
 def address_of(process: subprocess.Popen[bytes], log: Path) -> str:
-    """What the service says on stderr once it is ready."""
+    """The address that the service writes to stderr once it is ready."""
     end = time.monotonic() + PATIENCE
     while True:
-        gone = process.poll() is not None
-        said = log.read_text(encoding="utf-8", errors="replace")
-        if found := _READY.search(said):
-            return found.group(1).rstrip("/")
-        if gone or time.monotonic() > end:
-            raise LabError(f"The service did not start. It said: {said.strip()}")
+        has_ended = process.poll() is not None
+        output = log.read_text(encoding="utf-8", errors="replace")
+        if match := _READY.search(output):
+            return match.group(1).rstrip("/")
+        if has_ended or time.monotonic() > end:
+            raise LabError(f"The service did not start. It said: {output.strip()}")
         time.sleep(0.02)
 
 
@@ -100,7 +100,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def fetch(
     url: str, path: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes]:
-    """Status and bytes of an answer; a body is posted. OSError or HTTPException when there is none."""
+    """Status and bytes of an answer; with a body it is a POST. OSError or HTTPException when there is no answer."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
     try:
         connection.request("GET" if body is None else "POST", path, body, dict(headers or {}))
@@ -111,22 +111,22 @@ def fetch(
 
 
 def get(url: str, path: str) -> tuple[int, Any]:
-    """Status of an address, and its JSON."""
+    """Status and JSON of a GET request."""
     status, content = fetch(url, path)
     return status, json.loads(content)
 
 
 def classify(url: str, data: bytes, name: str) -> dict[str, Any]:
     """The answer to one picture sent as the body of a request."""
-    found: dict[str, Any] = json.loads(fetch(url, CLASSIFY, body=data, headers={"X-Filename": name})[1])
-    return found
+    answer: dict[str, Any] = json.loads(fetch(url, CLASSIFY, body=data, headers={"X-Filename": name})[1])
+    return answer
 
 
 def batch(url: str, files: Sequence[tuple[str, bytes]]) -> list[dict[str, Any]]:
     """The results of several pictures (name and bytes) sent as one form, in their order."""
     _, content = fetch(url, f"{CLASSIFY}/batch", body=form(files), headers={"Content-Type": FORM})
-    found: list[dict[str, Any]] = json.loads(content)["results"]
-    return found
+    results: list[dict[str, Any]] = json.loads(content)["results"]
+    return results
 
 
 def form(files: Sequence[tuple[str, bytes]]) -> bytes:
@@ -139,12 +139,12 @@ def form(files: Sequence[tuple[str, bytes]]) -> bytes:
 
 
 def workers_of(process: subprocess.Popen[Any]) -> list[int]:
-    """Process ids of a service's workers; Linux alone."""
+    """Process ids of a service's workers; Linux only."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    found = [int(child) for child in children.read_text(encoding="ascii").split()] if children.exists() else []
-    return [pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    pids = [int(child) for child in children.read_text(encoding="ascii").split()] if children.exists() else []
+    return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def resident(pids: Iterable[int]) -> int:
-    """Bytes resident in these processes; Linux alone."""
+    """Bytes resident in these processes; Linux only."""
     return sum(proc.rss(f"{pid}/status") or 0 for pid in pids)

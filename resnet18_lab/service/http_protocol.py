@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with what it lacks: deadlines for heads and for reading answers, and our refusals."""
+"""uvicorn's HTTP/1.1 protocol, extended by deadlines for request heads and for reading answers, and our refusals."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from resnet18_lab.service.settings import Settings
 
 
 class DeadlineProtocol(H11Protocol):
-    """Drops a client that does not send a whole head in time, or does not read what it is sent.
+    """Drops a client that does not send a complete head in time, or does not read its answer.
 
     ``settings`` is set by the subclass that ``protocol_with`` makes.
     """
@@ -25,23 +25,23 @@ class DeadlineProtocol(H11Protocol):
     _close_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock: a connection without a request costs a descriptor."""
+        """Start the clock: a connection without a request occupies a file descriptor."""
         super().connection_made(transport)
         if len(self.connections) > self.settings.connections:
             self.app_state = {**self.app_state, OVER_LIMIT: True}
         self._since = time.perf_counter()
-        self._mind_clock()
-        self._look_at_closing(was_closing=False)
+        self._update_head_timer()
+        self._check_closing(was_closing=False)
 
     def data_received(self, data: bytes) -> None:
-        """Stop the clock when the head is whole; start it when a next one has begun."""
+        """Stop the clock when the head is complete; start it when another head begins."""
         super().data_received(data)
-        self._mind_clock()
+        self._update_head_timer()
 
     def on_response_complete(self) -> None:
         """Start the clock for the rest of a body that was answered before its end."""
         super().on_response_complete()
-        self._mind_clock()
+        self._update_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clocks."""
@@ -51,28 +51,28 @@ class DeadlineProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Our answer to what is no HTTP, in place of uvicorn's."""
+        """Our answer to a request that is not HTTP, in place of uvicorn's."""
         self._refuse(service_error("bad_request", reason=msg.rstrip(".")))
 
     def _owes(self) -> bool:
-        """Whether the client has to send something now: its first head, the rest of a head, or of an answered body."""
+        """True when the client must send something now: its first head, the rest of a head, or of an answered body."""
         if self.conn.their_state is h11.SEND_BODY:
             return self.conn.our_state is h11.DONE
-        begun = bool(self.conn.trailing_data[0])
-        return self.conn.their_state is h11.IDLE and (begun or self.cycle is None)
+        has_head_bytes = bool(self.conn.trailing_data[0])
+        return self.conn.their_state is h11.IDLE and (has_head_bytes or self.cycle is None)
 
-    def _mind_clock(self) -> None:
+    def _update_head_timer(self) -> None:
         if self.transport.is_closing():
             return
         if not self._owes():
             self._stop_waiting()
-            self._keep_alive_at_most()
+            self._limit_keep_alive()
         elif self._head_timer is None:
             self._since = time.perf_counter()
             self._head_timer = self.loop.call_later(self.settings.header_seconds, self._give_up)
 
-    def _keep_alive_at_most(self) -> None:
-        """Start a clock that uvicorn forgets: of an idle connection whose last body was answered before its end."""
+    def _limit_keep_alive(self) -> None:
+        """Start the keep-alive clock where uvicorn does not: after a body that was answered before its end."""
         if self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -88,15 +88,15 @@ class DeadlineProtocol(H11Protocol):
         self._refuse(service_error("slow_head", seconds=self.settings.header_seconds))
 
     def _refuse(self, error: ServiceError) -> None:
-        """Answer where no request reaches the application, and close."""
+        """Answer a request that does not reach the application, and close the connection."""
         if self.transport.is_closing():
             return
-        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer has left already
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer has been started already
             self.transport.close()
             return
         answer = refusal(error, "")
-        own = {**HEADERS, "cache-control": "no-store", "connection": "close"}
-        headers = [*answer.raw_headers, *((name.encode(), value.encode()) for name, value in own.items())]
+        own_headers = {**HEADERS, "cache-control": "no-store", "connection": "close"}
+        headers = [*answer.raw_headers, *((name.encode(), value.encode()) for name, value in own_headers.items())]
         events: list[Any] = [h11.Response(status_code=error.status, headers=headers), h11.Data(data=bytes(answer.body))]
         for event in (*events, h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
@@ -105,17 +105,17 @@ class DeadlineProtocol(H11Protocol):
         seconds = time.perf_counter() - self._since
         log.note_request("other", "other", error.status, seconds, line if self.settings.access_log else None)
 
-    def _look_at_closing(self, *, was_closing: bool) -> None:
-        """A closed connection ends when its last bytes are read; one whose client does not read them is cut off."""
+    def _check_closing(self, *, was_closing: bool) -> None:
+        """Abort a connection that has been closing for ``close_seconds``: its client does not read the last bytes."""
         closing = self.transport.is_closing()
         if closing and was_closing:
             self.transport.abort()
             return
         self._close_timer = self.loop.call_later(
-            self.settings.close_seconds, lambda: self._look_at_closing(was_closing=closing)
+            self.settings.close_seconds, lambda: self._check_closing(was_closing=closing)
         )
 
 
 def protocol_with(settings: Settings) -> type[DeadlineProtocol]:
-    """The protocol with these deadlines, as uvicorn takes it."""
+    """The protocol class with these deadlines, in the form that uvicorn expects."""
     return type("Protocol", (DeadlineProtocol,), {"settings": settings})

@@ -1,4 +1,4 @@
-"""One place for what a worker writes: JSON lines on stderr, a line a request and a line a warning."""
+"""All output of a worker: JSON lines on stderr, one per request and one per warning."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ class _JsonLines(logging.Formatter):
 
 
 def take_over_logging() -> None:
-    """Libraries' warnings come as JSON lines too: uvicorn, python_multipart, asyncio, Python's own."""
+    """Write warnings of libraries (uvicorn, python_multipart, asyncio) and of Python as JSON lines, too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -29,7 +29,7 @@ def take_over_logging() -> None:
 
 
 def note_request(route: str, method: str, status: int, seconds: float, line: Mapping[str, object] | None) -> None:
-    """Count a request that has been answered, and write its line when there is one."""
+    """Count an answered request, and write its log line unless ``line`` is None."""
     prometheus.REQUESTS.labels(route, method if method in _METHODS else "other", str(status)).inc()
     prometheus.REQUEST_SECONDS.labels(route).observe(seconds)
     if line is not None:
@@ -37,7 +37,7 @@ def note_request(route: str, method: str, status: int, seconds: float, line: Map
 
 
 def complain(error: BaseException, request_id: str) -> None:
-    """Write where an unforeseen error came from."""
+    """Write the traceback of an unexpected error."""
     write({"request_id": request_id, "error": "".join(traceback.format_exception(error))})
 
 

@@ -1,4 +1,4 @@
-"""What surrounds every request: id, deadline, security headers, access log, numbers, and a last resort."""
+"""Wraps every request: id, deadline, security headers, access log, metrics, and handling of unexpected errors."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from resnet18_lab.base.errors import ImageError
+    from resnet18_lab.base.errors import CodedError
     from resnet18_lab.service.settings import Settings
 
 CLIENT_GONE = 499
-"""Status in the log for a client that hung up, as nginx writes it; it is never sent."""
+"""Status in the log for a client that disconnected, as in nginx; it is never sent."""
 OVER_LIMIT = "over_limit"
-"""Key in a request's state: its connection is one more than a worker serves."""
+"""Key in a request's state: its connection exceeds the number that a worker serves."""
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 50_000_000
 _TOO_SLOW = 408
@@ -52,13 +52,15 @@ class Edge:
         await _Exchange(self._settings, scope, receive, send).answer_with(app)
 
     def _turns_away(self, scope: Scope) -> bool:
-        """Whether the request is one more picture for a full queue. Turned away here it costs half of what it does
-        further in, which under overload is time for the others. With CORS the answer needs headers from further in.
-        """  # noqa: D205 - one sentence after the other
+        """True when the request brings a picture and the queue is full.
+
+        Refusing it here costs half as much as in the application, which under overload leaves time for the others.
+        With CORS the answer needs headers that the application adds.
+        """
         if OVER_LIMIT in scope.get("state", {}):
             return True
-        asks = scope["method"] == "POST" and scope["path"] in _FOR_PICTURES and not self._settings.cors_origins
-        return asks and self._is_full()
+        is_upload = scope["method"] == "POST" and scope["path"] in _FOR_PICTURES and not self._settings.cors_origins
+        return is_upload and self._is_full()
 
 
 async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,15 +78,15 @@ class _Exchange:
         self._status = 0
         self._in = self._out = 0
         headers = dict(scope["headers"])
-        chunked, length = b"transfer-encoding" in headers, headers.get(b"content-length", b"0")
-        self._body_left = chunked or length != b"0"
-        # Of a refused body that is small the rest is left to the connection, which can be used again after it.
-        small = length.isdigit() and int(length) <= _SMALL_BYTES and not chunked and b"expect" not in headers
-        self._closes = not small or OVER_LIMIT in scope.get("state", {})
+        is_chunked, length = b"transfer-encoding" in headers, headers.get(b"content-length", b"0")
+        self._body_left = is_chunked or length != b"0"
+        # The rest of a small refused body is left to the connection, which can then be used again.
+        is_small = length.isdigit() and int(length) <= _SMALL_BYTES and not is_chunked and b"expect" not in headers
+        self._closes = not is_small or OVER_LIMIT in scope.get("state", {})
         scope.setdefault("state", {})["request_id"] = self._id
 
     async def answer_with(self, app: ASGIApp) -> None:
-        error: ImageError | None = None
+        error: CodedError | None = None
         try:
             async with asyncio.timeout(self._settings.request_seconds):
                 await app(self._scope, self.receive, self.send)
@@ -111,7 +113,7 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._status = message["status"]
             self._closes |= self._status == _TOO_SLOW
-            message = {**message, "headers": self._with_own(list(message.get("headers", [])))}
+            message = {**message, "headers": self._with_own_headers(list(message.get("headers", [])))}
         elif message["type"] == "http.response.body":
             self._out += len(message.get("body", b""))
             lingers = self._body_left and self._closes and self._status != _TOO_SLOW
@@ -121,20 +123,23 @@ class _Exchange:
                 message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
 
-    def _with_own(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        present = {name.lower() for name, _ in headers}
-        # A page's files are asked for again each time: after an upgrade no new one may meet an old one.
+    def _with_own_headers(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        names = {name.lower() for name, _ in headers}
+        # The page's files are revalidated each time: after an upgrade new files must not be mixed with old ones.
         caching = "no-cache" if _FILES.match(self._scope["path"]) or self._scope["path"] == "/" else "no-store"
-        own = {**HEADERS, "x-request-id": self._id, "cache-control": caching}
+        own_headers = {**HEADERS, "x-request-id": self._id, "cache-control": caching}
         if self._closes and (self._body_left or OVER_LIMIT in self._scope["state"]):
-            own["connection"] = "close"  # the rest of the body would be taken for the next request
-        added = [(name.encode(), value.encode()) for name, value in own.items() if name.encode() not in present]
-        return headers + added
+            own_headers["connection"] = "close"  # the rest of the body would be taken for the next request
+        new_headers = [
+            (name.encode(), value.encode()) for name, value in own_headers.items() if name.encode() not in names
+        ]
+        return headers + new_headers
 
     async def _take_rest(self) -> None:
-        """Take in and forget the rest of a refused body: a client that is still sending would see a reset
-        connection instead of the answer.
-        """  # noqa: D205 - one sentence
+        """Read and discard the rest of a refused body.
+
+        Otherwise a client that is still sending would see a reset connection instead of the answer.
+        """
         with suppress(TimeoutError):
             async with asyncio.timeout(_LINGER_SECONDS):
                 while self._body_left and self._in < _LINGER_BYTES:
@@ -142,14 +147,14 @@ class _Exchange:
                         return
 
     def _route(self) -> str:
-        """The route's own path, so that the numbers have few names."""
+        """The path of the route, not of the request, so that the metrics have few labels."""
         route = self._scope.get("route")
         if route is not None:
             return str(route.path)
         if self._scope["path"] in _FOR_PICTURES:
             return str(self._scope["path"])
-        found = _FILES.match(self._scope["path"])
-        return f"/{found[1]}" if found else "other"
+        match = _FILES.match(self._scope["path"])
+        return f"/{match[1]}" if match else "other"
 
     def _note(self) -> None:
         client = self._scope.get("client") or ("", 0)
@@ -160,8 +165,8 @@ class _Exchange:
             "path": self._scope["path"][:200],
             "bytes_in": self._in,
             "bytes_out": self._out,
-            **self._scope["state"].get("noted", {}),
+            **self._scope["state"].get("log_fields", {}),
         }
         seconds = time.perf_counter() - self._started
-        written = line if self._settings.access_log else None
-        log.note_request(self._route(), self._scope["method"], self._status, seconds, written)
+        access_line = line if self._settings.access_log else None
+        log.note_request(self._route(), self._scope["method"], self._status, seconds, access_line)

@@ -1,4 +1,4 @@
-"""What is not the API: the page, the samples, health, numbers, and the documentation."""
+"""Routes beside the API: the page, the samples, health, metrics, and the documentation."""
 
 from pathlib import Path
 
@@ -31,9 +31,9 @@ async def documentation() -> FileResponse:
 @router.get("/samples/{name}", tags=["about"])
 async def sample(name: str) -> FileResponse:
     """One of the project's photographs; only names of the list are looked up."""
-    for known in load_samples():
-        if known.path.name == name:
-            return FileResponse(known.path)
+    for photograph in load_samples():
+        if photograph.path.name == name:
+            return FileResponse(photograph.path)
     raise service_error("not_found")
 
 
@@ -46,8 +46,8 @@ async def alive() -> JsonAnswer:
 @router.get("/readyz", tags=["health"])
 async def ready(request: Request) -> JsonAnswer:
     """The engine is there and its thread works; 503 otherwise."""
-    good = classifier_of(request).inference.is_alive()
-    return JsonAnswer({"status": "ready" if good else "not ready"}, 200 if good else 503)
+    is_ready = classifier_of(request).inference.is_alive()
+    return JsonAnswer({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
 
 
 @router.get("/metrics", tags=["health"])

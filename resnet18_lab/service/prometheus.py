@@ -1,4 +1,4 @@
-"""What /metrics tells; with PROMETHEUS_MULTIPROC_DIR set the numbers of all workers are summed."""
+"""The metrics of /metrics; with PROMETHEUS_MULTIPROC_DIR set those of all workers are summed."""
 
 import os
 
@@ -39,11 +39,11 @@ def exposition() -> bytes:
     """The numbers in Prometheus's text format."""
     if not os.environ.get(METRICS_DIRECTORY):
         return generate_latest(_REGISTRY)
-    summed = CollectorRegistry()
-    multiprocess.MultiProcessCollector(summed)  # type: ignore[no-untyped-call]
-    return generate_latest(summed)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
 
 
 def forget_process(pid: int) -> None:
-    """Take a dead worker out of the gauges; what it counted stays counted."""
+    """Remove a dead worker from the gauges; its counters are kept."""
     multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,8 +1,8 @@
-"""Everything a request can be refused for: its status, a stable code, and what to say in English and Chinese."""
+"""Every reason to refuse a request: HTTP status, a stable code, and a message in English and Chinese."""
 
 from typing import Any
 
-from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.errors import CodedError
 
 _TEXTS: dict[str, tuple[int, str, str]] = {
     "no_file": (400, "Send one image in the field 'file'{found}.", "请在字段 file 中发送一张图片{found}。"),
@@ -34,7 +34,7 @@ _ABOUT_BODIES = ("no_file", "bad_multipart", "too_many_files", "body_too_large")
 RETRY_AFTER_SECONDS = 1
 
 
-class ServiceError(ImageError):
+class ServiceError(CodedError):
     """A request that is not answered, with its HTTP status."""
 
     def __init__(self, status: int, code: str, message: str, message_zh: str) -> None:
@@ -43,18 +43,18 @@ class ServiceError(ImageError):
 
 
 def service_error(code: str, **values: Any) -> ServiceError:  # noqa: ANN401 - figures and names for the text
-    """The error of that code (or text, where a code has two), with figures put into its text."""
+    """The error for a key of the table of texts (mostly the code itself), with ``values`` filled in."""
     status, english, chinese = _TEXTS[code]
     return ServiceError(status, _CODE_OF_TEXT.get(code, code), english.format(**values), chinese.format(**values))
 
 
-def no_file(found: list[str]) -> ServiceError:
-    """The error for a form without a file; names the fields that were there, cut."""
-    names = ", ".join(repr(name[:30]) for name in found[:3])
+def no_file(fields: list[str]) -> ServiceError:
+    """The error for a form without a file; it names the first fields of the form, shortened."""
+    names = ", ".join(repr(name[:30]) for name in fields[:3])
     return service_error("no_file", found=f" (found: {names})" if names else "")
 
 
-def status_of(error: ImageError) -> int:
+def status_of(error: CodedError) -> int:
     """The HTTP status of an error of a picture or of the service."""
     if isinstance(error, ServiceError):
         return error.status
@@ -62,7 +62,7 @@ def status_of(error: ImageError) -> int:
 
 
 def of_status(status: int) -> ServiceError:
-    """The error for a bare HTTP status of the framework's."""
+    """The error for an HTTP status that the framework raises without a text."""
     for code, (its_status, _, _) in _TEXTS.items():
         if its_status == status and code not in _ABOUT_BODIES:
             return service_error(code, reason=f"status {status}", seconds=0)
@@ -71,7 +71,7 @@ def of_status(status: int) -> ServiceError:
     )
 
 
-def error_body(error: ImageError, request_id: str, file: str = "") -> dict[str, Any]:
-    """The JSON of a refusal; the file's name stands beside the error, as in every result, and in it."""
+def error_body(error: CodedError, request_id: str, file: str = "") -> dict[str, Any]:
+    """The JSON of a refusal; the file's name appears beside the error, as in every result, and within it."""
     words = {"code": error.code, "message": error.message, "message_zh": error.message_zh, "filename": file}
     return {"file": file, "error": words, "request_id": request_id}

@@ -1,11 +1,11 @@
-"""What is sent back: JSON that cannot be taken for HTML, the shape of a refusal, and the security headers."""
+"""Responses: JSON that cannot be mistaken for HTML, the form of a refusal, and the security headers."""
 
 import json
 from typing import Any
 
 from fastapi.responses import Response
 
-from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.errors import CodedError
 from resnet18_lab.service.refusals import RETRY_AFTER_SECONDS, error_body, status_of
 
 _OPEN_INFERENCE = "/v2"
@@ -26,17 +26,17 @@ HEADERS = {
 
 
 class JsonAnswer(Response):
-    """UTF-8 JSON in which no ``<``, ``>`` or ``&`` stands as itself: nothing in it can be taken for HTML."""
+    """UTF-8 JSON with ``<``, ``>`` and ``&`` escaped, so that nothing in it can be mistaken for HTML."""
 
     media_type = "application/json"
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401 - whatever JSON can hold
-        """The bytes of the body; a number that JSON does not know is a ValueError."""
+        """The bytes of the body; raises ValueError for a number that JSON cannot represent."""
         text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return text.translate(_SAFE).encode("utf-8", "replace")
 
 
-def refusal(error: ImageError, request_id: str, *, file: str = "", path: str = "") -> JsonAnswer:
+def refusal(error: CodedError, request_id: str, *, file: str = "", path: str = "") -> JsonAnswer:
     """The answer for a request or picture that is refused.
 
     Under /v2 ``error`` is the sentence itself, as that protocol's clients expect, with the rest beside it.

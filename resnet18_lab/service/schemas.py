@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of bodies and refusals."""
+"""The request bodies and refusals in the OpenAPI document."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def _refusals(schema: dict[str, Any], *statuses: int) -> dict[int | str, dict[st
 
 REFUSALS = _refusals(_ERROR_SCHEMA, 400, 408, 413, 415, 422, 503, 504)
 TENSOR_REFUSALS = _refusals(_texts("error", "code", "request_id"), 400, 404, 408, 413, 415, 503, 504)
-"""Under /v2 ``error`` is the sentence itself, as the protocol has it."""
+"""Under /v2 ``error`` is the message itself, as the protocol requires."""
 _TENSOR = {
     "type": "object",
     "required": ["name", "datatype", "shape"],

@@ -1,4 +1,4 @@
-"""What a service is started with."""
+"""The settings with which a service is started."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from resnet18_lab.preprocessing.decode import Limits
 
 MEGABYTE = 1_000_000
 ENVELOPE_BYTES = 200_000
-"""What a multipart body may hold beside its files: boundaries, headers, small fields."""
+"""Bytes a multipart body may hold in addition to its files: boundaries, headers, small fields."""
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-"""Names, in the environment, the folder where the workers' numbers meet."""
+"""Environment variable that names the folder in which the workers' metrics are collected."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -22,13 +22,13 @@ _LONGEST_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Settings:
-    """Every knob of the service; the command line fills it, the workers get it as it is.
+    """All settings of the service; the command line fills them in, and each worker gets a copy.
 
-    ``queue`` counts pictures a worker has taken and not answered, ``cache`` answers it remembers, ``max_batch``
-    waiting pictures that are run together, ``connections`` clients a worker serves at a time. ``upload_mb`` bounds
-    the bytes of all uploads in a worker's memory. ``proxy_headers``: X-Forwarded-For of a proxy on this machine names
-    the client. Seconds: for a request's head, for its body, for all of it, for reading the last of an answer, and
-    for what is under way when the service is told to stop.
+    Limits per worker: ``queue`` is the number of pictures accepted and not yet answered, ``cache`` of answers
+    remembered, ``max_batch`` of waiting pictures run together, ``connections`` of clients at a time; ``upload_mb``
+    limits the memory for all uploads. With ``proxy_headers`` a proxy on this machine names the client in
+    X-Forwarded-For. The times in seconds are for a request's head, its body, the whole request, reading the end of an
+    answer, and finishing the running requests when the service stops.
     """
 
     host: str = "127.0.0.1"
@@ -71,18 +71,18 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
-        """What a picture may be before it is decoded."""
+        """Limits checked before a picture is decoded."""
         return Limits(max_bytes=self.max_mb * MEGABYTE)
 
     @property
     def upload_bytes(self) -> int:
-        """What all uploads in a worker's memory may have together; never less than one request may have."""
+        """Bytes that all uploads in a worker's memory may have together; at least those of one largest request."""
         one = max(self.max_mb, self.batch_mb) * MEGABYTE + ENVELOPE_BYTES
         return max(one, self.upload_mb * MEGABYTE)
 
     @property
     def draft_for(self) -> int | None:
-        """Size that large JPEGs are decoded down to, None for all of their pixels."""
+        """Size to which large JPEGs are reduced while decoding; None to decode all pixels."""
         return 256 if self.draft else None
 
     @property

@@ -1,4 +1,4 @@
-"""The parent of the workers: one socket, N processes, a new one for each that dies, and an orderly end."""
+"""The parent of the workers: it shares one socket among N processes, replaces dead ones, and ends them in order."""
 
 import multiprocessing
 import os
@@ -18,10 +18,10 @@ from resnet18_lab.service import worker
 from resnet18_lab.service.settings import METRICS_DIRECTORY, Settings
 
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
-"""For glibc: large buffers go back to the system when they are freed, whichever thread made them."""
+"""For glibc: large buffers return to the system when freed, whichever thread allocated them."""
 _SPAWN = multiprocessing.get_context("spawn")
 _TOO_QUICK = 5
-"""Workers that may die one after the other before any became ready."""
+"""Workers that may die in a row before one is ready; then the service gives up."""
 _LONGEST_PAUSE = 30.0
 
 
@@ -33,7 +33,7 @@ class _Worker:
 
 
 class Supervisor:
-    """Runs the service until it is told to stop; ``notify`` gets one line for each thing worth knowing."""
+    """Runs the service until it is stopped; ``notify`` is called with a line for each event."""
 
     def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
         self._settings = settings
@@ -45,11 +45,11 @@ class Supervisor:
         self._due: list[float] = []  # moments at which workers that could not start are tried again
 
     def run(self) -> None:
-        """Serve; raises ServeError when the place is taken or no worker can start."""
-        numbers = tempfile.mkdtemp(prefix="resnet18_lab-metrics-")
-        os.environ[METRICS_DIRECTORY] = numbers
+        """Serve; raises ServeError when the address is in use or no worker can start."""
+        metrics_folder = tempfile.mkdtemp(prefix="resnet18_lab-metrics-")
+        os.environ[METRICS_DIRECTORY] = metrics_folder
         os.environ.update({name: value for name, value in _MALLOC.items() if name not in os.environ})
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             with bound_socket(self._settings) as sock:
                 self._workers = [self._start(sock) for _ in range(self._settings.workers)]
@@ -58,23 +58,23 @@ class Supervisor:
                     self._try_again(sock)
         finally:
             self._end()
-            for number, handler in before.items():
+            for number, handler in handlers.items():
                 signal.signal(number, handler)
             del os.environ[METRICS_DIRECTORY]
-            shutil.rmtree(numbers, ignore_errors=True)
+            shutil.rmtree(metrics_folder, ignore_errors=True)
 
     def _start(self, sock: socket.socket) -> _Worker:
-        mine, theirs = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=worker.work, args=(asdict(self._settings), sock, theirs), name="worker")
+        own_end, worker_end = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=worker.work, args=(asdict(self._settings), sock, worker_end), name="worker")
         process.start()
-        theirs.close()
-        return _Worker(process, mine)
+        worker_end.close()  # the worker keeps the only copy, so that recv() raises EOFError when it dies
+        return _Worker(process, own_end)
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
 
     def _watch(self, sock: socket.socket) -> None:
-        """Wait for the next message or death; the timeout is for signals only."""
+        """Handle the next messages or deaths of workers; the timeout lets ``run`` notice a signal or a due restart."""
         pipes = {one.pipe: one for one in self._workers}
         for pipe in wait(list(pipes), timeout=0.2):
             one = pipes[pipe]  # type: ignore[index]
@@ -88,7 +88,7 @@ class Supervisor:
                 one.ready, self._failures = True, 0
                 self._announce(sock)
             elif self._announced:
-                self._notify(message)  # the others go on; its process ends by itself and is tried again
+                self._notify(message)  # the other workers go on; this one ends by itself and is restarted later
             else:
                 raise ServeError(message)
 
@@ -112,6 +112,7 @@ class Supervisor:
         self._failures += 1
         if not self._announced and self._failures >= _TOO_QUICK:
             raise ServeError("The workers die before they are ready; their messages stand above.")
+        # A worker that cannot start (such as a missing artifact) would fail again at once: wait longer each time.
         pause = min(2.0 ** (self._failures - 1), _LONGEST_PAUSE) if self._announced else 0.0
         self._notify(f"{end} before it was ready: starting another in {pause:g} s")
         self._due.append(time.monotonic() + pause)
@@ -131,7 +132,7 @@ class Supervisor:
             prometheus.forget_process(dead.process.pid)
 
     def _end(self) -> None:
-        """Let the workers finish what they have, then make sure they are gone."""
+        """Let the workers finish their requests, then make sure that they have ended."""
         for one in self._workers:
             if one.process.is_alive():
                 one.process.terminate()
@@ -144,12 +145,12 @@ class Supervisor:
 
 
 def bound_socket(settings: Settings) -> socket.socket:
-    """A socket bound to the address, not yet listening; ServeError when that cannot be had."""
+    """A socket bound to the address, not yet listening; ServeError when it cannot be bound."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        # Named, or asyncio leaves Nagle's algorithm on: an answer's body would then wait 40 ms for the client's ACK.
+        # Without IPPROTO_TCP asyncio leaves Nagle's algorithm on: an answer's body would wait 40 ms for an ACK.
         sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

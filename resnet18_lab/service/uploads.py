@@ -1,4 +1,4 @@
-"""Reading what a client sends: bytes in memory only, limits before anything else, and a deadline."""
+"""Read uploads: into memory only, with limits checked first, and with a deadline."""
 
 from __future__ import annotations
 
@@ -20,65 +20,65 @@ from resnet18_lab.service.settings import ENVELOPE_BYTES, MEGABYTE, Settings
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-FIELD = "file"
-MAX_PARTS = 1000
-MAX_HEADER_BYTES = 8192
+_FIELD = "file"
+_MAX_PARTS = 1000
+_MAX_HEADER_BYTES = 8192
 SHOWN_NAME = 100
-"""Characters of a file's name that are echoed; it is used for nothing else."""
+"""Characters of a file's name that are repeated in the answer, its only use."""
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came: its bytes, and its name as far as it is shown."""
+    """An uploaded file: its bytes, and its name as it is shown in the answer."""
 
     name: str
     data: bytes
 
 
 def shown_name(name: str) -> str:
-    """The name without control characters, cut."""
+    """The name without control characters, shortened."""
     return "".join(character for character in name if character.isprintable())[:SHOWN_NAME]
 
 
-async def body_chunks(request: Request, most: int, seconds: float, held: Holding) -> AsyncIterator[bytes]:
-    """The body as it arrives, each part taken from the budget first.
+async def body_chunks(request: Request, limit: int, seconds: float, holding: Holding) -> AsyncIterator[bytes]:
+    """The body as it arrives; the bytes of each part are taken from the budget first.
 
-    ``body_too_large`` at once when it is announced or found to be over ``most`` bytes.
+    Raises ``body_too_large`` as soon as the announced or the received size exceeds ``limit`` bytes.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise service_error("unsupported_encoding")
-    too_large = service_error("body_too_large", limit=most // MEGABYTE)
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > most:
+    too_large = service_error("body_too_large", limit=limit // MEGABYTE)
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
         raise too_large
     size = 0
     try:
         async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 size += len(chunk)
-                held.take(len(chunk))
-                yield chunk  # first: the reader may know better what is too large, whatever the size of a chunk
-                if size > most:
+                holding.take(len(chunk))
+                yield chunk  # before the check: the reader may refuse it for a more precise reason
+                if size > limit:
                     raise too_large
     except TimeoutError:
         raise service_error("slow_client", seconds=seconds) from None
 
 
-async def read_one(request: Request, settings: Settings, held: Holding) -> Upload:
+async def read_one(request: Request, settings: Settings, holding: Holding) -> Upload:
     """The one picture of a request: the field ``file`` of a form, or the raw body."""
     boundary = _boundary(request)
     if boundary is None:
-        return await _read_raw(request, settings, held)
-    files = await _read_form(request, boundary, settings, held, most_files=1)
+        return await _read_raw(request, settings, holding)
+    files = await _read_form(request, boundary, settings, holding, most_files=1)
     return files[0]
 
 
-async def read_many(request: Request, settings: Settings, held: Holding) -> list[Upload]:
+async def read_many(request: Request, settings: Settings, holding: Holding) -> list[Upload]:
     """The pictures of a batch, in order: every part ``file`` of a form."""
     boundary = _boundary(request)
     if boundary is None:
         raise service_error("bad_multipart", reason="a batch is sent as multipart/form-data")
-    return await _read_form(request, boundary, settings, held, most_files=settings.max_files)
+    return await _read_form(request, boundary, settings, holding, most_files=settings.max_files)
 
 
 def _boundary(request: Request) -> bytes | None:
@@ -92,13 +92,13 @@ def _boundary(request: Request) -> bytes | None:
     return boundary
 
 
-async def _read_raw(request: Request, settings: Settings, held: Holding) -> Upload:
-    most = settings.limits.max_bytes
-    _refuse_announced(request, most)
+async def _read_raw(request: Request, settings: Settings, holding: Holding) -> Upload:
+    limit = settings.limits.max_bytes
+    _refuse_announced(request, limit)
     data = bytearray()
-    async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds, held):
+    async for chunk in body_chunks(request, limit + ENVELOPE_BYTES, settings.body_seconds, holding):
         data += chunk
-        if len(data) > most:
+        if len(data) > limit:
             raise image_error("file_too_large", limit=settings.max_mb)
     name = shown_name(unquote(request.headers.get("x-filename", "")[: 9 * SHOWN_NAME]))
     if not data and not name:
@@ -106,23 +106,23 @@ async def _read_raw(request: Request, settings: Settings, held: Holding) -> Uplo
     return Upload(name, bytes(data))
 
 
-def _refuse_announced(request: Request, most: int) -> None:
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > most:
-        raise image_error("file_too_large", limit=most // MEGABYTE)
+def _refuse_announced(request: Request, limit: int) -> None:
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and int(length) > limit:
+        raise image_error("file_too_large", limit=limit // MEGABYTE)
 
 
 async def _read_form(
-    request: Request, boundary: bytes, settings: Settings, held: Holding, *, most_files: int
+    request: Request, boundary: bytes, settings: Settings, holding: Holding, *, most_files: int
 ) -> list[Upload]:
-    one = settings.limits.max_bytes
-    most = one if most_files == 1 else max(one, settings.batch_mb * MEGABYTE)
+    file_limit = settings.limits.max_bytes
+    limit = file_limit if most_files == 1 else max(file_limit, settings.batch_mb * MEGABYTE)
     if most_files == 1:
-        _refuse_announced(request, most + ENVELOPE_BYTES)
+        _refuse_announced(request, limit + ENVELOPE_BYTES)
     parts = _Parts(most_files, settings)
     try:
-        parser = MultipartParser(boundary, parts.callbacks(), max_header_size=MAX_HEADER_BYTES)
-        async for chunk in body_chunks(request, most + ENVELOPE_BYTES, settings.body_seconds, held):
+        parser = MultipartParser(boundary, parts.callbacks(), max_header_size=_MAX_HEADER_BYTES)
+        async for chunk in body_chunks(request, limit + ENVELOPE_BYTES, settings.body_seconds, holding):
             parser.write(chunk)
         parser.finalize()
     except (FormParserError, UnicodeError) as error:
@@ -144,7 +144,7 @@ class _Parts:
         self._most_files = most_files
         self._settings = settings
         self._count = 0
-        self._name: str | None = None  # the file's name while its part is read; None in any other part
+        self._name: str | None = None  # the file's name while its part is read; None in other parts
         self._data = bytearray()
         self._field, self._value, self._disposition = b"", b"", b""
 
@@ -162,8 +162,8 @@ class _Parts:
 
     def _part_begin(self) -> None:
         self._count += 1
-        if self._count > MAX_PARTS:
-            raise service_error("bad_multipart", reason=f"more than {MAX_PARTS} parts")
+        if self._count > _MAX_PARTS:
+            raise service_error("bad_multipart", reason=f"more than {_MAX_PARTS} parts")
         self._name, self._data, self._disposition = None, bytearray(), b""
         self._field, self._value = b"", b""
 
@@ -181,7 +181,7 @@ class _Parts:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
         field = options.get(b"name", b"").decode("utf-8", "replace")
-        if field != FIELD:
+        if field != _FIELD:
             self.others.append(shown_name(field))
             return
         if len(self.files) >= self._most_files and self._most_files > 1:
@@ -197,7 +197,7 @@ class _Parts:
 
     def _part_end(self) -> None:
         if self._name is None or (not self._name and not self._data):
-            return  # another field, or what a browser sends for a file box left empty
+            return  # another field, or the empty part that a browser sends when no file is chosen
         if len(self.files) >= self._most_files:
             raise service_error("too_many_files", limit=self._most_files)
         self.files.append(Upload(shown_name(self._name), bytes(self._data)))

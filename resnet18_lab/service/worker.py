@@ -1,4 +1,4 @@
-"""One worker process: the application under uvicorn on a socket it was handed."""
+"""One worker process: the application under uvicorn on a socket that its parent passes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from resnet18_lab.service.settings import Settings
 
-STARTED_WRONG = 3
+_STARTED_WRONG = 3
 
 
 def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connection) -> None:
-    """Serve until SIGTERM; tells the parent when it is ready, or why it cannot be."""
+    """Serve until SIGTERM; tell the parent when the worker is ready, or why it cannot start."""
     import uvicorn
 
     from resnet18_lab.base.errors import LabError
@@ -42,11 +42,11 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
         Server(server_config(create_app(settings), settings)).run(sockets=[sock])
     except LabError as error:
         parent.send(str(error))
-        sys.exit(STARTED_WRONG)
+        sys.exit(_STARTED_WRONG)
 
 
 def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves the application: our protocol, no log or header of its own."""
+    """The settings of uvicorn: our protocol, and no log or server header of its own."""
     import uvicorn
 
     from resnet18_lab.service.http_protocol import protocol_with
@@ -67,7 +67,7 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
 
 
 def _end_with(parent: Connection) -> None:
-    """Leave when the parent is gone: its end of the pipe closes with it."""
+    """End this process when the parent has died: its end of the pipe closes with it."""
     try:
         parent.recv()
     except (EOFError, OSError):

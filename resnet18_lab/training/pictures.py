@@ -90,14 +90,18 @@ def open_packed(folder: Path) -> PackedPictures:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 offset, length, width, height = (int(row[name]) for name in ("offset", "length", "width", "height"))
-                shard = Path(row["shard"]).name
-                entries.append(Entry(row["name"], shard, offset, length, width, height, row["source"]))
+                place = Path(row["shard"]).name, offset, length
+                entries.append(Entry(row["name"], *place, width, height, row["source"]))
     except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise ParameterError(f"{path} is no index of packed pictures (after row {len(entries)}: {error}).") from error
     if not entries:
         raise ParameterError(f"{path} names no picture.")
+    _check_shards(folder, entries)
+    return PackedPictures(folder, entries)
+
+
+def _check_shards(folder: Path, entries: list[Entry]) -> None:
     for shard in sorted({entry.shard for entry in entries}):
         needed = max(entry.offset + entry.length for entry in entries if entry.shard == shard)
         if not (folder / shard).is_file() or (folder / shard).stat().st_size < needed:
             raise ParameterError(f"{folder / shard} is missing or too short for what {INDEX} says of it.")
-    return PackedPictures(folder, entries)

@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from resnet18_lab.base.resnet18 import CROP
+
 SIDES_FROM_RANDOM = ((0.0, 64), (0.35, 96), (0.75, 128))
 """(share of the time from which on, side of the pictures in pixels): small pictures first, which are quick."""
-SIDES_GOING_ON = ((0.0, 224),)
+SIDES_GOING_ON = ((0.0, CROP),)
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.files import replacing
+from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.training.pictures import INDEX, PackedPictures
 
 VIEWS = 5
-KEPT_CLASSES = 24
+KEPTCLASSES = 24
 """Classes of a view that are kept: of the teacher's probability they hold nearly all."""
 SMALLEST_AREA = 0.35
 """Share of the picture that a random view shows at least."""
 _LARGEST_ASPECT = 4 / 3
-_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Targets:
     @property
     def weights(self) -> NDArray[np.float32]:
         """Weight of each picture, mean 1: Σ p(class) / √(pictures of the class), so that rare classes count more."""
-        amount = np.bincount(self.classes[:, 0].ravel(), self.probabilities[:, 0].ravel(), minlength=_CLASSES)
+        amount = np.bincount(self.classes[:, 0].ravel(), self.probabilities[:, 0].ravel(), minlength=CLASSES)
         rarity = 1 / np.sqrt(np.maximum(amount, 1.0))
         weights = (rarity[self.classes[:, 0]] * self.probabilities[:, 0]).sum(axis=1)
         return np.asarray(weights / weights.mean(), dtype=np.float32)
@@ -71,7 +71,7 @@ def boxes_of(width: int, height: int, name: str, views: int = VIEWS) -> NDArray[
 
 def kept_classes(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float16]]:
     """The likeliest classes of each row of N×1000 and their probabilities, likeliest first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :KEPT_CLASSES]
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :KEPTCLASSES]
     return order.astype(np.int16), np.take_along_axis(probabilities, order, axis=1).astype(np.float16)
 
 
@@ -95,8 +95,8 @@ def read_targets(path: Path, pictures: PackedPictures) -> Targets:
         raise ParameterError(f"{path} holds no soft targets ({error}); see `resnet18-lab distill --help`.") from error
     if not (boxes.shape[:2] == classes.shape[:2] == kept.shape[:2] and boxes.shape[2:] == (4,)):
         raise ParameterError(f"{path} holds arrays that do not belong together; compute the targets anew.")
-    if classes.size and not (classes.min() >= 0 and classes.max() < _CLASSES):
-        raise ParameterError(f"{path} names classes outside 0..{_CLASSES - 1}: they are another network's targets.")
+    if classes.size and not (classes.min() >= 0 and classes.max() < CLASSES):
+        raise ParameterError(f"{path} names classes outside 0..{CLASSES - 1}: they are another network's targets.")
     rows = _rows_of(pictures.names, named, len(boxes), path)
     total = kept[rows].astype(np.float32)
     share = total / np.maximum(total.sum(axis=2, keepdims=True), 1e-6)

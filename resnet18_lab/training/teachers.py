@@ -16,6 +16,7 @@ from PIL import Image
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import EngineError, ParameterError, WeightsError, unknown_name
 from resnet18_lab.base.files import replacing
+from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.inference import registry
 from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.preprocessing import transform
@@ -77,7 +78,7 @@ def _own_engine(engine_name: str, weights: str) -> Teacher:
         raise ParameterError("Untrained weights teach nothing; name trained ones, as in --teacher auto:compact.")
 
     def probabilities(picture: Image.Image, boxes: list[Box]) -> NDArray[np.float32]:
-        side = transform.CROP
+        side = CROP
         crops = [np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box)) for box in boxes]
         return softmax(engine.run(transform.normalise(np.stack(crops)))).astype(np.float32)
 
@@ -111,7 +112,7 @@ def _runner(path: Path) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
 
 def _lite_onnx(name: str, lite: Lite) -> Path:
     """The network as an ONNX file, made once from the weights of its package."""
-    target = paths.home() / "teachers" / f"{name}-{lite.sha256[:8]}.onnx"
+    target = paths.artifacts_dir() / "teachers" / f"{name}-{lite.sha256[:8]}.onnx"
     if not target.is_file():
         from resnet18_lab.export.onnx import export_onnx
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from resnet18_lab.preprocessing.transform import MEAN, STD
+from resnet18_lab.base.resnet18 import MEAN, STD
 from resnet18_lab.training.pictures import PackedPictures
 from resnet18_lab.training.targets import Targets
 

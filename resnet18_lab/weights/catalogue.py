@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
-
-PARAMETERS = 11_689_512
-"""Of torchvision's ResNet-18 (``ResNet18_Weights.IMAGENET1K_V1.meta["num_params"]``)."""
+from resnet18_lab.base.resnet18 import PARAMETERS
 
 _COMPACT_URL = (
     "https://raw.githubusercontent.com/facebookresearch/kill-the-bits/"
@@ -15,7 +13,11 @@ _COMPACT_URL = (
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A published weights file; ``top1`` is its authors' ImageNet-1K validation accuracy in percent."""
+    """A published weights file.
+
+    ``top1`` is its authors' ImageNet-1K validation accuracy in percent, None where there is none; ``measured`` says
+    instead what was measured here. A ``bundled`` file comes with the project and has no address.
+    """
 
     name: str
     filename: str
@@ -23,8 +25,10 @@ class CatalogueEntry:
     sha256: str
     url: str
     licence: str
-    top1: float
+    top1: float | None
     parameters: int = PARAMETERS
+    measured: str = ""
+    bundled: bool = False
 
 
 CATALOGUE = (
@@ -54,6 +58,17 @@ CATALOGUE = (
         url=_COMPACT_URL + "resnet18_large_blocks.pth",
         licence="CC BY-NC 4.0",
         top1=61.18,
+    ),
+    CatalogueEntry(
+        name="distilled",
+        filename="resnet18-distilled.npz",
+        bytes=11817296,
+        sha256="4e973e7920b7c86bb375de9ebb5542c843e170c27bd582ca801bccfdcc2dc30f",
+        url="",
+        licence="MIT",
+        top1=None,
+        measured="173 of 250 labelled pictures (compact: 192); see weights/resnet18-distilled.md",
+        bundled=True,
     ),
 )
 

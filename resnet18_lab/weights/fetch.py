@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from resnet18_lab.base import hashing, paths
+from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.weights.catalogue import CatalogueEntry, entry_named
 from resnet18_lab.weights.download import Download, transfer
 from resnet18_lab.weights.find import VARIABLE
@@ -39,6 +40,8 @@ def fetch_weights(
     URL before it is asked (stderr if not given). Raises FetchError, or ParameterError for an unknown name.
     """
     entry = name if isinstance(name, CatalogueEntry) else entry_named(name)
+    if entry.bundled:
+        raise ParameterError(f"The {entry.name} weights come with the project: there is nothing to fetch.")
     target = (destination or paths.weights_dir()) / entry.filename
     source = url or _mirrored(entry) or entry.url
     job = Download(entry, source, target, progress, connect_timeout, read_timeout, notify or _say)

@@ -14,6 +14,7 @@ from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue
 AUTO = "auto"
 UNTRAINED = "untrained"
 VARIABLE = "RESNET18_LAB_WEIGHTS"
+BUNDLED = "comes with the project"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _find(name: str, *, remember: bool) -> WeightsFile:
     if not wanted:
         return _find_path(name, remember=remember)
     for entry in wanted:
-        if located := locate(entry):
+        if located := locate(entry, by_name=name != AUTO):
             origin, path = located
             file = _identify(path, origin, remember=remember)
             if name not in (AUTO, file.name):
@@ -86,11 +87,19 @@ def _find(name: str, *, remember: bool) -> WeightsFile:
     raise WeightsNotFoundError(_nowhere(name, wanted))
 
 
-def locate(entry: CatalogueEntry) -> tuple[str, Path] | None:
-    """Origin and path of the first file found for a catalogue entry, not verified; None where there is none."""
-    for origin, place in search_places():
+def locate(entry: CatalogueEntry, *, by_name: bool = True) -> tuple[str, Path] | None:
+    """Origin and path of the first file found for a catalogue entry, not verified; None where there is none.
+
+    What comes with the project is found last. With the variable set, only who asks for it ``by_name`` gets it.
+    """
+    own = (
+        [(BUNDLED, paths.bundled_weights_dir())] if entry.bundled and (by_name or not os.environ.get(VARIABLE)) else []
+    )
+    for origin, place in [*search_places(), *own]:
         path = place / entry.filename
         if origin == VARIABLE and (found := _stat(place)) and not stat.S_ISDIR(found.st_mode):
+            if own:  # that file is another one, or `auto` would have taken it: this one comes with the project
+                continue
             path = place  # the variable may name a file, and that file is meant whatever it is called
         if _stat(path):
             return origin, path

@@ -45,7 +45,7 @@ def test_stages_that_failed_are_a_row_with_the_reason():
 def test_oversubscribed_is_judged_by_the_machine_that_measured(tmp_path, monkeypatch):
     make(latency(4, 0.05, cores=2)).save(tmp_path / "r.json")
     monkeypatch.setattr("resnet18_lab.base.machine.usable_cores", lambda: 64)
-    assert record.load(tmp_path / "r.json").rows[0].oversubscribed
+    assert record.read(tmp_path / "r.json").rows[0].oversubscribed
 
 
 def test_nothing_is_tuned_when_noise_would_decide():
@@ -97,7 +97,7 @@ def test_the_command_fails_on_a_regression_beyond_the_percentage(seconds, status
     new.save(tmp_path / "new.json")
     (tmp_path / "sitecustomize.py").write_text(
         "from pathlib import Path\nfrom resnet18_lab.benchmark import record; from resnet18_lab.benchmark.measure import runner\n"
-        f"runner.run = lambda *_, **__: record.load(Path({str(tmp_path / 'new.json')!r}))\n",
+        f"runner.run = lambda *_, **__: record.read(Path({str(tmp_path / 'new.json')!r}))\n",
         encoding="utf-8",
     )
     done = run_cli(

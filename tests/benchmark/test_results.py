@@ -45,7 +45,7 @@ def latency(threads, seconds, backend="eager", **more):
 def test_a_record_survives_its_file(tmp_path):
     kept = make(latency(1, 0.05), latency(2, 0.03))
     kept.save(tmp_path / "r.json")
-    again = record.load(tmp_path / "r.json")
+    again = record.read(tmp_path / "r.json")
     assert [each.configuration for each in again.rows] == [each.configuration for each in kept.rows]
     assert again.rows[0].starts == [pytest.approx(start, abs=1e-7) for start in kept.rows[0].starts]
     again.save(tmp_path / "s.json")
@@ -57,7 +57,7 @@ def test_a_record_survives_its_file(tmp_path):
 def test_a_file_that_is_no_record_is_refused(content, tmp_path):
     (tmp_path / "r.json").write_text(content, encoding="utf-8")
     with pytest.raises(ParameterError, match="no record"):
-        record.load(tmp_path / "r.json")
+        record.read(tmp_path / "r.json")
 
 
 def test_the_latency_table_states_interval_quantiles_and_notes():

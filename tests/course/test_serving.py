@@ -5,12 +5,12 @@ import pytest
 from support.project import samples_dir
 
 from resnet18_lab.base.errors import LabError
-from resnet18_lab.benchmark.load import Load, arrivals, offered_load, peak_rate, read
+from resnet18_lab.benchmark.load import Load, arrivals, offered_load, peak_rate
 from resnet18_lab.course.serving import figures
 from resnet18_lab.course.serving.attacks import announced_png, half_open, refusal
 from resnet18_lab.service import client
 
-PICTURES = read([samples_dir() / name for name in ("cat.jpg", "coffee.jpg")])
+PICTURES = [(samples_dir() / name).read_bytes() for name in ("cat.jpg", "coffee.jpg")]
 
 
 def test_a_service_is_started_on_a_free_port_and_stopped(trained_or_untrained_home, monkeypatch):

@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.project import weights_or_skip
+from support.project import ROOT, weights_or_skip
 
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ParameterError, WeightsError, WeightsNotFoundError
@@ -17,7 +18,7 @@ from resnet18_lab.weights.catalogue import CatalogueEntry
 from resnet18_lab.weights.find import find_weights, verify_weights
 from resnet18_lab.weights.status import weights_status
 
-CONTENTS = {"official": b"o" * 300, "compact": b"c" * 200, "compact-large": b"l" * 100}
+CONTENTS = {"official": b"o" * 300, "compact": b"c" * 200, "compact-large": b"l" * 100, "distilled": b"d" * 50}
 REAL = catalogue.catalogue()
 
 
@@ -29,6 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setattr(paths, "classroom_weights_dir", lambda: tmp_path / "classroom")
+    monkeypatch.setattr(paths, "bundled_weights_dir", lambda: tmp_path / "bundled")
     entries = tuple(_small(entry, CONTENTS[entry.name]) for entry in REAL)
     monkeypatch.setattr(catalogue, "CATALOGUE", entries)
     return tmp_path
@@ -36,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _small(entry: CatalogueEntry, content: bytes) -> CatalogueEntry:
     digest = hashlib.sha256(content).hexdigest()
-    return CatalogueEntry(entry.name, entry.filename, len(content), digest, entry.url, entry.licence, entry.top1)
+    return replace(entry, bytes=len(content), sha256=digest)
 
 
 @pytest.fixture
@@ -69,7 +71,7 @@ def error_of(name: str) -> str:
 
 @pytest.mark.usefixtures("home")
 def test_the_catalogue_names_each_file_once_in_order_of_preference() -> None:
-    assert [entry.name for entry in catalogue.catalogue()] == ["official", "compact", "compact-large"]
+    assert [entry.name for entry in catalogue.catalogue()] == ["official", "compact", "compact-large", "distilled"]
 
 
 def test_the_official_entry_is_what_torchvision_says() -> None:
@@ -80,7 +82,7 @@ def test_the_official_entry_is_what_torchvision_says() -> None:
 
 
 def test_every_url_of_the_catalogue_is_https_and_ends_in_its_filename() -> None:
-    for entry in REAL:
+    for entry in (entry for entry in REAL if not entry.bundled):
         assert entry.url.startswith("https://")
         assert entry.url.endswith(f"/{entry.filename}")
 
@@ -349,7 +351,7 @@ def test_verify_refuses_untrained() -> None:
 def test_the_status_tells_found_damaged_and_missing_apart(home: Path) -> None:
     good = put(home / "classroom", "official")
     bad = put(home / "weights", "compact", b"half")
-    official, compact, large = weights_status()
+    official, compact, large, _ = weights_status()
     assert (official.path, official.verified, official.problem) == (good, True, None)
     assert official.where == "classroom folder"
     assert (compact.path, compact.verified) == (bad, False)
@@ -376,10 +378,47 @@ def test_the_status_says_that_the_variable_leads_nowhere(home: Path, monkeypatch
     assert all("does not exist" in str(row.problem) for row in weights_status())
 
 
-@pytest.mark.parametrize("name", ["official", "compact", "compact-large"])
+@pytest.mark.parametrize("name", ["official", "compact", "compact-large", "distilled"])
 def test_a_published_file_that_is_here_verifies(name: str) -> None:
     found = weights_or_skip(name)
     entry = catalogue.entry_named(name)
     assert verify_weights(name).sha256 == entry.sha256
     assert found.path is not None
     assert found.path.stat().st_size == entry.bytes
+
+
+def test_what_comes_with_the_project_is_found_last_and_by_its_name(home):
+    path = put(home / "bundled", "distilled")
+    assert find_weights().path == path
+    assert find_weights().origin == "comes with the project"
+    put(home / "weights", "compact-large")
+    assert find_weights().name == "compact-large"
+    assert find_weights("distilled").path == path
+
+
+def test_with_the_variable_set_only_its_name_finds_what_comes_along(home, monkeypatch):
+    bundled = put(home / "bundled", "distilled")
+    monkeypatch.setenv("RESNET18_LAB_WEIGHTS", str(home / "empty"))
+    (home / "empty").mkdir()
+    assert find_weights("distilled").path == bundled
+    assert "holds no" in error_of("auto")
+    monkeypatch.setenv("RESNET18_LAB_WEIGHTS", str(put(home / "mine", "compact")))
+    assert find_weights("distilled").path == bundled
+    assert find_weights("auto").name == "compact"
+
+
+def test_a_known_name_goes_before_a_path(home, monkeypatch):
+    bundled = put(home / "bundled", "distilled")
+    monkeypatch.chdir(home)
+    (home / "distilled").write_bytes(b"a file of that name")
+    assert find_weights("distilled").path == bundled
+
+
+def test_the_weights_of_the_clone_are_those_of_the_catalogue_whatever_the_home_is(tmp_path, monkeypatch):
+    monkeypatch.delenv("RESNET18_LAB_WEIGHTS", raising=False)
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
+    file = verify_weights("distilled")
+    assert file.path == ROOT / "weights" / "resnet18-distilled.npz"
+    assert file.path.stat().st_size <= 12_000_000
+    for ending in (".md", ".LICENSE.txt"):
+        assert file.path.with_name("resnet18-distilled" + ending).is_file()

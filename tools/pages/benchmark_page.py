@@ -156,20 +156,20 @@ def starts_of(record: Record) -> str:
 
 
 def _command(record: Record) -> str:
-    """What makes such a record: with the photographs, where they were not the project's own."""
+    """The command that makes such a record, with the photographs unless they are the project's own."""
     folder = record.pictures.get("folder", "data/samples")
-    given = "" if folder == "data/samples" else f' ARGS="--pictures .../{folder}"'
-    return f"`make bench{given}`"
+    arguments = "" if folder == "data/samples" else f' ARGS="--pictures .../{folder}"'
+    return f"`make bench{arguments}`"
 
 
 def _facts(record: Record, suite: str) -> list[str]:
-    """What follows from the record's own intervals, or was made for it, under a section's text."""
-    found = ""
+    """Lines under a section's text: what follows from the record's intervals, or which pictures were made for it."""
+    text = ""
     if suite == "latency":
-        found = noise_floor(record)
+        text = noise_floor(record)
     elif suite == "throughput":
-        found = sessions(record)
+        text = sessions(record)
     elif suite == "end-to-end":
-        made = record.pictures
-        found = f"{made['made']} JPEGs made of the {made['photographs']} photographs in `{made['folder']}`."
-    return ["", found] if found else []
+        pictures = record.pictures
+        text = f"{pictures['made']} JPEGs made of the {pictures['photographs']} photographs in `{pictures['folder']}`."
+    return ["", text] if text else []

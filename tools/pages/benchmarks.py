@@ -51,14 +51,14 @@ def drawn(record: records.Record) -> dict[str, bytes]:
 
     In matplotlib's own style, whatever other modules of the process have set.
     """
-    found = {}
+    images = {}
     with matplotlib.rc_context(matplotlib.rcParamsDefault):  # type: ignore[arg-type]
         for name, draw in benchmark_page.FIGURES.items():
             if (figure := draw(record)) is not None:
                 content = io.BytesIO()
                 figure.savefig(content, format="png", dpi=_DPI)
-                found[image_name(name)] = content.getvalue()
-    return found
+                images[image_name(name)] = content.getvalue()
+    return images
 
 
 def adopt(new: Path) -> None:
@@ -77,10 +77,10 @@ def why_not(record: records.Record) -> Iterator[str]:
         yield "it was interrupted"
     if record.profile != "full" or record.effort != EFFORTS["full"]:
         yield f"its profile is {record.profile}, or not as the full one is now"
-    if missing := [suite for suite in (*SUITES, "peak") if not record.of(suite)]:
-        yield f"suites missing: {', '.join(missing)}"
-    if lacking := [row.configuration.key() for row in record.rows if not row.results]:
-        yield f"rows without results: {', '.join(lacking)}"
+    if missing_suites := [suite for suite in (*SUITES, "peak") if not record.of(suite)]:
+        yield f"suites missing: {', '.join(missing_suites)}"
+    if empty_rows := [row.configuration.key() for row in record.rows if not row.results]:
+        yield f"rows without results: {', '.join(empty_rows)}"
 
 
 def main() -> int:

@@ -31,17 +31,17 @@ def evidence() -> claim_checks.Evidence:
 def source(name: str, content: dict[str, Any]) -> str:
     """Where and when a record was measured, as far as it says."""
     facts = content.get("environment", {})
-    told = [facts.get("cpu"), content.get("started", content.get("date", ""))[:10]]
+    parts = [facts.get("cpu"), content.get("started", content.get("date", ""))[:10]]
     commit = facts.get("git_commit")
-    told += [f"commit `{commit[:10]}`"] if commit else []
-    return f"[{name}](records/{name}.json) ({', '.join(filter(None, told)) or 'machine and day not recorded'})"
+    parts += [f"commit `{commit[:10]}`"] if commit else []
+    return f"[{name}](records/{name}.json) ({', '.join(filter(None, parts)) or 'machine and day not recorded'})"
 
 
 def page() -> str:
     """The page as Markdown."""
-    found = evidence()
-    rows = claim_checks.table(found)
-    bench = found.bench
+    facts = evidence()
+    rows = claim_checks.table(facts)
+    bench = facts.bench
     others = [source(name, kept_record(name)) for name in ("claims", "quantization_variants", "serving")]
     head = (
         "# What tutorials state, and what was measured\n\n"

@@ -43,9 +43,9 @@ network lies between them. So the tables show what Ray itself costs, and nothing
 
 def stages(record: dict) -> str:
     """The table of stages."""
-    found = record["stages"]
-    whole = sum(found.values())
-    rows = [f"| {name} | {seconds * 1e3:.2f} | {seconds / whole:.0%} |" for name, seconds in found.items()]
+    times = record["stages"]
+    whole = sum(times.values())
+    rows = [f"| {name} | {seconds * 1e3:.2f} | {seconds / whole:.0%} |" for name, seconds in times.items()]
     return f"""## Where the time goes
 
 One thread, batches of {record["batch"]}, milliseconds a picture (the fastest timing of each round, their mean):
@@ -88,7 +88,7 @@ def _row(where: str, one: dict) -> str:
 
 
 def _above(rows: list[dict]) -> str:
-    """What to say of rates that no core can have had."""
+    """A sentence on rates above their bound, which no core can reach."""
     high = max(row["of_bound_range"][1] for row in rows)
     if high <= 1:
         return "No rate is above its bound."
@@ -152,7 +152,7 @@ def limits(record: dict) -> str:
     """Where it stops, with the reasoning."""
     each = 1 / sum(record["stages"].values())
     lister, node = 1 / record["listing_seconds_a_file"], record["cluster"][-1]
-    held = record["driver_bytes_a_name"]
+    bytes_a_name = record["driver_bytes_a_name"]
     return f"""## Where it stops
 
 - **Listing.** Local folders are listed at {lister:,.0f} files/s by one process (measured over {record["listed"]:,} hard links). At the bound
@@ -160,7 +160,7 @@ def limits(record: dict) -> str:
   that [S3]({LISTING_SOURCE}) gives) and takes L seconds
   for it lists {NAMES_A_REQUEST:,} / L a second.
 - **Names in memory.** While listing, the names of one folder are held, to sort them; a bucket without folders is one folder.
-  The driver of a cluster then holds all names of its run, {held:.0f} bytes each measured over the same files: {held * MILLION / 1e6:,.0f} MB a
+  The driver of a cluster then holds all names of its run, {bytes_a_name:.0f} bytes each measured over the same files: {bytes_a_name * MILLION / 1e6:,.0f} MB a
   million, besides the copy that Ray makes of them. Cut a hundred million into `--shard K/N`. On one machine the names are in
   a file.
 - **Object store.** A picture's bytes pass through Ray's object store once, from the reader to the engine: at two nodes

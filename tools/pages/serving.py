@@ -20,20 +20,20 @@ FIGURE = paths.records_dir().parent / "images" / "serving-soak.png"
 
 def targets(record: dict) -> list[Target]:
     """What was aimed at."""
-    ours, tutorial, beyond, soak = (record[name] for name in ("ours", "tutorial", "overload", "soak"))
+    ours, tutorial, overload, soak = (record[name] for name in ("ours", "tutorial", "overload", "soak"))
     attack, bad = record["attack"], record["bad_inputs"]
     quiet, attacked = attack["quiet"], attack["attacked"]
-    both = record["workers"]["2"]["rate"]
+    two_workers = record["workers"]["2"]["rate"]
     return [
         Target("requests a second / the tutorials' service", ours["rate"] / tutorial["rate"], 4.2, at_least=True),
         Target("p99 / p50", ours["p99"] / ours["p50"], 3),
         Target("failed requests", ours["failed"] + ours["refused"], 0, ""),
         Target("answers from the cache / the tutorials' service", record["cached"]["rate"] / tutorial["rate"], 20,
                at_least=True),
-        Target("two workers on two cores / one worker on one core", both / ours["rate"], 1.6, at_least=True),
-        Target("at twice the capacity, goodput / peak", beyond["rate"] / beyond["peak"], 0.9, at_least=True),
-        Target("at twice the capacity, neither answered nor refused with 503", beyond["failed"], 0, ""),
-        Target("at twice the capacity, /healthz p99", beyond["health_p99"], 100, "ms"),
+        Target("two workers on two cores / one worker on one core", two_workers / ours["rate"], 1.6, at_least=True),
+        Target("at twice the capacity, goodput / peak", overload["rate"] / overload["peak"], 0.9, at_least=True),
+        Target("at twice the capacity, neither answered nor refused with 503", overload["failed"], 0, ""),
+        Target("at twice the capacity, /healthz p99", overload["health_p99"], 100, "ms"),
         Target(f"soak, memory at the end - at {soak['settled_after']:.0f} s", soak["growth_mb"], 10, "MB"),
         Target("soak, failed or refused", soak["failed"] + soak["refused"], 0, ""),
         Target(f"{slow(attack)}, p99 / without them", attacked["p99"] / quiet["p99"], 1.5),
@@ -80,12 +80,12 @@ def commit(text: str | None) -> str:
 
 def introduction(record: dict) -> str:
     """What was measured, on what, and how."""
-    facts, made, engine = record["environment"], record["pictures"], record["model"]["engine"]
+    facts, pictures, engine = record["environment"], record["pictures"], record["model"]["engine"]
     return (
         f"Measured on {facts['cpu']} with `{engine['backend']}` on one thread (weights `{engine['weights']}`), at "
         f"commit {commit(facts.get('git_commit'))}: {record['at_once']} requests at once, "
-        f"{made['photographs']} photographs of `{made['folder']}`, each encoded at JPEG qualities "
-        f"{', '.join(map(str, made['re_encodings']))}. Each service had one core and the load generator another, "
+        f"{pictures['photographs']} photographs of `{pictures['folder']}`, each encoded at JPEG qualities "
+        f"{', '.join(map(str, pictures['re_encodings']))}. Each service had one core and the load generator another, "
         "except where the table says otherwise; the first two rows were measured in turn, "
         f"{len(record['ours']['rates'])} rounds of each. The tutorials' service is `tools/records/tutorial_service.py`: Flask's "
         "development server, the upload saved under its name, torchvision's transforms, torch eager. The re-encodings "
@@ -138,7 +138,7 @@ def page(record: dict) -> str:
 
 def figure(record: dict) -> Figure:
     """Memory of the worker over the soak."""
-    drawn, axes = chart(
+    plot, axes = chart(
         "Memory at 80 % of capacity", "seconds", "MB resident", record["model"]["engine"]["weights"], (8, 3)
     )
     seconds, megabytes = zip(*record["soak"]["memory"], strict=True)
@@ -146,7 +146,7 @@ def figure(record: dict) -> Figure:
     axes.axvline(record["soak"]["settled_after"], color="#9aa5b1", linestyle="--", label="growth counts from here on")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
-    return drawn
+    return plot
 
 
 def main() -> int:

@@ -25,15 +25,15 @@ ENDINGS = ("csv", "parquet")
 
 def peak_memory(process: subprocess.Popen) -> dict[str, int]:
     """Largest resident bytes of a process, and of it and its children together, while it runs."""
-    parent = everything = 0
+    parent = total = 0
     whole = psutil.Process(process.pid)
     while process.poll() is None:
         with contextlib.suppress(psutil.Error):
             own = whole.memory_info().rss
             parent = max(parent, own)
-            everything = max(everything, own + sum(one.memory_info().rss for one in whole.children()))
+            total = max(total, own + sum(one.memory_info().rss for one in whole.children()))
         time.sleep(0.02)
-    return {"parent": parent, "all": everything}
+    return {"parent": parent, "all": total}
 
 
 def peaks_of(picture: Path, count: int, ending: str, place: Path, weights: str) -> dict[str, int]:

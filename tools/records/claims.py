@@ -30,7 +30,7 @@ def measure(folder: Path) -> dict[str, Any]:
     file = find_weights("auto")
     pictures = evaluate.labelled_pictures(folder)
     with open_engine("onnxruntime-fp32") as engine:
-        found, _ = evaluate.on_pictures([engine], pictures)
+        evaluations, _ = evaluate.on_pictures([engine], pictures)
         answers = list(classify_files([sample.path for sample in load_samples()], engine, k=3))
     layers = inspection.layer_table(load_model("auto").module)
     shares = inspection.stage_table(layers)["macs_share"]
@@ -38,7 +38,7 @@ def measure(folder: Path) -> dict[str, Any]:
     by_hand = ways.WAYS["NumPy by hand"].prepare(load_samples()[0].path)
     return {
         "weights": {"name": file.name, "sha256": file.sha256},
-        "evaluation": {"folder": folder.name, "engines": [row.as_json() for row in found]},
+        "evaluation": {"folder": folder.name, "engines": [row.as_json() for row in evaluations]},
         "samples": [[prediction.score for prediction in answer.predictions] for answer in answers],
         "answers": {
             Path(answer.file).name: [[labels.by_index(one.index).en, one.score] for one in answer.predictions]
@@ -61,17 +61,17 @@ def measure(folder: Path) -> dict[str, Any]:
 def preparation_times() -> dict[str, dict[str, float]]:
     """Milliseconds a photograph by way, median and quartiles, as notebook 06 measures them."""
     photographs = [sample.path for sample in load_samples() if sample.path.suffix == ".jpg"]
-    found = ways.times(photographs, ROUNDS, ["torchvision", "NumPy by hand"])
-    return {str(name): {str(key): float(value) for key, value in row.items()} for name, row in found.iterrows()}
+    table = ways.times(photographs, ROUNDS, ["torchvision", "NumPy by hand"])
+    return {str(name): {str(key): float(value) for key, value in row.items()} for name, row in table.iterrows()}
 
 
 def main() -> int:
     """Exit status 0 when the record is written."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="labelled photographs, a sub-folder per wnid")
-    chosen = parser.parse_args()
-    measuring = Measuring(folder=chosen.folder.name)
-    measuring.write(RECORD, measure(chosen.folder))
+    options = parser.parse_args()
+    measuring = Measuring(folder=options.folder.name)
+    measuring.write(RECORD, measure(options.folder))
     print(RECORD, "- now run: python tools/pages/claims.py")
     return 0
 

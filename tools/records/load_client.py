@@ -1,4 +1,4 @@
-"""A load generator in a process of its own: uploads pictures and prints what came of it as JSON.
+"""A load generator in a process of its own: uploads pictures and prints the outcome as JSON.
 
 Usage: python tools/records/load_client.py URL FOLDER --at-once 10 --requests 1000     as fast as answers come back
        python tools/records/load_client.py URL FOLDER --at-once 200 --rate 120 --seconds 10     at random moments
@@ -23,19 +23,19 @@ def body_of(path: Path) -> bytes:
     return client.form([(f"{path.name.split('.')[0]}.jpg", path.read_bytes())])
 
 
-def run(asked: argparse.Namespace) -> dict:
+def run(options: argparse.Namespace) -> dict:
     """Seconds, statuses, times in ms of the answers with status 200, and this process's own CPU time."""
-    bodies = [body_of(path) for path in sorted(Path(asked.folder).iterdir())]
-    if asked.rate:
-        due = arrivals(bodies, asked.rate, asked.seconds)
+    bodies = [body_of(path) for path in sorted(Path(options.folder).iterdir())]
+    if options.rate:
+        due = arrivals(bodies, options.rate, options.seconds)
     else:
-        due = [(None, bodies[number % len(bodies)]) for number in range(asked.requests)]
-    cpu, path = time.process_time(), urlsplit(asked.url).path
-    outcomes, seconds = send_all(asked.url, due, at_once=asked.at_once, path=path, kind=client.FORM)
+        due = [(None, bodies[number % len(bodies)]) for number in range(options.requests)]
+    cpu, path = time.process_time(), urlsplit(options.url).path
+    outcomes, seconds = send_all(options.url, due, at_once=options.at_once, path=path, kind=client.FORM)
     return {
         "seconds": seconds,
         "statuses": Counter(str(status) for status, _ in outcomes),
-        "ms": [round(spent, 2) for status, spent in outcomes if status == 200],
+        "ms": [round(ms, 2) for status, ms in outcomes if status == 200],
         "client_cpu_share": (time.process_time() - cpu) / seconds,
     }
 

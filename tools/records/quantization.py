@@ -7,6 +7,7 @@ data/samples (docs/records/quantization_variants.json, about 3 minutes).
 
 import argparse
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,10 @@ def say(text: str) -> None:
 
 def labelled(folder: Path, loaded: LoadedModel) -> study.Labelled:
     """The folder's pictures with the float network's logits."""
-    listed = evaluate.labelled_pictures(folder)
-    crops = np.stack([transform.crop(decode(path)) for path, _ in listed])
+    pictures = evaluate.labelled_pictures(folder)
+    crops = np.stack([transform.crop(decode(path)) for path, _ in pictures])
     logits = study.run_graph(float_graph(loaded), crops)
-    return study.Labelled(crops, logits, evaluate.right_classes(listed, list(range(len(listed)))))
+    return study.Labelled(crops, logits, evaluate.right_classes(pictures, list(range(len(pictures)))))
 
 
 def methods(loaded: LoadedModel, pictures: study.Labelled) -> dict[str, Any]:
@@ -50,11 +51,11 @@ def variants(loaded: LoadedModel, pictures: study.Labelled) -> dict[str, Any]:
     """Every variant's answers, and the float answers of each weights file that is there."""
     build(loaded.weights, only=["onnx-fp32", "onnx-int8-static"])
     rows: dict[str, Any] = {}
-    with lessons.scratch_folder() as folder:
-        made = lessons.variants(
+    with tempfile.TemporaryDirectory(prefix="resnet18-lab-") as folder:
+        rivals = lessons.variants(
             loaded, loaded.weights.name, Path(folder), calibration.default_crops().crops, compiled=True, notify=say
         )
-        for name, variant in made.items():
+        for name, variant in rivals.items():
             say(name)
             milliseconds = lessons.milliseconds_here(variant, pictures.crops[0])
             rows[name] = {
@@ -83,14 +84,14 @@ def main() -> int:
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("folder", type=Path, help="labelled photographs, a sub-folder per wnid")
     parser.add_argument("--weights", default="compact")
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(usable_cores())
-    measuring = Measuring(part=chosen.part, weights=chosen.weights, folder=chosen.folder.name)
-    loaded = load_model(chosen.weights)
-    found = PARTS[chosen.part](loaded, labelled(chosen.folder, loaded))
-    facts = {"weights": loaded.weights.name, "weights_sha256": loaded.weights.sha256, "folder": chosen.folder.name}
-    target = paths.records_dir() / f"quantization_{chosen.part}.json"
-    measuring.write(target, {**facts, **found})
+    measuring = Measuring(part=options.part, weights=options.weights, folder=options.folder.name)
+    loaded = load_model(options.weights)
+    content = PARTS[options.part](loaded, labelled(options.folder, loaded))
+    facts = {"weights": loaded.weights.name, "weights_sha256": loaded.weights.sha256, "folder": options.folder.name}
+    target = paths.records_dir() / f"quantization_{options.part}.json"
+    measuring.write(target, {**facts, **content})
     return 0
 
 

@@ -23,7 +23,7 @@ from statistics import mean, median
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.samples import load_samples
-from resnet18_lab.benchmark.folder import STAGES, bound, make_jpegs, stage_means, throughput
+from resnet18_lab.benchmark.folder import WORK, bound, make_jpegs, stage_means, throughput
 from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.bulk import cluster, inputs
 from resnet18_lab.bulk.batch import Job
@@ -41,8 +41,8 @@ PATIENCE = 300  # seconds for one run; a cluster that hangs is ended
 
 def on_workers(count: int, files: Sequence[Path], job: Job) -> dict[str, float]:
     """Rate and start of the pipeline of one machine."""
-    found = throughput(files, job, workers=count)
-    return {"workers": count, "rate": found.rate, "start": found.first_answer, "seconds": found.seconds}
+    result = throughput(files, job, workers=count)
+    return {"workers": count, "rate": result.rate, "start": result.first_answer, "seconds": result.seconds}
 
 
 def on_nodes(count: int, files: Sequence[Path], job: Job) -> dict[str, float]:
@@ -58,33 +58,33 @@ def on_nodes(count: int, files: Sequence[Path], job: Job) -> dict[str, float]:
         nodes.wait_for_nodes()
         with tempfile.TemporaryDirectory() as place:
             output = Path(place, "out.parquet")
-            began = time.time()
+            start = time.time()
             summary = cluster.run(Plan(tuple(map(str, files)), output, job), address=nodes.address)
-            seconds = time.time() - began
+            seconds = time.time() - start
             assert (summary.rows, summary.errors) == (len(files), 0)
-            written = [
-                (shard.stat().st_mtime - began, parquet.read_metadata(shard).num_rows) for shard in shards_of(output)
+            shards = [
+                (shard.stat().st_mtime - start, parquet.read_metadata(shard).num_rows) for shard in shards_of(output)
             ]
     finally:
         nodes.shutdown()
-    return {"nodes": count, **steady(sorted(written)), "seconds": seconds, "shards": len(written)}
+    return {"nodes": count, **steady(sorted(shards)), "seconds": seconds, "shards": len(shards)}
 
 
-def steady(written: Sequence[tuple[float, int]]) -> dict[str, float]:
-    """From the second at which each shard stood and its rows: the rate after the first quarter of them, and the start.
+def steady(shards: Sequence[tuple[float, int]]) -> dict[str, float]:
+    """The rate after the first quarter of all rows, and the start, from each shard's (second it was written, rows).
 
-    The start is all that is not flow: connecting, processes and engines coming up, and the first slow blocks.
+    The start is all time without a steady flow: connecting, processes and engines coming up, and the first slow blocks.
     """
-    rows = sum(count for _, count in written)
+    rows = sum(count for _, count in shards)
     done = 0
-    for settled, count in written:  # noqa: B007 - read past the loop
+    for moment, count in shards:  # noqa: B007 - read past the loop
         done += count
         if done >= rows / 4:
             break
-    last = written[-1][0]
-    if last <= settled:
+    last = shards[-1][0]
+    if last <= moment:
         raise SystemExit("Too few pictures for a rate: give more --pictures.")
-    rate = (rows - done) / (last - settled)
+    rate = (rows - done) / (last - moment)
     return {"rate": rate, "start": last - rows / rate}
 
 
@@ -135,8 +135,8 @@ def summarised(rounds: list[dict], name: str) -> list[dict]:
             "start": [run["start"] for run in runs],
         }
         row = {"workers" if name == "local" else "nodes": count}
-        for key, found in values.items():
-            row |= {key: median(found), f"{key}_range": [min(found), max(found)]}
+        for key, figures in values.items():
+            row |= {key: median(figures), f"{key}_range": [min(figures), max(figures)]}
         rows.append(row)
     return rows
 
@@ -146,15 +146,15 @@ def listing(picture: Path, folder: Path) -> dict[str, float]:
     folder.mkdir()
     for number in range(LISTED):
         os.link(picture, folder / f"{number:06}.jpg")
-    began = time.perf_counter()
-    found = list(inputs.walk([folder]))
-    seconds = time.perf_counter() - began
-    assert len(found) == LISTED
+    start = time.perf_counter()
+    entries = list(inputs.walk([folder]))
+    seconds = time.perf_counter() - start
+    assert len(entries) == LISTED
     tracemalloc.start()
-    held = cluster.rows_of(found)
+    rows = cluster.rows_of(entries)
     memory, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return {"listed": LISTED, "listing_seconds_a_file": seconds / LISTED, "driver_bytes_a_name": memory / len(held)}
+    return {"listed": LISTED, "listing_seconds_a_file": seconds / LISTED, "driver_bytes_a_name": memory / len(rows)}
 
 
 def measure(rounds: int, pictures: int, weights: str) -> dict:
@@ -164,7 +164,7 @@ def measure(rounds: int, pictures: int, weights: str) -> dict:
     job = Job(weights=weights)
     with tempfile.TemporaryDirectory() as place:
         files = make_jpegs([sample.path for sample in load_samples()], Path(place, "in"), pictures * max(CORES))
-        found = [one_round(files, job, pictures) for _ in range(rounds)]
+        outcomes = [one_round(files, job, pictures) for _ in range(rounds)]
         return {
             "engine": engine_of(job),
             "ray": ray.__version__,
@@ -172,10 +172,10 @@ def measure(rounds: int, pictures: int, weights: str) -> dict:
             "batch": DEFAULT_BATCH,
             "pictures_a_core": pictures,
             "mean_bytes": mean(path.stat().st_size for path in files),
-            "stages": {stage: mean(one["stages"][stage] for one in found) for stage in STAGES},
-            "rounds": found,
-            "local": summarised(found, "local"),
-            "cluster": summarised(found, "cluster"),
+            "stages": {stage: mean(one["stages"][stage] for one in outcomes) for stage in WORK},
+            "rounds": outcomes,
+            "local": summarised(outcomes, "local"),
+            "cluster": summarised(outcomes, "cluster"),
             **listing(files[0], Path(place, "many")),
         }
 

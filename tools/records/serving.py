@@ -54,21 +54,21 @@ SHORT = Size(8, 10, 60, 100, 2, 2, 4)
 
 def re_encoded(source: Path | None, folder: Path, count: int) -> int:
     """Each of ``count`` photographs encoded at four qualities; returns how many photographs there were."""
-    found = photographs(source)
-    chosen = found[:: max(1, len(found) // count)][:count]
-    for number, path in enumerate(chosen):
+    originals = photographs(source)
+    selection = originals[:: max(1, len(originals) // count)][:count]
+    for number, path in enumerate(selection):
         with Image.open(path) as picture:
             rgb = picture.convert("RGB")
         for quality in QUALITIES:
             out = io.BytesIO()
             rgb.save(out, "JPEG", quality=quality)
             (folder / f"{number:04}.{quality}.jpg").write_bytes(out.getvalue())
-    return len(chosen)
+    return len(selection)
 
 
 def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict]:
     """The tutorials' service and ours, round after round on the same core, so that both see the machine's good and
-    bad minutes; and what ours says of itself.
+    bad minutes; and what ours reports about itself.
     """  # noqa: D205 - one sentence
     theirs, mine = [], []
     for number in range(ROUNDS):
@@ -87,17 +87,17 @@ def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict]:
 
 def workers_beside_each_other(folder: Path, requests: int) -> dict:
     """One worker and two, each free to use both cores, the generator beside them; by number of workers."""
-    found = {}
+    loads = {}
     for workers in (1, 2):
         with service("--cache", "0", "--workers", str(workers), cores=(0, 1)) as running:
             before = cpu_seconds(running)
             part = send(predict(running), folder, "--at-once", 2 * AT_ONCE, "--requests", requests, cores=(0, 1))
-            found[str(workers)] = {**part, "cores_in_use": (cpu_seconds(running) - before) / part["seconds"]}
-    return found
+            loads[str(workers)] = {**part, "cores_in_use": (cpu_seconds(running) - before) / part["seconds"]}
+    return loads
 
 
 def soak(folder: Path, peak: float, seconds: float) -> dict:
-    """80 % of what it can do for a long time; memory of the workers by the second it was read at."""
+    """80 % of its capacity for a long time; memory of the workers by the second it was read at."""
     memory: list[tuple[float, float]] = []
     with service("--cache", "0") as running:
         send(predict(running), folder, "--at-once", 50, "--requests", 100)  # the first use of memory is no leak
@@ -110,12 +110,12 @@ def soak(folder: Path, peak: float, seconds: float) -> dict:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        found = send(predict(running), folder, "--at-once", 50, "--rate", 0.8 * peak, "--seconds", seconds)
+        load = send(predict(running), folder, "--at-once", 50, "--rate", 0.8 * peak, "--seconds", seconds)
         end.set()
         watcher.join()
     settled = min(60.0, seconds / 10)
     at_start = next(mb for at, mb in memory if at >= settled)
-    return {**found, "offered": 0.8 * peak, "settled_after": settled, "growth_mb": memory[-1][1] - at_start,
+    return {**load, "offered": 0.8 * peak, "settled_after": settled, "growth_mb": memory[-1][1] - at_start,
             "memory": [(round(at, 1), round(mb, 1)) for at, mb in memory]}  # fmt: skip
 
 
@@ -130,18 +130,18 @@ def measure(source: Path | None, size: Size) -> dict:
             send(predict(running), folder, "--at-once", 4, "--requests", count * len(QUALITIES))
             cached = send(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.cached_requests)
         say("one and two workers on both cores, the generator beside them")
-        both = workers_beside_each_other(folder, size.requests)
+        worker_loads = workers_beside_each_other(folder, size.requests)
         say("twice the capacity")
-        beyond = overload(folder, ours["rate"], size.overload_seconds)
+        double_load = overload(folder, ours["rate"], size.overload_seconds)
         say("clients that do not finish, bad inputs, and a killed worker")
         attack, bad, killed = slow_clients(folder, AT_ONCE, size.requests), bad_inputs(size.bad_rounds), killed_worker()
-        soaked = soaked_or_kept(folder, ours["rate"], size.soak_seconds)
+        soak_result = soaked_or_kept(folder, ours["rate"], size.soak_seconds)
     return {
         "model": model, "at_once": AT_ONCE,
         "pictures": {"folder": source.name if source else "data/samples", "photographs": count,
                      "re_encodings": list(QUALITIES)},
-        "tutorial": tutorial, "ours": ours, "cached": cached, "workers": both, "overload": beyond, "attack": attack,
-        "bad_inputs": bad, "killed": killed, "soak": soaked,
+        "tutorial": tutorial, "ours": ours, "cached": cached, "workers": worker_loads, "overload": double_load, "attack": attack,
+        "bad_inputs": bad, "killed": killed, "soak": soak_result,
     }  # fmt: skip
 
 
@@ -154,18 +154,18 @@ def soaked_or_kept(folder: Path, peak: float, seconds: float) -> dict:
 
 
 def place_of(source: Path | None, *, short: bool) -> Path:
-    """Where a run's record goes when nobody says: over the kept one only from all the photographs."""
+    """Where a run's record goes without --output: over the kept one only for a full run on the photographs."""
     return RECORD if source and not short else paths.reports_dir() / RECORD.name
 
 
 def classroom_pictures() -> Path | None:
     """The folder that RESNET18_LAB_IMAGES names, or the classroom's beside the clone; None when there is none."""
-    chosen = os.environ.get("RESNET18_LAB_IMAGES")
-    if chosen and not Path(chosen).is_dir():
-        raise SystemExit(f"RESNET18_LAB_IMAGES={chosen} is no folder; correct or unset it.")
-    folder = Path(chosen) if chosen else ROOT.parent / "shared" / "images"
+    place = os.environ.get("RESNET18_LAB_IMAGES")
+    if place and not Path(place).is_dir():
+        raise SystemExit(f"RESNET18_LAB_IMAGES={place} is no folder; correct or unset it.")
+    folder = Path(place) if place else ROOT.parent / "shared" / "images"
     nested = folder / "imagenet-sample"
-    return next((found for found in (nested, folder) if found.is_dir()), None)
+    return next((path for path in (nested, folder) if path.is_dir()), None)
 
 
 def say(text: str) -> None:
@@ -180,15 +180,15 @@ def main() -> None:
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--soak", type=float, help="seconds; 600 if not given, 0 keeps the last one")
     parser.add_argument("--output", type=Path, help="the kept record if not given and the run is a full one")
-    asked = parser.parse_args()
-    size = SHORT if asked.short else FULL
-    if asked.soak is not None:
-        size = replace(size, soak_seconds=asked.soak)
-    source = asked.pictures or classroom_pictures()
+    options = parser.parse_args()
+    size = SHORT if options.short else FULL
+    if options.soak is not None:
+        size = replace(size, soak_seconds=options.soak)
+    source = options.pictures or classroom_pictures()
     if source is None:
         say("there are no photographs in RESNET18_LAB_IMAGES or ../shared/images: data/samples are used, which are few")
-    output = asked.output or place_of(source, short=asked.short)
-    profile = "short" if asked.short else "full"
+    output = options.output or place_of(source, short=options.short)
+    profile = "short" if options.short else "full"
     measuring = Measuring(profile=profile, pictures=source.name if source else "data/samples", soak=size.soak_seconds)
     measuring.write(output, measure(source, size))
     say(f"written to {output}")

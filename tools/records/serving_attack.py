@@ -1,4 +1,4 @@
-"""What tools/records/serving.py attacks the service with: clients that do not finish, bad inputs, more than it can do, kill -9."""
+"""What tools/records/serving.py attacks the service with: clients that do not finish, bad inputs, overload, kill -9."""
 
 import contextlib
 import http.client
@@ -25,7 +25,7 @@ SLOW_CLIENTS = 50
 
 
 class SlowClients:
-    """Clients that have each sent half a head or half a body; who is dropped comes again, while the block runs."""
+    """Clients that have each sent half a head or half a body; those it drops connect again, while the block runs."""
 
     def __init__(self, url: str, count: int = SLOW_CLIENTS) -> None:
         self._where = urlsplit(url)
@@ -106,13 +106,13 @@ def _status(url: str, body: bytes, kind: str) -> int:
 
 
 def overload(folder: Path, peak: float, seconds: float) -> dict:
-    """Twice as much as it can do, with /healthz watched meanwhile."""
+    """Twice its capacity, with /healthz watched meanwhile."""
     with service("--cache", "0") as running:
         send(predict(running), folder, "--at-once", 2, "--requests", 20)
         with HealthWatch(running.url) as health:
             options = ("--at-once", 200, "--rate", 2 * peak, "--seconds", seconds)
-            found = send(predict(running), folder, *options)
-    return {**found, "peak": peak, "health_p99": health.percentile(99), "health_failed": health.failed}
+            load = send(predict(running), folder, *options)
+    return {**load, "peak": peak, "health_p99": health.percentile(99), "health_failed": health.failed}
 
 
 def killed_worker() -> dict:

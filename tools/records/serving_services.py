@@ -133,18 +133,18 @@ class HealthWatch:
 
 
 def restarts(url: str) -> float:
-    """Workers replaced, as /metrics tells."""
-    found = re.search(r"^resnet18_worker_restarts_total (\S+)", get(url, "/metrics")[1], re.MULTILINE)
-    return float(found.group(1)) if found else 0.0
+    """Workers replaced, as /metrics counts them."""
+    match = re.search(r"^resnet18_worker_restarts_total (\S+)", get(url, "/metrics")[1], re.MULTILINE)
+    return float(match.group(1)) if match else 0.0
 
 
 def ask(url: str, folder: Path, *options: object, cores: tuple[int, ...] = (CLIENT_CORE,)) -> dict:
-    """What the load generator says."""
+    """The outcome that the load generator prints."""
     command = [sys.executable, str(ROOT / "tools" / "records" / "load_client.py"), url, str(folder), *map(str, options)]
     with on_cores(*cores):
         process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    said, _ = process.communicate()
-    return json.loads(said)
+    output, _ = process.communicate()
+    return json.loads(output)
 
 
 def send(url: str, folder: Path, *options: object, cores: tuple[int, ...] = (CLIENT_CORE,)) -> dict:
@@ -154,7 +154,7 @@ def send(url: str, folder: Path, *options: object, cores: tuple[int, ...] = (CLI
 
 def summed(parts: list[dict]) -> dict:
     """Rate of good answers, percentiles in ms and failures of the parts together, in place of every single time."""
-    times = [spent for part in parts for spent in part["ms"]]
+    times = [ms for part in parts for ms in part["ms"]]
     statuses = sum((Counter(part["statuses"]) for part in parts), Counter())
     seconds = sum(part["seconds"] for part in parts)
     client = sum(part["client_cpu_share"] * part["seconds"] for part in parts) / seconds

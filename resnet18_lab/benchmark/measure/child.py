@@ -20,7 +20,7 @@ def _result(task: dict[str, Any]) -> dict[str, Any]:
     effort = Effort(**task["effort"])
     if configuration.affinity and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, configuration.affinity)
-    if configuration.backend == "peak":
+    if configuration.suite == "peak":
         from resnet18_lab.benchmark.measure.peak import measure_peak
 
         return measure_peak(configuration.threads)
@@ -37,7 +37,7 @@ def _with_engine(configuration: "Configuration", task: dict[str, Any], effort: "
     """The suites that measure an engine of this process, opened anew where a suite wants it."""
     from resnet18_lab.benchmark.measure import loops, stages
 
-    def open_one() -> Any:  # noqa: ANN401 - a Backend; named so only for type checkers that load everything
+    def open_one() -> Any:  # noqa: ANN401 - an Engine, whose module is imported only by the suites that need it
         if configuration.file:
             from resnet18_lab.inference.onnxruntime import open_file
 
@@ -54,14 +54,14 @@ def _with_engine(configuration: "Configuration", task: dict[str, Any], effort: "
     if configuration.suite == "stages":
         return stages.measure_stages(open_one, effort)
     if configuration.suite == "sizes":
-        return stages.measure_size(open_one, Path(task["picture"]), configuration.variant.split(" ", 1)[1], effort)
+        return stages.measure_size(open_one, Path(task["picture"]), configuration.preparation, effort)
     from importlib import import_module
 
     from resnet18_lab.inference.registry import spec_of
 
     module = "resnet18_lab.inference.onnxruntime" if configuration.file else spec_of(configuration.backend).module
-    import_module(module)  # the baseline is the engine imported and nothing loaded
-    if (torch := sys.modules.get("torch")) is not None:  # ONNX Runtime's is 1 in every session
+    import_module(module)  # memory is compared with the engine's module imported and no weights loaded
+    if (torch := sys.modules.get("torch")) is not None:  # ONNX Runtime has 1 in every session
         torch.set_num_interop_threads(configuration.interop_threads)
     return loops.run_engine(open_one, configuration, effort)
 

@@ -39,8 +39,8 @@ def main() -> None:
     status, peak = _ended(process)
     seconds = time.perf_counter() - started
     if status != 0:
-        said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-        raise SystemExit(said.strip() or f"exit status {status}")
+        message = process.stderr.read().decode(errors="replace") if process.stderr else ""
+        raise SystemExit(message.strip() or f"exit status {status}")
     print(json.dumps({"samples": [seconds], "peak": peak}))  # noqa: T201 - its answer
 
 

@@ -27,7 +27,7 @@ def measure_folder(configuration: Configuration, weights: str, folder: Path, eff
     """
     files = sorted(folder.iterdir())[: effort.pictures]
     job = Job(backend=configuration.backend, weights=weights, threads=configuration.threads)
-    entered = time.perf_counter()
+    start = time.perf_counter()
     if configuration.variant == OURS:
         answers: Iterable[int] = _pipeline(files, job, configuration)
     else:
@@ -42,7 +42,7 @@ def measure_folder(configuration: Configuration, weights: str, folder: Path, eff
         "samples": [(late - early) / chunk for early, late in zip(marks[::chunk], marks[chunk::chunk], strict=False)],
         "chunk": chunk,
         "pictures": len(files),
-        "first": marks[0] - entered,
+        "first": marks[0] - start,
         "rate": (len(marks) - 1) / (marks[-1] - marks[0]),
         "answers": classes,
         "peak": _peak_of_all(configuration.workers if configuration.variant == OURS else 0),
@@ -73,7 +73,7 @@ def _pipeline(files: list[Path], job: Job, configuration: Configuration) -> Iter
     for answer in stream(files, job=job, workers=configuration.workers, batch=configuration.batch):
         if answer.error is not None:
             raise answer.error
-        assert isinstance(answer, Result)  # noqa: S101 - what a job gives that is to classify
+        assert isinstance(answer, Result)  # noqa: S101 - a job that classifies gives nothing else
         yield answer.predictions[0].index
 
 

@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 def pictures(count: int) -> NDArray[np.float32]:
     """Float32 count×3×224×224 of real pictures, repeated as often as needed: zeros would be too easy."""
-    found, _ = reference_batch()
-    return np.ascontiguousarray(np.resize(found, (count, *found.shape[1:])))
+    batch, _ = reference_batch()
+    return np.ascontiguousarray(np.resize(batch, (count, *batch.shape[1:])))
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -51,16 +51,16 @@ def repeated(take: Callable[[], T], effort: Effort) -> tuple[T, list[T], float]:
     while calls < effort.warmup_calls or time.perf_counter() - started < effort.warmup_seconds:
         take()
         calls += 1
-    taken: list[T] = []
+    results: list[T] = []
     cpu, started = time.process_time(), time.perf_counter()
     while True:
         elapsed = time.perf_counter() - started
-        enough = elapsed >= effort.min_seconds and len(taken) >= effort.min_samples
-        if enough or len(taken) >= effort.max_samples or elapsed >= effort.max_seconds:
+        minima_reached = elapsed >= effort.min_seconds and len(results) >= effort.min_samples
+        if minima_reached or len(results) >= effort.max_samples or elapsed >= effort.max_seconds:
             break
-        taken.append(take())
+        results.append(take())
     wall = time.perf_counter() - started
-    return first, taken, (time.process_time() - cpu) / wall
+    return first, results, (time.process_time() - cpu) / wall
 
 
 def run_engine(open_one: Callable[[], Engine], configuration: Configuration, effort: Effort) -> dict[str, Any]:
@@ -71,15 +71,15 @@ def run_engine(open_one: Callable[[], Engine], configuration: Configuration, eff
         engines = [stack.enter_context(open_one()) for _ in range(configuration.workers)]
         load = time.perf_counter() - started
         batch = pictures(configuration.batch)
-        measured = (
+        timing = (
             sample(lambda: engines[0].run(batch), effort) if len(engines) == 1 else _together(engines, batch, effort)
         )
         engine = engines[0].engine.as_json()
         memory = {"peak": proc.peak_rss(), "pss": proc.pss(), "torch": "torch" in sys.modules}
-        asked = configuration.variant == WITH_ANSWERS
-        answers = {"answers": engines[0].run(pictures(max(BATCHES))).tolist()} if asked else {}
+        wants_answers = configuration.variant == WITH_ANSWERS
+        answers = {"answers": engines[0].run(pictures(max(BATCHES))).tolist()} if wants_answers else {}
         facts = {"engine": engine, "threads_read_back": engines[0].threads, "settings_read_back": _settings()}
-    return {"load": load, **measured, **baseline, **memory, **facts, **answers}
+    return {"load": load, **timing, **baseline, **memory, **facts, **answers}
 
 
 def _settings() -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _together(engines: list[Engine], batch: NDArray[np.float32], effort: Effort)
         return sample(lambda: engine.run(batch), effort)
 
     with ThreadPoolExecutor(len(engines)) as pool:
-        results = list(pool.map(work, engines))  # raises what a worker raised: one less would flatter the rest
+        results = list(pool.map(work, engines))  # raises what a worker raised: one engine fewer would flatter the rest
     return {
         "first": max(result["first"] for result in results),
         "samples": [value for result in results for value in result["samples"]],

@@ -44,9 +44,9 @@ def _products(operator: str, left: NDArray[Any], right: NDArray[Any], threads: i
     import onnxruntime as ort
     from onnx import TensorProto, helper, numpy_helper
 
-    given = TensorProto.FLOAT if left.dtype == np.float32 else TensorProto.INT32
+    output_type = TensorProto.FLOAT if left.dtype == np.float32 else TensorProto.INT32
     a = helper.make_tensor_value_info("a", helper.np_dtype_to_tensor_dtype(left.dtype), left.shape)
-    c = helper.make_tensor_value_info("c", given, [_SIDE, _SIDE])
+    c = helper.make_tensor_value_info("c", output_type, [_SIDE, _SIDE])
     factor = numpy_helper.from_array(right, "b")  # a constant, so that it is laid out for the kernel once
     graph = helper.make_graph([helper.make_node(operator, ["a", "b"], ["c"])], "peak", [a], [c], [factor])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=onnx.IR_VERSION_2023_5_5)

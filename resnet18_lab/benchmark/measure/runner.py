@@ -13,7 +13,7 @@ from pathlib import Path
 from resnet18_lab.base.errors import LabError, ParameterError, unknown_name
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.base.proc import MachineTime, machine_time
-from resnet18_lab.benchmark import record
+from resnet18_lab.benchmark import record as records
 from resnet18_lab.benchmark.configuration import BATCHES, EFFORTS, Configuration, Effort
 from resnet18_lab.benchmark.folder import make_folder
 from resnet18_lab.benchmark.measure.spawn import PICTURES, spawn
@@ -49,11 +49,11 @@ def run(
     notify: Notify = lambda _: None,
     keep: Keep = lambda _: None,
 ) -> Record:
-    """The record of the suites; what failed stands in it with its reason.
+    """The record of the suites; a start that failed is in it with its reason.
 
     Ctrl-C ends the run: the child is killed, and the record holds what was measured, marked interrupted.
     ``files`` are ONNX files to time beside the engines; ``pictures`` is a folder (with sub-folders) whose
-    photographs ``end-to-end`` makes its own of, by default the project's samples. ``keep`` is given the
+    photographs ``end-to-end`` makes its pictures of, by default the project's samples. ``keep`` is given the
     record after each round, so that a crash loses one round at most.
     """
     if profile not in EFFORTS:
@@ -96,7 +96,7 @@ def configurations_of(
             configurations += extras_plan(engines[-1])
     if "latency" in suites:
         configurations += files_plan(files or [], counts)
-        configurations += [Configuration("peak", "peak", count) for count in counts if count <= usable_cores()]
+        configurations += [Configuration("peak", "", count) for count in counts if count <= usable_cores()]
     return configurations
 
 
@@ -113,60 +113,60 @@ def run_configurations(
     """The record of these configurations, measured like any suite's."""
     file = find_weights(weights)
     facts = {"name": file.name, "sha256": file.sha256, "asked": weights}
-    kept = record.new(profile, effort, facts, [Row(configuration) for configuration in configurations])
+    record = records.new(profile, effort, facts, [Row(configuration) for configuration in configurations])
     with tempfile.TemporaryDirectory(prefix="resnet18-lab-") as folder:
-        if kept.of("end-to-end"):
+        if record.of("end-to-end"):
             notify(f"making {effort.pictures} pictures")
-            kept.pictures = make_folder(pictures, Path(folder, PICTURES), effort.pictures)
-        _measure(kept, notify, keep, Path(folder))
-    return kept
+            record.pictures = make_folder(pictures, Path(folder, PICTURES), effort.pictures)
+        _measure(record, notify, keep, Path(folder))
+    return record
 
 
-def _measure(kept: Record, notify: Notify, keep: Keep, folder: Path) -> None:
-    effort = kept.effort
+def _measure(record: Record, notify: Notify, keep: Keep, folder: Path) -> None:
+    effort = record.effort
     rounds = [
-        [row for row in kept.rows if row.configuration.suite != "end-to-end" or number < effort.folder_starts]
+        [row for row in record.rows if row.configuration.suite != "end-to-end" or number < effort.folder_starts]
         for number in range(effort.starts)
     ]
     total = sum(map(len, rounds))
     shuffle = random.Random(SEED)  # noqa: S311 - an order, not a secret
     for one_round in rounds:
         shuffle.shuffle(one_round)  # drift of the machine then hits all configurations alike
-    begun, cpu = time.perf_counter(), time.process_time()
+    run_start, cpu = time.perf_counter(), time.process_time()
     done = 0
     try:
-        _warm_file_cache(kept, folder, notify)
-        started = time.perf_counter()
+        _warm_file_cache(record, folder, notify)
+        rounds_start = time.perf_counter()
         for one_round in rounds:
             for row in one_round:
-                left = (time.perf_counter() - started) / done * (total - done) if done else 0.0
+                left = (time.perf_counter() - rounds_start) / done * (total - done) if done else 0.0
                 about = f", about {left:.0f} s left" if done else ""
                 notify(f"[{done + 1}/{total}] {row.configuration.key()}{about}")
-                _one_start(row, kept, folder)
+                _one_start(row, record, folder)
                 done += 1
-            kept.seconds = time.perf_counter() - begun
-            keep(kept)
+            record.seconds = time.perf_counter() - run_start
+            keep(record)
     except KeyboardInterrupt:
-        kept.interrupted = True
-    kept.seconds = time.perf_counter() - begun
-    kept.parent_cpu_share = (time.process_time() - cpu) / max(kept.seconds, 1e-9)
+        record.interrupted = True
+    record.seconds = time.perf_counter() - run_start
+    record.parent_cpu_share = (time.process_time() - cpu) / max(record.seconds, 1e-9)
 
 
-def _warm_file_cache(kept: Record, folder: Path, notify: Notify) -> None:
+def _warm_file_cache(record: Record, folder: Path, notify: Notify) -> None:
     """One start of each engine, thrown away: reading torch from a cold disk is no property of an engine."""
-    engines = [row.configuration for row in kept.rows if row.configuration.suite != "peak"]  # which reads no files
+    engines = [row.configuration for row in record.rows if row.configuration.suite != "peak"]  # which reads no files
     for configuration in {(c.engine, "torchvision" in c.variant): c for c in engines}.values():
         notify(f"reading files: {configuration.engine}")
         with contextlib.suppress(subprocess.TimeoutExpired, LabError, RuntimeError, OSError, ValueError):
-            spawn(configuration, replace(kept, effort=_WARM), folder)  # a fault shows in the row itself
+            spawn(configuration, replace(record, effort=_WARM), folder)  # a fault shows in the row itself
 
 
-def _one_start(row: Row, kept: Record, folder: Path) -> None:
+def _one_start(row: Row, record: Record, folder: Path) -> None:
     if row.failures and not row.results:
         return  # a missing or crashing engine is tried once
     before, children, clock = machine_time(), _children_seconds(), time.perf_counter()
     try:
-        result = spawn(row.configuration, kept, folder)
+        result = spawn(row.configuration, record, folder)
     except subprocess.TimeoutExpired as error:
         row.failures.append(f"timeout: no answer within {error.timeout:.0f} s")
     except (LabError, RuntimeError, OSError, ValueError) as error:

@@ -19,9 +19,9 @@ from resnet18_lab.inference import artifacts
 DEADLINE = 120.0
 """Seconds after which a process is given up as hanging; loading torch on a cold disk takes long."""
 _SLOWEST = 0.5
-"""Seconds a picture that are still believed of a loop over a folder."""
+"""Seconds a picture that a loop over a folder may take at most before it counts as hanging."""
 PICTURES = "pictures"
-"""Folder of the pictures of ``end-to-end`` within the run's own."""
+"""Folder of the pictures of ``end-to-end``, within the folder of the run."""
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
@@ -34,8 +34,8 @@ _KEPT_VARIABLES = (
 
 def clean_environment(threads: int) -> dict[str, str]:
     """Variables of a child: the few it needs, and the number of threads for every library's own pool."""
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return {**kept, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "RESNET18_LAB_OFFLINE": "1"}
+    variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    return {**variables, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "RESNET18_LAB_OFFLINE": "1"}
 
 
 def deadline_of(configuration: Configuration, effort: Effort) -> float:
@@ -47,23 +47,23 @@ def _picture_for(configuration: Configuration, folder: Path) -> str:
     if configuration.suite == "end-to-end":
         return str(folder / PICTURES)
     if configuration.suite == "sizes":
-        size = configuration.variant.split(" ", 1)[0]
-        made = folder / stages.filename_of(size)
-        return str(made if made.is_file() else stages.make_picture(size, folder))
+        size = configuration.size
+        path = folder / stages.filename_of(size)
+        return str(path if path.is_file() else stages.make_picture(size, folder))
     return str(next((sample.path for sample in load_samples()), ""))
 
 
-def spawn(configuration: Configuration, kept: Record, folder: Path) -> dict[str, Any]:
-    """The result of one process; RuntimeError with the last line it said when it failed."""
+def spawn(configuration: Configuration, record: Record, folder: Path) -> dict[str, Any]:
+    """The result of one process; RuntimeError with the last line it printed when it failed."""
     picture = _picture_for(configuration, folder)
     task: dict[str, Any] = {
         "configuration": configuration.as_json(),
-        "effort": vars(kept.effort),
-        "weights": kept.weights["asked"],
+        "effort": vars(record.effort),
+        "weights": record.weights["asked"],
         "picture": picture,
     }
-    command = _command(configuration, kept.weights["asked"], picture)
-    deadline = deadline_of(configuration, kept.effort)
+    command = _command(configuration, record.weights["asked"], picture)
+    deadline = deadline_of(configuration, record.effort)
     task["spawned"] = time.time()
     process = subprocess.Popen(
         command,
@@ -74,12 +74,12 @@ def spawn(configuration: Configuration, kept: Record, folder: Path) -> dict[str,
         start_new_session=True,  # Ctrl-C reaches the parent alone, which then ends the whole group
     )
     try:
-        answer, said = process.communicate(json.dumps(task).encode(), timeout=deadline)  # blocks: no polling
+        answer, messages = process.communicate(json.dumps(task).encode(), timeout=deadline)  # blocks: no polling
     except BaseException:
         _kill(process)
         raise
     if process.returncode != 0:
-        lines = said.decode(errors="replace").strip().splitlines()
+        lines = messages.decode(errors="replace").strip().splitlines()
         how = f"killed by signal {-process.returncode}" if process.returncode < 0 else f"exit {process.returncode}"
         raise RuntimeError(f"{how}: {lines[-1] if lines else 'said nothing'}")
     result: dict[str, Any] = json.loads(answer)

@@ -25,13 +25,13 @@ def measure_stages(open_one: Callable[[], Engine], effort: Effort) -> dict[str, 
     paths = cycle(sample.path for sample in load_samples())
     with open_one() as engine:
         first, rows, _ = repeated(lambda: _stage_times(next(paths), engine), effort)
-        named = engine.engine.as_json()
+        facts = engine.engine.as_json()
     return {
         "first": sum(first.values()),
         "samples": [sum(row.values()) for row in rows],
         "parts": {stage: [row[stage] for row in rows] for stage in STEPS},
         "peak": proc.peak_rss(),
-        "engine": named,
+        "engine": facts,
     }
 
 
@@ -64,15 +64,15 @@ def measure_size(open_one: Callable[[], Engine], path: Path, how: str, effort: E
     prepare = _preparation(how, path)
     with open_one() as engine:
         first = timed(lambda: engine.run(prepare()))
-        prepared = sample(prepare, effort)
+        preparation = sample(prepare, effort)
         steady = sample(lambda: engine.run(prepare()), effort)
-        named = engine.engine.as_json()
+        facts = engine.engine.as_json()
     return {
-        "samples": prepared["samples"],
+        "samples": preparation["samples"],
         "first": first,
         "answer_samples": steady["samples"],
         "peak": proc.peak_rss(),
-        "engine": named,
+        "engine": facts,
     }
 
 

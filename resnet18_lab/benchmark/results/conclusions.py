@@ -8,12 +8,12 @@ from resnet18_lab.benchmark.statistics import Interval
 
 def noise_floor(record: Record) -> str:
     """How far the same configuration, measured twice, may be from itself: smaller differences mean nothing."""
-    found = intervals(record, "latency")
-    twin = next((key for key in found if key.endswith("A/A")), None)
-    first = found.get(twin.removesuffix(" A/A")) if twin else None
+    seconds = intervals(record, "latency")
+    twin = next((key for key in seconds if key.endswith("A/A")), None)
+    first = seconds.get(twin.removesuffix(" A/A")) if twin else None
     if twin is None or first is None:
         return "No control row in this record."
-    ratio = found[twin].over(first)
+    ratio = seconds[twin].over(first)
     if ratio.high == float("inf"):
         return "One process start tells no noise: the control row cannot be judged."
     sentence = f"The control row takes {ratio.low:.2f} to {ratio.high:.2f} × the time of the row it repeats"
@@ -24,21 +24,21 @@ def noise_floor(record: Record) -> str:
 
 def sessions(record: Record) -> str:
     """Whether several sessions of one thread beat one session in pictures a second, each at its best batch."""
-    sentences, found = [], rates(record)
+    sentences, speeds = [], rates(record)
     for backend, count in best_workers(record).items():
         own = [row.configuration for row in record.plain("throughput") if row.configuration.backend == backend]
-        one = _best([found[c.key()] for c in own if c.workers == 1])
-        many = _best([found[c.key()] for c in own if c.workers > 1 and c.threads == 1])
+        one = _best([speeds[c.key()] for c in own if c.workers == 1])
+        many = _best([speeds[c.key()] for c in own if c.workers > 1 and c.threads == 1])
         ratio = many.over(one)
-        said = f"{ratio.value:.2f} × ({ratio.low:.2f}-{ratio.high:.2f})"
+        text = f"{ratio.value:.2f} × ({ratio.low:.2f}-{ratio.high:.2f})"
         sentences.append(
-            f"{backend}: {count} sessions of one thread answer {said} the pictures of the best single session."
+            f"{backend}: {count} sessions of one thread answer {text} the pictures of the best single session."
             if count
-            else f"{backend}: several sessions of one thread answer {said} the pictures of the best single session, "
+            else f"{backend}: several sessions of one thread answer {text} the pictures of the best single session, "
             "which decides nothing."
         )
     return " ".join(sentences)
 
 
-def _best(found: list[Interval]) -> Interval:
-    return max(found, key=lambda interval: interval.value)
+def _best(speeds: list[Interval]) -> Interval:
+    return max(speeds, key=lambda interval: interval.value)

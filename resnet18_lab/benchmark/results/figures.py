@@ -34,12 +34,12 @@ def latency_by_threads(record: Record) -> Figure | None:
     figure, axes = chart(
         "One picture: time by threads", "threads", "ms (95 % interval)", record.weights["name"], (9, 4.2)
     )
-    found = intervals(record, "latency")
+    seconds = intervals(record, "latency")
     for place, (name, own) in enumerate(lines.items()):
         colour = COLOURS[place % len(COLOURS)]
-        aside = 2 ** (0.025 * (place - (len(lines) - 1) / 2))  # so that no interval hides another
-        threads = [row.configuration.threads * aside for row in own]
-        spans = [found[row.configuration.key()].times(1e3) for row in own]
+        shift = 2 ** (0.025 * (place - (len(lines) - 1) / 2))  # so that no interval hides another
+        threads = [row.configuration.threads * shift for row in own]
+        spans = [seconds[row.configuration.key()].times(1e3) for row in own]
         axes.errorbar(
             threads, [span.value for span in spans], yerr=_around(spans), color=colour, capsize=3, label=name,
             linestyle=_LINES[place // len(COLOURS) % len(_LINES)],
@@ -65,10 +65,10 @@ def _lines(record: Record) -> dict[str, list[Row]]:
         if row.results and row.as_asked and not row.configuration.twin and not row.configuration.settings
     ]  # fmt: skip
     names = names_of(rows)
-    found: dict[str, list[Row]] = {}
+    groups: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row.configuration.threads):
-        found.setdefault(names[row.configuration.backend, row.configuration.file], []).append(row)
-    return {name: found[name] for name in names.values()}
+        groups.setdefault(names[row.configuration.backend, row.configuration.file], []).append(row)
+    return {name: groups[name] for name in names.values()}
 
 
 def _around(spans: list[Interval]) -> list[list[float]]:
@@ -96,24 +96,24 @@ def throughput(record: Record) -> Figure | None:
         return None
     engines = list(dict.fromkeys(configuration.backend for configuration in rows))
     figure = new_figure(4.2 * len(engines) + 2, 4.2, record.weights["name"], CHART)
-    found = rates(record)
+    speeds = rates(record)
     for axes, name in zip(figure.subplots(1, len(engines), squeeze=False)[0], engines, strict=True):
         own = [configuration for configuration in rows if configuration.backend == name]
         several = len({configuration.batch for configuration in own}) > 1
         axes.set(title=f"{name}, best batch" if several else name, xlabel="threads in use")
         axes.set_ylabel("img/s (95 % interval)")
         axes.spines[["top", "right"]].set_visible(False)
-        _ways(axes, own, found)
+        _ways(axes, own, speeds)
     axes.legend(frameon=False, fontsize=8)
     return figure
 
 
-def _ways(axes: Axes, own: list[Configuration], found: dict[str, Interval]) -> None:
+def _ways(axes: Axes, own: list[Configuration], speeds: dict[str, Interval]) -> None:
     best: dict[str, dict[int, Interval]] = {name: {} for name in _WAYS}
     for configuration in own:
-        rate, way = found[configuration.key()], best[_way(configuration)]
-        used = configuration.threads * configuration.workers
-        way[used] = max(rate, way.get(used, rate), key=lambda interval: interval.value)
+        rate, way = speeds[configuration.key()], best[_way(configuration)]
+        threads = configuration.threads * configuration.workers
+        way[threads] = max(rate, way.get(threads, rate), key=lambda interval: interval.value)
     counts = sorted({count for points in best.values() for count in points})
     if single := best[_WAYS[0]].get(1):
         best[_WAYS[1]].setdefault(1, single)
@@ -186,12 +186,12 @@ def end_to_end(record: Record) -> Figure | None:
         "A folder of pictures to answers", "img/s", "", record.weights["name"], (8, 0.5 * len(rows) + 1.2)
     )
     names = [f"{row.configuration.variant}, {row.configuration.backend}" for row in rows]
-    found = folder_rates(record)
-    spans = [found[row.configuration.key()] for row in rows]
-    ours = [row.configuration.variant == OURS for row in rows]
-    bars = axes.barh(names, [span.value for span in spans], color=[COLOURS[0] if own else "#c9d3dc" for own in ours])
+    speeds = folder_rates(record)
+    spans = [speeds[row.configuration.key()] for row in rows]
+    is_ours = [row.configuration.variant == OURS for row in rows]
+    bars = axes.barh(names, [span.value for span in spans], color=[COLOURS[0] if own else "#c9d3dc" for own in is_ours])
     axes.bar_label(bars, [supported(span) for span in spans], padding=-24)
-    for text, own in zip(axes.texts, ours, strict=True):
+    for text, own in zip(axes.texts, is_ours, strict=True):
         text.set_color("white" if own else "black")
     for place, row in enumerate(rows):
         if bound := bound_of(row):

@@ -1,4 +1,4 @@
-"""What stands in the cells of a table: intervals, figures rounded to what their spread supports, and warnings."""
+"""The contents of table cells: intervals, figures rounded to what their spread supports, and warnings."""
 
 from collections.abc import Callable, Iterable
 from statistics import median
@@ -31,19 +31,19 @@ def intervals_of(rows: Iterable[Row], samples: Callable[[Result], list[float]]) 
         for row in rows
         if row.results
     }
-    # threads that outnumber the cores scatter many times wider: each kind lends its spread to its own only
+    # times scatter many times wider where threads outnumber cores, so each kind pools its own spread only
     pooled = {
-        over: statistics.pooled_spread(found for kind, found in starts.values() if kind is over)
+        over: statistics.pooled_spread(own_samples for kind, own_samples in starts.values() if kind is over)
         for over in (False, True)
     }
-    return {key: statistics.interval(found, pooled[over]) for key, (over, found) in starts.items()}
+    return {key: statistics.interval(own_samples, pooled[over]) for key, (over, own_samples) in starts.items()}
 
 
 def rates(record: Record) -> dict[str, Interval]:
     """Pictures a second of each row of ``throughput`` with their 95 % interval, by key."""
-    found = intervals(record, "throughput")
+    seconds = intervals(record, "throughput")
     return {
-        c.key(): found[c.key()].inverse().times(c.batch * c.workers)
+        c.key(): seconds[c.key()].inverse().times(c.batch * c.workers)
         for c in (row.configuration for row in record.of("throughput") if row.results)
     }
 
@@ -54,20 +54,20 @@ def folder_rates(record: Record) -> dict[str, Interval]:
 
 
 def warnings_of(row: Row) -> str:
-    """What speaks against the row's figures: spread, steal, load, threads, or why there are none."""
+    """Reasons to doubt the row's figures: spread, steal, load, threads, or why there are none."""
     if not row.results:
         return row.failures[0] if row.failures else "not measured"
-    found = [] if row.as_asked else [f"engine ran {row.ran_threads} thread{'s' if row.ran_threads > 1 else ''}"]
-    found += ["oversubscribed"] if row.oversubscribed else []
+    remarks = [] if row.as_asked else [f"engine ran {row.ran_threads} thread{'s' if row.ran_threads > 1 else ''}"]
+    remarks += ["oversubscribed"] if row.oversubscribed else []
     samples = [value for start in row.starts for value in start]
     if len(samples) >= 4:
         q = statistics.quantiles(samples)
-        found += ["wide spread"] if (q["p75"] - q["p25"]) / q["p50"] > statistics.WIDE_IQR else []
+        remarks += ["wide spread"] if (q["p75"] - q["p25"]) / q["p50"] > statistics.WIDE_IQR else []
     noise = [entry for entry in row.noise if entry]
-    found += ["steal"] if any(entry["steal"] > _STEAL for entry in noise) else []
-    found += ["load from others"] if any(entry["others"] > _OTHERS for entry in noise) else []
-    found += [f"steal and load {NOT_AVAILABLE}"] if row.noise and not noise else []
-    return ", ".join([*found, *row.failures])
+    remarks += ["steal"] if any(entry["steal"] > _STEAL for entry in noise) else []
+    remarks += ["load from others"] if any(entry["others"] > _OTHERS for entry in noise) else []
+    remarks += [f"steal and load {NOT_AVAILABLE}"] if row.noise and not noise else []
+    return ", ".join([*remarks, *row.failures])
 
 
 def shown(interval: Interval, scale: float = 1e3) -> str:
@@ -89,17 +89,17 @@ def supported(interval: Interval, scale: float = 1.0) -> str:
 
 def megabytes(values: list[int | None]) -> str:
     """Median of bytes as MB (10⁶ bytes), or that they are not available."""
-    known = [value for value in values if value is not None]
-    return f"{median(known) / _MB:.0f}" if known else NOT_AVAILABLE
+    numbers = [value for value in values if value is not None]
+    return f"{median(numbers) / _MB:.0f}" if numbers else NOT_AVAILABLE
 
 
 def names_of(rows: Iterable[Row]) -> dict[tuple[str, str], str]:
     """What each engine or file is called, by (backend, file): files of one name are told apart by their folder."""
-    found: dict[tuple[str, str], Configuration] = {
+    configurations: dict[tuple[str, str], Configuration] = {
         (row.configuration.backend, row.configuration.file): row.configuration for row in rows
     }
-    called = [configuration.engine for configuration in found.values()]
+    engines = [configuration.engine for configuration in configurations.values()]
     return {
-        key: configuration.engine if called.count(configuration.engine) == 1 else configuration.folder_and_name
-        for key, configuration in found.items()
+        key: configuration.engine if engines.count(configuration.engine) == 1 else configuration.folder_and_name
+        for key, configuration in configurations.items()
     }

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
+from resnet18_lab.base.resnet18 import GMACS, PARAMETERS
 from resnet18_lab.benchmark.record import Record
 from resnet18_lab.benchmark.results.formatting import intervals
 from resnet18_lab.benchmark.style import (
@@ -13,11 +14,10 @@ from resnet18_lab.benchmark.style import (
     styled,
 )
 
-GFLOP_PER_PICTURE = 3.628
-"""2 × 1.814 GMACs, published for ResNet-18 at 224×224; as many operations whatever the numbers' width."""
-PARAMETERS = 11_689_512
+GFLOP_PER_PICTURE = 2 * GMACS
+"""A multiplication and an addition each; as many operations whatever the numbers' width."""
 _BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
-"""Of one weight as the engine keeps it: every run reads all weights once."""
+"""Bytes of one weight as the engine stores it: every run reads all weights once."""
 _MARKERS = {"fp32": "o", "bf16": "^", "int8": "s"}
 _ROOFS = {"fp32": ("gflops", "-", "GFLOP/s in float32"), "int8": ("int8_gops", "--", "GOP/s in INT8")}
 _GREYS = ("#9aa5b1", "#4a5663", "#1f2933")
@@ -67,10 +67,10 @@ def roofline(record: Record) -> Figure | None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axis.set_minor_formatter(NullFormatter())
-    told = "circle float32, triangle BF16, square INT8" + (
+    legend = "circle float32, triangle BF16, square INT8" + (
         "\nhollow 1 thread, full all cores" if len(peaks) > 1 else ""
     )
-    figure.legend(frameon=False, loc="outside right upper", fontsize=8, title=told)
+    figure.legend(frameon=False, loc="outside right upper", fontsize=8, title=legend)
     return figure
 
 
@@ -86,18 +86,18 @@ def _roofs(axes: Axes, threads: int, peak: dict[str, float], colour: str) -> Non
 
 def _points(axes: Axes, record: Record, counts: list[int], roofs: set[str]) -> None:
     """One colour an engine, moved aside a little so that none hides another."""
-    found = intervals(record, "latency")
+    seconds = intervals(record, "latency")
     rows = [row.configuration for row in record.plain("latency") if row.configuration.threads in counts]
     names = list(dict.fromkeys(configuration.backend for configuration in rows))
     kinds = {name: [other for other in names if precision_of(other) == precision_of(name)] for name in names}
     for colour, name in zip(COLOURS, names, strict=False):
-        precision, same = precision_of(name), kinds[name]
-        aside = 1.07 ** (same.index(name) - (len(same) - 1) / 2)
-        said = name if precision in roofs else f"{name} (no roof measured)"
+        precision, peers = precision_of(name), kinds[name]
+        shift = 1.07 ** (peers.index(name) - (len(peers) - 1) / 2)
+        label = name if precision in roofs else f"{name} (no roof measured)"
         for configuration in (c for c in rows if c.backend == name):
-            interval = found[configuration.key()]
+            interval = seconds[configuration.key()]
             axes.scatter(
-                [intensity(precision) * aside], [GFLOP_PER_PICTURE / interval.value], marker=_MARKERS[precision],
+                [intensity(precision) * shift], [GFLOP_PER_PICTURE / interval.value], marker=_MARKERS[precision],
                 facecolor="white" if configuration.threads == min(counts) else colour, edgecolor=colour, zorder=3,
-                label=said if configuration.threads == max(counts) else None,
+                label=label if configuration.threads == max(counts) else None,
             )  # fmt: skip

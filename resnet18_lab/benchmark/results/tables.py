@@ -27,7 +27,7 @@ __all__ = ["NOT_AVAILABLE", "TABLES", "intervals", "markdown", "megabytes", "sho
 
 def latency(record: Record) -> pd.DataFrame:
     """Milliseconds for one picture by engine and threads."""
-    found = intervals(record, "latency")
+    seconds = intervals(record, "latency")
     names = names_of(record.of("latency"))
     rows = []
     for row in record.of("latency"):
@@ -40,7 +40,7 @@ def latency(record: Record) -> pd.DataFrame:
             "threads": configuration.threads,
         }
         if row.results:
-            interval = found[configuration.key()]
+            interval = seconds[configuration.key()]
             samples = [value * 1e3 for start in row.starts for value in start]
             q = statistics.quantiles(samples)
             line |= {"ms": shown(interval), **{name: f"{value:.1f}" for name, value in q.items()}}
@@ -55,7 +55,7 @@ def latency(record: Record) -> pd.DataFrame:
 
 def throughput(record: Record) -> pd.DataFrame:
     """Pictures a second by engine, threads of a session, sessions side by side, and batch."""
-    found, rate = intervals(record, "throughput"), rates(record)
+    seconds, speeds = intervals(record, "throughput"), rates(record)
     rows = []
     for row in record.of("throughput"):
         configuration = row.configuration
@@ -68,9 +68,9 @@ def throughput(record: Record) -> pd.DataFrame:
         if row.results:
             key = configuration.key()
             line |= {
-                "img/s": supported(rate[key]),
-                "ms a picture": supported(rate[key].inverse(), 1e3),
-                "ms a batch": shown(found[key]),
+                "img/s": supported(speeds[key]),
+                "ms a picture": supported(speeds[key].inverse(), 1e3),
+                "ms a batch": shown(seconds[key]),
             }
         rows.append({**line, "note": warnings_of(row)})
     return pd.DataFrame(rows).fillna("")
@@ -95,13 +95,13 @@ def memory(record: Record) -> pd.DataFrame:
 
 def cold_start(record: Record) -> pd.DataFrame:
     """Milliseconds from the start of a process to its first answer, and its parts; whole commands to their exit."""
-    found = intervals(record, "cold-start")
+    seconds = intervals(record, "cold-start")
     rows = []
     for row in record.of("cold-start"):
         configuration = row.configuration
         line: dict[str, Any] = {"what": configuration.variant or f"engine {configuration.backend}"}
         if row.results:
-            line["ms"] = shown(found[configuration.key()])
+            line["ms"] = shown(seconds[configuration.key()])
             for part in row.results[0].get("parts", {}):
                 line[f"{part} ms"] = f"{median(result['parts'][part] for result in row.results) * 1e3:.0f}"
             line["peak MB"] = megabytes([result["peak"] for result in row.results])
@@ -132,15 +132,15 @@ def stages(record: Record) -> pd.DataFrame:
 
 def sizes(record: Record) -> pd.DataFrame:
     """Milliseconds to prepare a picture by size and way, with first and steady answer, and peak memory."""
-    found = intervals(record, "sizes")
+    seconds = intervals(record, "sizes")
     rows = []
     for row in record.of("sizes"):
-        size, how = row.configuration.variant.split(" ", 1)
+        size, how = row.configuration.size, row.configuration.preparation
         line: dict[str, Any] = {"picture": size, "preparation": how}
         if row.results:
             answers = [value for result in row.results for value in result["answer_samples"]]
             line |= {
-                "prepare ms": shown(found[row.configuration.key()]),
+                "prepare ms": shown(seconds[row.configuration.key()]),
                 "first answer ms": f"{median(result['first'] for result in row.results) * 1e3:.0f}",
                 "steady answer ms": f"{median(answers) * 1e3:.1f}",
                 "peak MB": megabytes([result["peak"] for result in row.results]),
@@ -156,14 +156,14 @@ def end_to_end(record: Record) -> pd.DataFrame:
     ``same`` is the share of answers that are the first loop's.
     """
     rows = []
-    found = folder_rates(record)
+    speeds = folder_rates(record)
     first = next((row for row in record.of("end-to-end") if row.results), None)
     for row in record.of("end-to-end"):
         configuration = row.configuration
         line: dict[str, Any] = {"what": configuration.variant, "engine": configuration.backend}
         if row.results and first:
-            rate, base = (found[one.configuration.key()] for one in (row, first))
-            answers, theirs = row.results[0]["answers"], first.results[0]["answers"]
+            rate, base = (speeds[one.configuration.key()] for one in (row, first))
+            answers, first_answers = row.results[0]["answers"], first.results[0]["answers"]
             line |= {
                 "img/s": supported(rate),
                 "× first row": "1" if row is first else supported(rate.over(base)),
@@ -171,7 +171,7 @@ def end_to_end(record: Record) -> pd.DataFrame:
                 "of bound": f"{rate.value / most:.0%}" if most else "",
                 "first answer s": f"{median(result['first'] for result in row.results):.1f}",
                 "peak MB": megabytes([result["peak"] for result in row.results]),
-                "same": f"{sum(map(eq, answers, theirs)) / len(answers):.1%}",
+                "same": f"{sum(map(eq, answers, first_answers)) / len(answers):.1%}",
             }
         rows.append({**line, "note": warnings_of(row)})
     return pd.DataFrame(rows).fillna("")

@@ -1,4 +1,4 @@
-"""The figures this project holds itself to, from one record; stated beside their targets, asserted nowhere."""
+"""This project's targets beside the figures of one record; they are reported and asserted nowhere."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class Target:
     @property
     def measured(self) -> str:
         """The figure with its interval and unit."""
-        known = self.interval if self.interval and self.interval.high < float("inf") else None
-        around = f" ({known.low:.3g}-{known.high:.3g})" if known else ""
+        span = self.interval if self.interval and self.interval.high < float("inf") else None
+        around = f" ({span.low:.3g}-{span.high:.3g})" if span else ""
         return f"{self.value:.3g}{around} {self.unit}".strip()
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class Target:
         return f"{self.what}: {self.measured} ({limit} {self.limit:g}: {'NOT met' if verdict == 'no' else verdict})"
 
 
-def table(found: Iterable[Target]) -> pd.DataFrame:
+def table(aims: Iterable[Target]) -> pd.DataFrame:
     """What was aimed at, what was measured, and whether it is enough."""
     return pd.DataFrame(
         {
@@ -61,24 +61,24 @@ def table(found: Iterable[Target]) -> pd.DataFrame:
             "wanted": f"{'≥' if target.at_least else '≤'} {target.limit:g} {target.unit}".strip(),
             "met": target.verdict if target.met else f"**{target.verdict}**",
         }
-        for target in found
+        for target in aims
     )
 
 
 def targets(record: Record) -> list[Target]:
-    """The targets that the record's suites can tell."""
+    """The targets that the record's suites have figures for."""
     return [*_int8(record), *_cold_start(record), *_preparation(record), *_folder(record)]
 
 
-def _aimed(what: str, found: Interval, limit: float, unit: str = "×", *, at_least: bool = False) -> Target:
-    return Target(what, found.value, limit, unit, at_least, found)
+def _aimed(what: str, figure: Interval, limit: float, unit: str = "×", *, at_least: bool = False) -> Target:
+    return Target(what, figure.value, limit, unit, at_least, figure)
 
 
 def _int8(record: Record) -> Iterator[Target]:
     """INT8 against the engines and files beside it, one thread each."""
-    found = intervals(record, "latency")
+    by_key = intervals(record, "latency")
     one_thread = [row.configuration for row in record.plain("latency") if row.configuration.threads == 1]
-    seconds = {configuration.backend: found[configuration.key()] for configuration in one_thread}
+    seconds = {configuration.backend: by_key[configuration.key()] for configuration in one_thread}
     ours = seconds.get("onnxruntime-int8")
     if ours is None:
         return
@@ -89,7 +89,7 @@ def _int8(record: Record) -> Iterator[Target]:
     for row in record.of("latency"):
         c = row.configuration
         if c.file and c.threads == 1 and row.results:
-            yield _aimed(f"one thread, INT8 / {names[c.backend, c.file]}", ours.over(found[c.key()]), 1.05)
+            yield _aimed(f"one thread, INT8 / {names[c.backend, c.file]}", ours.over(by_key[c.key()]), 1.05)
 
 
 def _cold_start(record: Record) -> Iterator[Target]:
@@ -97,8 +97,8 @@ def _cold_start(record: Record) -> Iterator[Target]:
     rows: dict[str, Row] = {row.configuration.variant: row for row in record.of("cold-start") if row.results}
     if "bare script" not in rows or "classify" not in rows:
         return
-    found = intervals(record, "cold-start")
-    ours, bare = (found[rows[name].configuration.key()] for name in ("classify", "bare script"))
+    seconds = intervals(record, "cold-start")
+    ours, bare = (seconds[rows[name].configuration.key()] for name in ("classify", "bare script"))
     is_int8 = rows["classify"].configuration.backend == "onnxruntime-int8"
     yield _aimed("classify, start to exit / bare script's", ours.over(bare), 1.5)
     if is_int8:
@@ -133,9 +133,13 @@ def _folder(record: Record) -> Iterator[Target]:
 
 def _preparation(record: Record) -> Iterator[Target]:
     seconds = intervals(record, "sizes")
-    found = {row.configuration.variant: seconds[row.configuration.key()] for row in record.of("sizes") if row.results}
+    measured = {
+        (row.configuration.size, row.configuration.preparation): seconds[row.configuration.key()]
+        for row in record.of("sizes")
+        if row.results
+    }
     for size, how, limit in (("400×300", "ours", 0.65), ("4000×3000", "ours with draft", 0.3)):
-        ours, theirs = found.get(f"{size} {how}"), found.get(f"{size} torchvision")
+        ours, theirs = measured.get((size, how)), measured.get((size, "torchvision"))
         if ours and theirs:
             what = f"preparing a {size} JPEG, {how} / decode + torchvision's transforms"
             yield _aimed(what, ours.over(theirs), limit)

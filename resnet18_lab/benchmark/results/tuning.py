@@ -18,12 +18,12 @@ def best_threads(record: Record) -> dict[str, int]:
     fastest setting has an interval too wide to decide is left out: in noise everything overlaps, and the
     fewest threads would always win.
     """
-    found = intervals(record, "latency")
+    seconds = intervals(record, "latency")
     engines: dict[str, dict[int, Interval]] = {}
     for row in record.plain("latency"):
         if not row.oversubscribed:
             configuration = row.configuration
-            engines.setdefault(configuration.backend, {})[configuration.threads] = found[configuration.key()]
+            engines.setdefault(configuration.backend, {})[configuration.threads] = seconds[configuration.key()]
     best = {}
     for backend, times in engines.items():
         fastest = min(times.values(), key=lambda interval: interval.value)
@@ -43,7 +43,7 @@ def best_workers(record: Record) -> dict[str, int | None]:
     The fewest whose pictures a second overlap the best's; None when one session is as good, or when the
     noise is too wide to tell. Each way is judged at its own best batch.
     """
-    found = rates(record)
+    speeds = rates(record)
     single: dict[str, list[Interval]] = {}
     several: dict[str, dict[int, list[Interval]]] = {}
     for row in record.plain("throughput"):
@@ -51,9 +51,9 @@ def best_workers(record: Record) -> dict[str, int | None]:
         if row.oversubscribed:
             continue
         if c.workers == 1:
-            single.setdefault(c.backend, []).append(found[c.key()])
+            single.setdefault(c.backend, []).append(speeds[c.key()])
         elif c.threads == 1:
-            several.setdefault(c.backend, {}).setdefault(c.workers, []).append(found[c.key()])
+            several.setdefault(c.backend, {}).setdefault(c.workers, []).append(speeds[c.key()])
     return {
         backend: _clearly_better({count: _highest(rows) for count, rows in several[backend].items()}, _highest(rows))
         for backend, rows in single.items()
@@ -61,8 +61,8 @@ def best_workers(record: Record) -> dict[str, int | None]:
     }
 
 
-def _highest(found: list[Interval]) -> Interval:
-    return max(found, key=lambda interval: interval.value)
+def _highest(speeds: list[Interval]) -> Interval:
+    return max(speeds, key=lambda interval: interval.value)
 
 
 def _clearly_better(several: dict[int, Interval], single: Interval) -> int | None:

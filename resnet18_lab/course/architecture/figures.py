@@ -85,7 +85,7 @@ def residual_blocks(module: nn.Module, names: Sequence[str], weights: str) -> Fi
 
 @styled
 def stage_shares(stages: pd.DataFrame, weights: str) -> Figure:
-    """Each stage's share of the MACs and of the time, as bars; ``stages`` comes from ``architecture.stage_table``."""
+    """Each stage's share of the MACs and of the time, as bars; ``stages`` comes from ``inspection.stage_table``."""
     figure = new_figure(7.0, 3.0, weights, CHART)
     axes = figure.subplots()
     places = np.arange(len(stages))

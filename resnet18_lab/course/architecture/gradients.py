@@ -9,24 +9,26 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.model.receptive_field import STAGE_ENDS
-from resnet18_lab.preprocessing.transform import CROP, Batch
+from resnet18_lab.preprocessing.transform import Batch
 
 WITHIN = 0.95
 
 
 def gradient_maps(module: nn.Module, batch: Batch, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """|d middle unit of the layer / d pixel| of the first picture by layer, colours and channels summed: 224×224."""
-    kept: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
     handles = [
-        module.get_submodule(name).register_forward_hook(lambda _m, _i, output: kept.append(output)) for name in layers
+        module.get_submodule(name).register_forward_hook(lambda _m, _i, output: outputs.append(output))
+        for name in layers
     ]
     picture = torch.from_numpy(batch[:1]).to(next(module.parameters()).dtype).requires_grad_(True)
     maps = {}
     try:
         with torch.enable_grad():
             module(picture)
-            for name, output in zip(layers, kept, strict=True):
+            for name, output in zip(layers, outputs, strict=True):
                 middle = output.shape[-1] // 2
                 (gradient,) = torch.autograd.grad(output[0, :, middle, middle].sum(), picture, retain_graph=True)
                 maps[name] = np.asarray(gradient[0].abs().sum(dim=0).numpy(), dtype=np.float32)
@@ -56,7 +58,7 @@ def proved_fields(module: nn.Module, layers: Sequence[str] = STAGE_ENDS) -> dict
     ones = np.ones((1, 3, CROP, CROP), dtype=np.float32)
     maps = gradient_maps(_all_positive(module), ones, layers)
     columns = {name: np.flatnonzero(gradient.any(axis=0)) for name, gradient in maps.items()}
-    return {name: (int(seen[0]), int(seen[-1]) + 1) for name, seen in columns.items()}
+    return {name: (int(pixels[0]), int(pixels[-1]) + 1) for name, pixels in columns.items()}
 
 
 def side_holding(gradient: NDArray[np.float32], field: pd.Series, share: float = WITHIN) -> int:

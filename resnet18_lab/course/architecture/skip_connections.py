@@ -26,7 +26,7 @@ class PlainBlock(nn.Module):
         self.relu = nn.ReLU()
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Activations as the block would put out, if nothing were added before its last ReLU."""
+        """The block's output when nothing is added before its last ReLU."""
         activations: torch.Tensor = self.relu(self.branch(inputs))
         return activations
 
@@ -39,20 +39,20 @@ def block_names(module: nn.Module) -> list[str]:
 
 def without_skips(module: nn.Module, blocks: Iterable[str] | None = None) -> nn.Module:
     """A copy with the skip connections of the named blocks cut, of all blocks if none is named."""
-    copied = copy.deepcopy(module)
+    network = copy.deepcopy(module)
     for name in block_names(module) if blocks is None else blocks:
         stage, _, number = name.rpartition(".")
-        copied.get_submodule(stage)._modules[number] = PlainBlock(copied.get_submodule(name))
-    return copied.eval()
+        network.get_submodule(stage)._modules[number] = PlainBlock(network.get_submodule(name))
+    return network.eval()
 
 
 def _outputs(module: nn.Module, batch: Batch, names: list[str]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """The named layers' outputs and the logits, with a graph to go back through where gradients are on."""
-    kept: dict[str, torch.Tensor] = {}
+    outputs: dict[str, torch.Tensor] = {}
 
     def keep(name: str) -> torch.utils.hooks.RemovableHandle:
         def hook(_layer: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-            kept[name] = output
+            outputs[name] = output
 
         return module.get_submodule(name).register_forward_hook(hook)
 
@@ -62,7 +62,7 @@ def _outputs(module: nn.Module, batch: Batch, names: list[str]) -> tuple[dict[st
     finally:
         for handle in handles:
             handle.remove()
-    return kept, logits
+    return outputs, logits
 
 
 def _likeness(activations: torch.Tensor) -> float:
@@ -75,14 +75,14 @@ def _likeness(activations: torch.Tensor) -> float:
 def signal(module: nn.Module, batch: Batch, blocks: list[str]) -> pd.DataFrame:
     """A row for the stem and each block: root mean square, share of zeros, likeness between pictures."""
     with torch.inference_mode():
-        kept, _ = _outputs(module, batch, [STEM_END, *blocks])
+        outputs, _ = _outputs(module, batch, [STEM_END, *blocks])
         rows = {
             name: {
                 "rms": float(output.square().mean().sqrt()),
                 "zeros": float((output == 0).float().mean()),
                 "likeness": _likeness(output),
             }
-            for name, output in kept.items()
+            for name, output in outputs.items()
         }
     return pd.DataFrame.from_dict(rows, orient="index").rename(index={STEM_END: "stem"})
 
@@ -124,11 +124,11 @@ def branch_over_skip(module: nn.Module, batch: Batch) -> pd.Series:
 def cut_one_at_a_time(module: nn.Module, batch: Batch) -> pd.Series:
     """How many pictures keep their answer when the skip connection of one block alone is cut, by block."""
     whole = answers(module, batch)
-    kept = {}
+    counts = {}
     for name in block_names(module):
         cut = answers(without_skips(module, [name]), batch)
-        kept[name] = sum(before == after for before, after in zip(whole, cut, strict=True))
-    return pd.Series(kept, name="answers kept")
+        counts[name] = sum(before == after for before, after in zip(whole, cut, strict=True))
+    return pd.Series(counts, name="answers kept")
 
 
 def signal_conclusion(whole: pd.DataFrame, cut: pd.DataFrame) -> str:
@@ -157,8 +157,8 @@ def gradient_norms(module: nn.Module, batch: Batch, blocks: list[str], classes: 
     """
     names = [STEM_END, *blocks]
     with torch.enable_grad():
-        kept, logits = _outputs(module, batch, names)
-        chosen = logits[torch.arange(len(classes)), torch.tensor(classes)].sum()
-        gradients = torch.autograd.grad(chosen, [kept[name] for name in names])
+        outputs, logits = _outputs(module, batch, names)
+        total = logits[torch.arange(len(classes)), torch.tensor(classes)].sum()
+        gradients = torch.autograd.grad(total, [outputs[name] for name in names])
     norms = [float(gradient.flatten(1).norm(dim=1).mean()) for gradient in gradients]
     return pd.Series(norms, index=["stem", *blocks], name="gradient norm")

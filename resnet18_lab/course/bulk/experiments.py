@@ -32,7 +32,7 @@ _SHAVED = 0.06
 def rates(files: Sequence[Path], job: Job, counts: Sequence[int]) -> pd.DataFrame:
     """Pictures a second by number of workers, beside what that many workers could do at most.
 
-    No more workers work at once than there are cores, so the bound grows only up to those.
+    Only as many workers as there are cores can work at once, so the bound grows no further.
     """
     stages = measured.stage_means(files, job)
     rows = {}
@@ -50,10 +50,10 @@ def rates(files: Sequence[Path], job: Job, counts: Sequence[int]) -> pd.DataFram
 
 @dataclass(frozen=True)
 class Crash:
-    """A run that was killed and resumed: rows kept and rows in all, whether the file is the undisturbed run's.
+    """A run that was killed and resumed: rows kept, rows in all, and whether it wrote the undisturbed run's file.
 
-    ``redone_at_most`` rows were on their way when it was killed. Seconds of the undisturbed run, of the killed
-    one until then, and of the resumed one.
+    ``said`` is what the resumed run reported; at most ``redone_at_most`` rows were in progress when the first
+    was killed. The other fields are seconds: of the undisturbed run, of the killed one, and of the resumed one.
     """
 
     kept: int
@@ -79,31 +79,36 @@ class Crash:
 
 
 def crash(folder: Path, place: Path, weights: str, after: float = 0.4) -> Crash:
-    """Kill -9 a run over the folder when the share ``after`` of its rows stands, resume it, and compare.
+    """Kill -9 a run over the folder when the share ``after`` of its rows is written, resume it, and compare.
 
-    Raises LabError when a run does not get so far.
+    Raises LabError when a run ends before that.
     """
-    whole, killed = place / "undisturbed.csv", place / "killed.csv"
+    whole_file, killed_file = place / "undisturbed.csv", place / "killed.csv"
     marks = [time.monotonic()]
-    _finish(_classify(folder, whole, weights))
+    _finish(_classify(folder, whole_file, weights))
     marks.append(time.monotonic())
     rows = len(list(folder.iterdir()))
-    process = _classify(folder, killed, weights)
+    process = _classify(folder, killed_file, weights)
     deadline = time.monotonic() + _PATIENCE
-    while _rows_in(journal_of(killed)) < after * rows:
+    while _rows_in(journal_of(killed_file)) < after * rows:
         if process.poll() is not None or time.monotonic() > deadline:
             raise LabError("The run ended before it could be killed; give more pictures.")
         time.sleep(_LOOK_EVERY)
     process.kill()
     process.communicate()
     marks.append(time.monotonic())
-    kept = _rows_in(journal_of(killed))
-    said = _finish(_classify(folder, killed, weights, "--resume")).strip().splitlines()[-1].split(", in ")[0]
+    rows_kept = _rows_in(journal_of(killed_file))
+    last_line = _finish(_classify(folder, killed_file, weights, "--resume")).strip().splitlines()[-1].split(", in ")[0]
     marks.append(time.monotonic())
     seconds = [after - before for before, after in pairwise(marks)]
-    same = killed.read_bytes() == whole.read_bytes()
+    same = killed_file.read_bytes() == whole_file.read_bytes()
     return Crash(
-        kept, rows, same, said, min(window(workers_for(Job(weights=weights)), DEFAULT_BATCH), rows - kept), *seconds
+        rows_kept,
+        rows,
+        same,
+        last_line,
+        min(window(workers_for(Job(weights=weights)), DEFAULT_BATCH), rows - rows_kept),
+        *seconds,
     )
 
 
@@ -115,10 +120,10 @@ def _classify(folder: Path, output: Path, weights: str, *more: str) -> "subproce
 
 
 def _finish(process: "subprocess.Popen[str]") -> str:
-    _, said = process.communicate(timeout=_PATIENCE)
+    _, messages = process.communicate(timeout=_PATIENCE)
     if process.returncode != 0:
-        raise LabError(f"The run ended with status {process.returncode}: {said.strip()}")
-    return said
+        raise LabError(f"The run ended with status {process.returncode}: {messages.strip()}")
+    return messages
 
 
 def _rows_in(journal: Path) -> int:
@@ -138,11 +143,11 @@ def near_duplicates(path: Path, folder: Path) -> list[Path]:
         "shaved": picture.crop((across, down, picture.width - across, picture.height - down)),
         "grey": ImageOps.grayscale(picture).convert("RGB"),
     }
-    made = []
+    targets = []
     for name, copy in copies.items():
-        made.append(folder / f"{path.stem}, {name}.jpg")
-        copy.save(made[-1], "JPEG", quality=_COPY_QUALITY)
-    return made
+        targets.append(folder / f"{path.stem}, {name}.jpg")
+        copy.save(targets[-1], "JPEG", quality=_COPY_QUALITY)
+    return targets
 
 
 @dataclass(frozen=True)
@@ -158,11 +163,11 @@ class Likeness:
         rows, columns = np.triu_indices(len(self.files), k=1)
         order = np.argsort(-self.cosines[rows, columns], kind="stable")[:most]
         names = [Path(file).stem for file in self.files]
-        found = [
+        lines = [
             {"one": names[rows[i]], "other": names[columns[i]], "cosine": float(self.cosines[rows[i], columns[i]])}
             for i in order
         ]
-        return pd.DataFrame(found)
+        return pd.DataFrame(lines)
 
 
 def likeness(files: Sequence[Path], weights: str) -> Likeness:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
+from resnet18_lab.base.resnet18 import CROP, FEATURES
 from resnet18_lab.benchmark.style import (
     CHART,
     Figure,
@@ -29,29 +30,29 @@ def against_bound(table: pd.DataFrame, weights: str) -> Figure:
 
 
 @styled
-def matrix(found: Likeness) -> Figure:
+def matrix(likeness: Likeness) -> Figure:
     """The cosines as a picture."""
-    names = [Path(file).stem for file in found.files]
-    figure = new_figure(8, 7, found.weights, CHART)
+    names = [Path(file).stem for file in likeness.files]
+    figure = new_figure(8, 7, likeness.weights, CHART)
     axes = figure.subplots()
-    shown = axes.imshow(found.cosines, cmap="viridis", vmin=0, vmax=1)
+    image = axes.imshow(likeness.cosines, cmap="viridis", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
     axes.set_yticks(range(len(names)), names, fontsize=7)
-    axes.set_title("How alike: cosine of the 512 features before the last layer")
-    figure.colorbar(shown, ax=axes, shrink=0.7)
+    axes.set_title(f"How alike: cosine of the {FEATURES} features before the last layer")
+    figure.colorbar(image, ax=axes, shrink=0.7)
     return figure
 
 
 @styled
-def alike(query: Path, found: Likeness, most: int = 5) -> Figure:
+def alike(query: Path, likeness: Likeness, most: int = 5) -> Figure:
     """A picture and those most like it."""
-    place = found.files.index(str(query))
-    order = np.argsort(-found.cosines[place], kind="stable")[: most + 1]
-    figure = new_figure(2.4 * len(order), 3, found.weights)
+    place = likeness.files.index(str(query))
+    order = np.argsort(-likeness.cosines[place], kind="stable")[: most + 1]
+    figure = new_figure(2.4 * len(order), 3, likeness.weights)
     for axes, other in zip(figure.subplots(1, len(order)), order, strict=True):
-        with Image.open(found.files[other]) as picture:
-            axes.imshow(ImageOps.fit(picture.convert("RGB"), (224, 224)))
-        words = Path(found.files[other]).stem.replace(", ", "\n")
-        axes.set_title(words if other == place else f"{words}\n{found.cosines[place, other]:.2f}", fontsize=9)
+        with Image.open(likeness.files[other]) as picture:
+            axes.imshow(ImageOps.fit(picture.convert("RGB"), (CROP, CROP)))
+        words = Path(likeness.files[other]).stem.replace(", ", "\n")
+        axes.set_title(words if other == place else f"{words}\n{likeness.cosines[place, other]:.2f}", fontsize=9)
         axes.set_axis_off()
     return figure

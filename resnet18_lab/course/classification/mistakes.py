@@ -11,13 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from resnet18_lab.base.resnet18 import CROP, RESIZE
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.predictions import Prediction, top_k
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
-from resnet18_lab.preprocessing.transform import Batch
-
-Crop = NDArray[np.uint8]
+from resnet18_lab.preprocessing.transform import Batch, Crop
 
 
 @dataclass(frozen=True)
@@ -39,23 +38,23 @@ def _bgr(path: Path) -> Crop:
 
 
 def _squashed(path: Path) -> Crop:
-    size = (transform.CROP, transform.CROP)
+    size = (CROP, CROP)
     return np.asarray(decode(path).resize(size, Image.Resampling.BILINEAR))
 
 
 def _not_antialiased(path: Path) -> Crop:
     picture = decode(path)
-    step = min(picture.size) / transform.RESIZE
-    left = (picture.width - transform.CROP * step) / 2
-    top = (picture.height - transform.CROP * step) / 2
+    step = min(picture.size) / RESIZE
+    left = (picture.width - CROP * step) / 2
+    top = (picture.height - CROP * step) / 2
     placement = (step, 0.0, left, 0.0, step, top)  # output pixel -> source position, four neighbours each
-    size = (transform.CROP, transform.CROP)
+    size = (CROP, CROP)
     return np.asarray(picture.transform(size, Image.Transform.AFFINE, placement, Image.Resampling.BILINEAR))
 
 
 def _exif_ignored(path: Path) -> Crop:
-    with Image.open(path) as stored:
-        return transform.crop(stored.convert("RGB"))
+    with Image.open(path) as picture:
+        return transform.crop(picture.convert("RGB"))
 
 
 def _as_planes(values: NDArray[np.float32]) -> Batch:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.preprocessing.transform import Batch
 
 GRAD_CAM_LAYER = "layer4"
@@ -23,11 +24,11 @@ def first_filters(module: nn.Module) -> NDArray[np.float32]:
 
 def feature_maps(module: nn.Module, batch: Batch, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """What each named layer puts out for the first picture of the batch: float32 C×H×W by layer name."""
-    kept: dict[str, NDArray[np.float32]] = {}
+    maps: dict[str, NDArray[np.float32]] = {}
 
     def keep(name: str) -> torch.utils.hooks.RemovableHandle:
         def hook(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-            kept[name] = output[0].detach().numpy().copy()
+            maps[name] = output[0].detach().numpy().copy()
 
         return module.get_submodule(name).register_forward_hook(hook)
 
@@ -38,7 +39,7 @@ def feature_maps(module: nn.Module, batch: Batch, layers: Sequence[str]) -> dict
     finally:
         for handle in handles:
             handle.remove()
-    return kept
+    return maps
 
 
 def grad_cam(module: nn.Module, batch: Batch, class_index: int) -> NDArray[np.float32]:
@@ -57,5 +58,5 @@ def grad_cam(module: nn.Module, batch: Batch, class_index: int) -> NDArray[np.fl
         handle.remove()
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     heat = torch.relu((weights * stage[0].detach()).sum(dim=1, keepdim=True))
-    heat = nn.functional.interpolate(heat, size=(224, 224), mode="bilinear", align_corners=False)[0, 0]
+    heat = nn.functional.interpolate(heat, size=(CROP, CROP), mode="bilinear", align_corners=False)[0, 0]
     return np.asarray((heat / heat.max().clamp_min(1e-12)).detach().numpy(), dtype=np.float32)

@@ -27,13 +27,13 @@ def block_nodes(proto: onnx.ModelProto) -> list[onnx.NodeProto]:
     """Nodes of the first residual block, in their order; those that unpack constants are left out."""
     nodes = list(proto.graph.node)
     begin, end = (_position(nodes, count) for count in (_FIRST, _NEXT))
-    stored = {tensor.name for tensor in proto.graph.initializer}
+    constants = {tensor.name for tensor in proto.graph.initializer}
     # what stands between the two convolutions and reads something that was computed
-    return [node for node in nodes[begin:end] if any(name and name not in stored for name in node.input)]
+    return [node for node in nodes[begin:end] if any(name and name not in constants for name in node.input)]
 
 
 def _position(nodes: Sequence[onnx.NodeProto], count: int) -> int:
-    """Where the convolution stands that so many come before."""
+    """Position of the convolution that has ``count`` others before it."""
     convolutions = [position for position, node in enumerate(nodes) if node.op_type.endswith("Conv")]
     if len(convolutions) <= count:
         raise ParameterError(f"The graph has {len(convolutions)} convolutions; the first residual block needs more.")
@@ -75,8 +75,8 @@ def _draw(axes: Axes, nodes: Sequence[onnx.NodeProto], tallest: int) -> None:
 def _joins(node: onnx.NodeProto, row_of: Mapping[str, int]) -> bool:
     """True for a node that adds the block's own input: it reads something computed outside of the block."""
     adds = "Add" in node.op_type or (len(node.input) > 3 and node.domain == "com.microsoft.nchwc")
-    computed = [name for name in node.input if name in row_of]
-    return adds and len(computed) == 1
+    own_inputs = [name for name in node.input if name in row_of]
+    return adds and len(own_inputs) == 1
 
 
 def _arrow(axes: Axes, source: int, target: int) -> None:
@@ -96,8 +96,8 @@ def _arrow(axes: Axes, source: int, target: int) -> None:
 def _label(node: onnx.NodeProto) -> str:
     names = {"QuantizeLinear": "Quantize", "DequantizeLinear": "Dequantize"}
     extra = [a.s.decode() for a in node.attribute if a.name == "activation"]
-    summed = " + sum" if node.op_type == "Conv" and len(node.input) > 3 and node.domain else ""
-    return names.get(node.op_type, node.op_type) + summed + "".join(f" + {word}" for word in extra)
+    suffix = " + sum" if node.op_type == "Conv" and len(node.input) > 3 and node.domain else ""
+    return names.get(node.op_type, node.op_type) + suffix + "".join(f" + {word}" for word in extra)
 
 
 def _colour(node: onnx.NodeProto) -> str:

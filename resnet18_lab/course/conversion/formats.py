@@ -53,13 +53,13 @@ def compared(record: Record) -> Record:
 
     Every engine answered in a process of its own, so the parity is that of what was measured.
     """
-    found = {row.configuration.backend: row.results[0]["answers"] for row in record.of("memory") if row.results}
-    expected = np.asarray(found.get(REFERENCE, []))
+    answers = {row.configuration.backend: row.results[0]["answers"] for row in record.of("memory") if row.results}
+    expected = np.asarray(answers.get(REFERENCE, []))
     for row in record.of("memory"):
         for result in row.results:
-            got = np.asarray(result.pop("answers"))
+            logits = np.asarray(result.pop("answers"))
             if expected.size:
-                result["parity"] = float(np.abs(got - expected).max() / np.abs(expected).max())
+                result["parity"] = float(np.abs(logits - expected).max() / np.abs(expected).max())
     return record
 
 
@@ -89,7 +89,7 @@ def measured(record: Record) -> pd.DataFrame:
 
 def decisions(record: Record) -> pd.DataFrame:
     """For each need the engine that the record says is best, and by what figure."""
-    asked = record.weights["asked"]
+    weights = record.weights["asked"]
     spans = {row.configuration.backend: row.configuration.key() for row in record.of("memory") if row.results}
     times = {name: intervals(record, "memory")[key] for name, key in spans.items()}
     seconds = {name: interval.value for name, interval in times.items()}
@@ -104,20 +104,24 @@ def decisions(record: Record) -> pd.DataFrame:
         "quickest without torch": (seconds, portable, "ms", 1e3),
         "soonest ready (load and first call)": (start, list(rows), "ms", 1e3),
         "least memory": (peak, list(rows), "MB", 1.0),
-        "smallest file": ({name: size for name in rows if (size := _bytes(name, asked))}, list(rows), "MB", 1 / _MB),
+        "smallest file": ({name: size for name in rows if (size := _bytes(name, weights))}, list(rows), "MB", 1 / _MB),
     }
-    found = {}
+    table = {}
     for need, (figures, names, unit, scale) in needs.items():
-        known = {name: figures[name] for name in names if name in figures}
-        if known:
-            best = min(known, key=lambda name, known=known: known[name])  # type: ignore[misc]
-            alike = [name for name in known if name != best and _alike(name, best, figures is seconds, times, known)]
-            found[need] = {
+        candidates = {name: figures[name] for name in names if name in figures}
+        if candidates:
+            best = min(candidates, key=lambda name, candidates=candidates: candidates[name])  # type: ignore[misc]
+            ties = [
+                name
+                for name in candidates
+                if name != best and _alike(name, best, figures is seconds, times, candidates)
+            ]
+            table[need] = {
                 "take": best,
-                "because": f"{known[best] * scale:.3g} {unit}",
-                "no worse": ", ".join(alike) or "none",
+                "because": f"{candidates[best] * scale:.3g} {unit}",
+                "no worse": ", ".join(ties) or "none",
             }
-    return pd.DataFrame(found).T.rename_axis("need")
+    return pd.DataFrame(table).T.rename_axis("need")
 
 
 def _alike(name: str, best: str, timed: bool, times: Mapping[str, Interval], figures: Mapping[str, float]) -> bool:

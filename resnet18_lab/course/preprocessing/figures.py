@@ -22,8 +22,8 @@ def side_by_side(views: Mapping[str, NDArray[np.float64]]) -> Figure:
     first = next(iter(views.values()))
     for axes, (name, view) in zip(np.atleast_1d(figure.subplots(1, len(views))), views.items(), strict=True):
         axes.imshow(view)
-        apart = np.abs(view - first).mean() * 255
-        axes.set_title(name if view is first else f"{name}\n{apart:.1f} grey levels apart", fontsize=10)
+        distance = np.abs(view - first).mean() * 255
+        axes.set_title(name if view is first else f"{name}\n{distance:.1f} grey levels apart", fontsize=10)
         axes.set_axis_off()
     return figure
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.preprocessing import transform
 
@@ -36,10 +37,10 @@ class Uint8Network:
 
     def codes(self, crops: transform.Crop) -> NDArray[np.uint8]:
         """Codes uint8 N×3×224×224 of crops uint8 N×224×224×3."""
-        found = np.empty((len(crops), 3, *crops.shape[1:3]), np.uint8)
+        planes = np.empty((len(crops), 3, *crops.shape[1:3]), np.uint8)
         for channel in range(3):
-            np.take(self.table[channel], crops[..., channel], out=found[:, channel])
-        return found
+            np.take(self.table[channel], crops[..., channel], out=planes[:, channel])
+        return planes
 
     def run(self, codes: NDArray[np.uint8]) -> Logits:
         """Logits, float32 N×1000."""
@@ -50,18 +51,18 @@ class Uint8Network:
 def _without_first_step(proto: onnx.ModelProto) -> tuple[float, int]:
     """Make the first QuantizeLinear's output the input of the graph; returns its scale and zero point."""
     graph: Any = proto.graph
-    given = graph.input[0].name
-    takers = [node for node in graph.node if given in node.input]
+    input_name = graph.input[0].name
+    takers = [node for node in graph.node if input_name in node.input]
     if len(takers) != 1 or takers[0].op_type != "QuantizeLinear":
         raise ParameterError("This graph does not begin by quantizing its input.")
     (first,) = takers
     values = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
     scale, zero = (values[name] for name in first.input[1:3])
-    side = transform.CROP
+    side = CROP
     codes = helper.make_tensor_value_info(first.output[0], TensorProto.UINT8, ["N", 3, side, side])
     graph.node.remove(first)
     del graph.input[0]
     graph.input.insert(0, codes)
-    for known in [value for value in graph.value_info if value.name == first.output[0]]:
-        graph.value_info.remove(known)
+    for entry in [value for value in graph.value_info if value.name == first.output[0]]:
+        graph.value_info.remove(entry)
     return float(scale), int(zero)

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.resnet18 import CROP, MEAN, STD
 from resnet18_lab.benchmark.measure import stages
 from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine, Logits
@@ -58,11 +59,11 @@ def _draft(path: Path) -> Tensor:
     return transform.preprocess(decode(path, draft_for=_DRAFT))
 
 
-_BUFFER = np.empty((1, 3, transform.CROP, transform.CROP), np.float32)
+_BUFFER = np.empty((1, 3, CROP, CROP), np.float32)
 
 
 def _into_buffer(path: Path) -> Tensor:
-    """The same numbers written where the last picture's were."""
+    """The same numbers, written over those of the last picture."""
     return transform.normalise_into(_BUFFER, transform.crop(decode(path))[None])
 
 
@@ -94,15 +95,15 @@ def times(files: Sequence[Path], rounds: int, names: Sequence[str] = tuple(WAYS)
 
 def alternate(actions: Mapping[str, Callable[[], object]], rounds: int) -> pd.DataFrame:
     """Milliseconds of each action, median and quartiles; in turn ``rounds`` times, after one that is not counted."""
-    spent: dict[str, list[float]] = {name: [] for name in actions}
+    samples: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(rounds + 1):
         for name, action in actions.items():
             started = time.perf_counter()
             action()
             if number:
-                spent[name].append((time.perf_counter() - started) * 1e3)
-    found = pd.DataFrame(spent).quantile([0.5, 0.25, 0.75]).T
-    return found.set_axis(["ms", "from", "to"], axis=1)
+                samples[name].append((time.perf_counter() - started) * 1e3)
+    table = pd.DataFrame(samples).quantile([0.5, 0.25, 0.75]).T
+    return table.set_axis(["ms", "from", "to"], axis=1)
 
 
 def worth(table: pd.DataFrame, least: float) -> str:
@@ -111,10 +112,10 @@ def worth(table: pd.DataFrame, least: float) -> str:
     It must save the share ``least``, and its upper quartile lie under the lower one of the first.
     """
     before, after = table.iloc[0], table.iloc[1]
-    saved = 1 - after["ms"] / before["ms"]
+    saving = 1 - after["ms"] / before["ms"]
     clear = after["to"] < before["from"]
-    verdict = "worth having" if saved >= least and clear else "not worth a second graph to build, check and keep"
-    return f"{table.index[1]}: {saved:+.1%} of the time saved{'' if clear else ' (within the noise)'}; {verdict}"
+    verdict = "worth having" if saving >= least and clear else "not worth a second graph to build, check and keep"
+    return f"{table.index[1]}: {saving:+.1%} of the time saved{'' if clear else ' (within the noise)'}; {verdict}"
 
 
 def times_by_size(folder: Path, sizes: Sequence[str], rounds: int, names: Sequence[str]) -> pd.DataFrame:
@@ -131,13 +132,13 @@ def labelled(folder: str, most: int) -> tuple[str, list[Picture]]:
     """At most so many labelled pictures, spread evenly, and their folder's name.
 
     They come from the folder, or from $RESNET18_LAB_IMAGES, or else from the project's samples. Those stored
-    lying are left out: only some ways turn them, which would be taken for a difference of resampling.
+    rotated are left out: only some ways turn them upright, which would look like a difference of resampling.
     """
-    chosen = folder or os.environ.get("RESNET18_LAB_IMAGES", "")
-    everything = evaluate.labelled_pictures(Path(chosen) if chosen else paths.samples_dir())
-    found = [picture for picture in everything if _is_stored_upright(picture[0])]
-    step = max(1, -(-len(found) // most))
-    return Path(chosen).name if chosen else "data/samples", found[::step]
+    place = folder or os.environ.get("RESNET18_LAB_IMAGES", "")
+    pictures = evaluate.labelled_pictures(Path(place) if place else paths.samples_dir())
+    upright = [picture for picture in pictures if _is_stored_upright(picture[0])]
+    step = max(1, -(-len(upright) // most))
+    return Path(place).name if place else "data/samples", upright[::step]
 
 
 def _is_stored_upright(path: Path) -> bool:
@@ -147,14 +148,14 @@ def _is_stored_upright(path: Path) -> bool:
 
 def enlarged(pictures: Sequence[Picture], folder: Path, times_larger: int = _ENLARGED) -> list[Picture]:
     """The pictures made larger as JPEGs: stand-ins for photographs as cameras take them, where draft has an effect."""
-    made = []
+    copies = []
     for number, (path, right) in enumerate(pictures):
         picture = decode(path)
         size = (picture.width * times_larger, picture.height * times_larger)
         target = folder / f"{number:05}.jpg"
         picture.resize(size, Image.Resampling.BICUBIC).save(target, "JPEG", quality=_JPEG_QUALITY)
-        made.append((target, right))
-    return made
+        copies.append((target, right))
+    return copies
 
 
 def answers(engine: Engine, pictures: Sequence[Picture], name: str) -> Logits:
@@ -171,15 +172,16 @@ def accuracy(engine: Engine, pictures: Sequence[Picture], names: Sequence[str] =
     for name in names:
         logits = reference if name == names[0] else answers(engine, pictures, name)
         share = metrics.wilson(int(right[np.arange(len(right)), metrics.ranked(logits, 1)[:, 0]].sum()), len(right))
-        paired = metrics.paired(reference, logits, right)
+        comparison = metrics.paired(reference, logits, right)
         rows[name] = {
             "right": f"{share.hits} of {share.of}", "top-1": share.share, "from": share.low, "to": share.high,
-            "lost": paired.lost, "won": paired.won, "same answer": paired.agreement, "cosine": paired.cosine,
+            "lost": comparison.lost, "won": comparison.won,
+            "same answer": comparison.agreement, "cosine": comparison.cosine,
         }  # fmt: skip
     return pd.DataFrame(rows).T
 
 
 def views(path: Path, names: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
     """What the network is shown, as colours 0..1 of 224×224×3, by way."""
-    mean, deviation = (np.asarray(values)[:, None, None] for values in (transform.MEAN, transform.STD))
+    mean, deviation = (np.asarray(values)[:, None, None] for values in (MEAN, STD))
     return {name: np.clip(WAYS[name].prepare(path)[0] * deviation + mean, 0, 1).transpose(1, 2, 0) for name in names}

@@ -1,7 +1,7 @@
 """Cross-layer equalization: the same network with the ranges of its channels made alike.
 
 A channel may be divided by any positive number where it is made and multiplied by it where it is read
-(Nagel et al., ICCV 2019): ReLU, addition and pooling between do not mind. Channels that are joined by an
+(Nagel et al., ICCV 2019): ReLU, addition and pooling in between are not affected. Channels that are joined by an
 addition share their number.
 """
 
@@ -27,25 +27,25 @@ def equalized(proto: onnx.ModelProto, batch: Batch, strength: float = 0.5) -> on
     Each channel is divided by its largest activation on ``batch`` (as a share of the tensor's largest) to
     the power ``strength``: 0 changes nothing, 1 makes all ranges alike.
     """
-    made = onnx.ModelProto()
-    made.CopyFrom(proto)
-    stored = {tensor.name: numpy_helper.to_array(tensor).copy() for tensor in made.graph.initializer}
+    result = onnx.ModelProto()
+    result.CopyFrom(proto)
+    constants = {tensor.name: numpy_helper.to_array(tensor).copy() for tensor in result.graph.initializer}
     largest = _largest_by_channel(proto, batch)
-    weighted = [node for node in made.graph.node if node.op_type in _WEIGHTED]
-    group_of = _groups(made, stored.keys())
+    weighted = [node for node in result.graph.node if node.op_type in _WEIGHTED]
+    group_of = _groups(result, constants.keys())
     for group in sorted({group_of[node.output[0]] for node in weighted if node.op_type == "Conv"}):
         peaks = np.max([peak for name, peak in largest.items() if group_of.get(name) == group], axis=0)
         factors = np.maximum(peaks / peaks.max(), _SMALLEST) ** np.float32(strength)
         for node in weighted:
             if group_of.get(node.output[0]) == group:
-                stored[node.input[1]] /= factors[:, None, None, None]
-                stored[node.input[2]] /= factors
+                constants[node.input[1]] /= factors[:, None, None, None]
+                constants[node.input[2]] /= factors
             if group_of.get(node.input[0]) == group:
-                weight = stored[node.input[1]]
+                weight = constants[node.input[1]]
                 weight *= factors.reshape(1, -1, *[1] * (weight.ndim - 2))
-    for tensor in made.graph.initializer:
-        tensor.CopyFrom(numpy_helper.from_array(stored[tensor.name], tensor.name))
-    return made
+    for tensor in result.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(constants[tensor.name], tensor.name))
+    return result
 
 
 def _groups(proto: onnx.ModelProto, constants: Collection[str]) -> dict[str, str]:
@@ -71,9 +71,9 @@ def _largest_by_channel(proto: onnx.ModelProto, batch: Batch) -> dict[str, NDArr
     before_relu = {node.input[0] for node in proto.graph.node if node.op_type == "Relu"}
     names = [node.output[0] for node in proto.graph.node if node.op_type in ("Conv", "Add", "Relu")]
     names = [name for name in names if name not in before_relu]
-    found: dict[str, NDArray[np.float32]] = {}
+    peaks: dict[str, NDArray[np.float32]] = {}
     for tensors in onnx_graph.outputs(proto, names, batch):
         for name, values in zip(names, tensors, strict=True):
             peak = np.abs(values[0]).max(axis=(1, 2))
-            found[name] = np.maximum(found.get(name, peak), peak)
-    return found
+            peaks[name] = np.maximum(peaks.get(name, peak), peak)
+    return peaks

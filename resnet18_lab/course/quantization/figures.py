@@ -47,8 +47,8 @@ def codes(values: NDArray[np.float32], scale: float, weights: str) -> Figure:
     rounded = np.round(values / scale) * scale
     axes.plot(values, np.full_like(values, 1.0), "o", color=ACCENT, label="float")
     axes.plot(rounded, np.zeros_like(values), "s", color=_WRONG, label="INT8")
-    for value, moved in zip(values, rounded, strict=True):
-        axes.plot([value, moved], [1, 0], color="#33505e", linewidth=0.6)
+    for value, target in zip(values, rounded, strict=True):
+        axes.plot([value, target], [1, 0], color="#33505e", linewidth=0.6)
     axes.set_yticks([0, 1], ["INT8", "float"])
     axes.set_ylim(-0.4, 1.4)
     axes.set_xlabel("value of the weight; grey lines: what 8 bits can hold")
@@ -95,8 +95,8 @@ def sizes(megabytes: Mapping[str, float], weights: str) -> Figure:
     figure = new_figure(9, 0.45 * len(megabytes) + 1.0, weights, CHART)
     axes = figure.subplots()
     names = list(megabytes)
-    drawn = axes.barh(names, list(megabytes.values()), color=ACCENT)
-    axes.bar_label(drawn, [f" {value:.1f} MB" for value in megabytes.values()])
+    bars = axes.barh(names, list(megabytes.values()), color=ACCENT)
+    axes.bar_label(bars, [f" {value:.1f} MB" for value in megabytes.values()])
     axes.set_xscale("log")
     axes.set_xlim(0.5, 120)
     axes.invert_yaxis()
@@ -105,13 +105,13 @@ def sizes(megabytes: Mapping[str, float], weights: str) -> Figure:
 
 
 @styled
-def flips(found: "Sequence[Flip]", weights: str, most: int = 12) -> Figure:
+def flips(changes: "Sequence[Flip]", weights: str, most: int = 12) -> Figure:
     """Pictures that float and INT8 answer differently, with both answers; green where right."""
-    shown = list(found)[:most]
-    columns = min(4, max(1, len(shown)))
-    rows = max(1, -(-len(shown) // columns))
+    selection = list(changes)[:most]
+    columns = min(4, max(1, len(selection)))
+    rows = max(1, -(-len(selection) // columns))
     figure = new_figure(3.0 * columns, 3.3 * rows, weights)
-    for axes, flip in zip(np.ravel(figure.subplots(rows, columns, squeeze=False)), shown, strict=False):
+    for axes, flip in zip(np.ravel(figure.subplots(rows, columns, squeeze=False)), selection, strict=False):
         axes.imshow(flip.crop)
         words = [
             f"{name}: {labels.by_index(index).en}{' (right)' if good else ''}"

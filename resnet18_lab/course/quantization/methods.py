@@ -66,24 +66,24 @@ def run_graph(proto: onnx.ModelProto, crops: Crop) -> Logits:
     return _whole(proto, [proto.graph.output[0].name], transform.normalise(crops))[0]
 
 
-def divergence(expected: Logits, got: Logits) -> float:
+def divergence(expected: Logits, logits: Logits) -> float:
     """Mean Kullback-Leibler divergence, in nats, of the answers' shares from those expected."""
     shares = softmax(expected)
-    difference = np.log(shares + 1e-30) - np.log(softmax(got) + 1e-30)
+    difference = np.log(shares + 1e-30) - np.log(softmax(logits) + 1e-30)
     return float((shares * difference).sum(axis=1).mean())
 
 
 def selection_score(proto: onnx.ModelProto, pictures: Labelled, method: Method, strength: float) -> dict[str, float]:
-    """How alike INT8 and float answer, seen within each calibration half alone: fit on one part, told on the other.
+    """How closely INT8 and float agree within each calibration half: calibrated on one part, judged on the other.
 
     What is chosen by this has never seen the half it is evaluated on.
     """
-    expected, got = [], []
+    expected, answers = [], []
     for half in halves(len(pictures.crops)):
-        fit, told = (pictures.part(half[index]) for index in halves(len(half)))
-        got.append(int8_logits(proto, fit.crops, told.crops, method, strength))
-        expected.append(told.logits)
-    reference, logits = np.concatenate(expected), np.concatenate(got)
+        fit, unseen = (pictures.part(half[index]) for index in halves(len(half)))
+        answers.append(int8_logits(proto, fit.crops, unseen.crops, method, strength))
+        expected.append(unseen.logits)
+    reference, logits = np.concatenate(expected), np.concatenate(answers)
     return {"cosine": float(metrics.cosines(reference, logits).mean()), "kl": divergence(reference, logits)}
 
 
@@ -98,13 +98,13 @@ def crossed_over(proto: onnx.ModelProto, pictures: Labelled, method: Method, str
 
 def compared(pictures: Labelled, logits: Logits) -> dict[str, Any]:
     """Same answers, cosine, lost and won answers with McNemar's p, and top-1, of logits against float."""
-    paired = metrics.paired(pictures.logits, logits, pictures.right)
+    comparison = metrics.paired(pictures.logits, logits, pictures.right)
     same = int((pictures.logits.argmax(axis=1) == logits.argmax(axis=1)).sum())
     interval = metrics.wilson(same, len(logits))
     hits = int(pictures.right[np.arange(len(logits)), logits.argmax(axis=1)].sum())
     return {
         "same": same, "of": len(logits), "same_low": interval.low, "same_high": interval.high,
-        "cosine": paired.cosine, "lost": paired.lost, "won": paired.won, "p": paired.p, "top1": hits,
+        "cosine": comparison.cosine, "lost": comparison.lost, "won": comparison.won, "p": comparison.p, "top1": hits,
     }  # fmt: skip
 
 
@@ -118,25 +118,25 @@ def layer_noise(proto: onnx.ModelProto, integers: Integers, batch: Batch) -> dic
             output = after.get(node.output[0], node.output[0])
             names[node.input[1].removesuffix(".weight")] = output
     exact = _whole(proto, list(names.values()), batch)
-    made = _whole(
+    int8 = _whole(
         quantized, [f"{name}_dequantized" if name in integers.ranges else name for name in names.values()], batch
     )
     return {
         layer: float(10 * np.log10(np.square(a).sum() / np.square(a - b).sum()))
-        for layer, a, b in zip(names, exact, made, strict=True)
+        for layer, a, b in zip(names, exact, int8, strict=True)
     }
 
 
 def sensitivity(proto: onnx.ModelProto, integers: Integers, batch: Batch, expected: Logits) -> dict[str, float]:
     """Divergence in nats when one layer alone has INT8 weights and all else stays float, by layer."""
-    found = {}
+    divergences = {}
     for node in proto.graph.node:
         if node.op_type in ("Conv", "Gemm"):
             name = node.input[1]
             alone = Integers({}, {name: integers.constants[name]})
             (logits,) = _whole(with_integers(proto, alone), [proto.graph.output[0].name], batch)
-            found[name.removesuffix(".weight")] = divergence(expected, logits)
-    return found
+            divergences[name.removesuffix(".weight")] = divergence(expected, logits)
+    return divergences
 
 
 def _whole(proto: onnx.ModelProto, names: list[str], batch: Batch) -> list[NDArray[np.float32]]:

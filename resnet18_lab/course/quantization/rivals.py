@@ -18,6 +18,7 @@ import rich
 import torch
 
 from resnet18_lab.base.errors import EngineError
+from resnet18_lab.base.resnet18 import SHAPE
 from resnet18_lab.export import onnx_graph, torchscript
 from resnet18_lab.export.int8 import optimised_operators
 from resnet18_lab.export.onnx import INPUT_NAME
@@ -79,7 +80,7 @@ def onnxruntime_dynamic(source: Path, target: Path) -> Rival:
 
 
 def nncf_static(source: Path, target: Path, fit: Crop) -> Rival:
-    """NNCF's post-training quantization of the ONNX file; BackendError where it is not installed."""
+    """NNCF's post-training quantization of the ONNX file; EngineError where it is not installed."""
     try:
         import nncf
     except ImportError as error:
@@ -88,8 +89,8 @@ def nncf_static(source: Path, target: Path, fit: Crop) -> Rival:
     with _quiet():
         proto = onnx.load(source)
         batches = [{proto.graph.input[0].name: transform.normalise(crop)} for crop in fit]
-        made = nncf.quantize(proto, nncf.Dataset(batches), subset_size=len(batches))
-        onnx.save(made, target)
+        model = nncf.quantize(proto, nncf.Dataset(batches), subset_size=len(batches))
+        onnx.save(model, target)
     return of_file(target, time.perf_counter() - started)
 
 
@@ -97,17 +98,17 @@ def torch_dynamic(loaded: LoadedModel) -> Rival:
     """``torch.ao.quantization.quantize_dynamic``, as tutorials call it: only ``fc`` becomes INT8."""
     started = time.perf_counter()
     with _quiet():
-        made = torch.ao.quantization.quantize_dynamic(loaded.module, {torch.nn.Linear}, dtype=torch.qint8)
-    quantized = sum("quantized" in type(module).__module__ for module in made.modules() if not list(module.children()))
-    floats = sum(isinstance(module, torch.nn.Conv2d) for module in made.modules())
+        model = torch.ao.quantization.quantize_dynamic(loaded.module, {torch.nn.Linear}, dtype=torch.qint8)
+    quantized = sum("quantized" in type(module).__module__ for module in model.modules() if not list(module.children()))
+    floats = sum(isinstance(module, torch.nn.Conv2d) for module in model.modules())
     file = io.BytesIO()
-    torch.save(made.state_dict(), file)
+    torch.save(model.state_dict(), file)
     counts = {"quantized Linear": quantized, "float Conv2d": floats}
-    return Rival(file.tell(), counts, _calling(made), time.perf_counter() - started)
+    return Rival(file.tell(), counts, _calling(model), time.perf_counter() - started)
 
 
 def torchao_pt2e(loaded: LoadedModel, fit: Crop) -> Rival:
-    """Torchao's PT2E with the x86 quantizer, compiled with freezing; BackendError where torchao is not installed.
+    """Torchao's PT2E with the x86 quantizer, compiled with freezing; EngineError where torchao is not installed.
 
     ``operators`` counts the quantized convolutions that the compiler put in, which is the proof: without
     freezing the same program silently computes in float.
@@ -124,8 +125,8 @@ def torchao_pt2e(loaded: LoadedModel, fit: Crop) -> Rival:
     example = (torch.from_numpy(transform.normalise(fit[:1])),)
     with _quiet():
         program = torch.export.export(loaded.module, example, strict=True).module()
-        made: Any = x86.X86InductorQuantizer()
-        quantizer = made.set_global(x86.get_default_x86_inductor_quantization_config())
+        default_quantizer: Any = x86.X86InductorQuantizer()
+        quantizer = default_quantizer.set_global(x86.get_default_x86_inductor_quantization_config())
         prepared: Any = prepare_pt2e(program, quantizer)
         with torch.inference_mode():
             for crop in fit:
@@ -135,21 +136,21 @@ def torchao_pt2e(loaded: LoadedModel, fit: Crop) -> Rival:
         with torch.inference_mode(), config.patch(freezing=True):
             compiled = torch.compile(converted)
             compiled(*example)
-    found = dict(counters["inductor"])
+    matches = dict(counters["inductor"])
     counts = {
-        "quantized convolutions": int(found.get("qconv_weight_prepack_matcher_count", 0)),
-        "fused with what follows": int(found.get("qconv_unary_matcher_count", 0))
-        + int(found.get("qconv2d_binary_matcher_count", found.get("qconv_binary_matcher_count", 0))),
+        "quantized convolutions": int(matches.get("qconv_weight_prepack_matcher_count", 0)),
+        "fused with what follows": int(matches.get("qconv_unary_matcher_count", 0))
+        + int(matches.get("qconv2d_binary_matcher_count", matches.get("qconv_binary_matcher_count", 0))),
     }
     return Rival(None, counts, _calling(_frozen(compiled), chunk=1), time.perf_counter() - started)
 
 
 def torch_optimized(loaded: LoadedModel) -> Rival:
-    """TorchScript after ``optimize_for_inference``, float32; in memory alone, for it cannot be saved reliably."""
+    """TorchScript after ``optimize_for_inference``, float32; in memory only, since it cannot be saved reliably."""
     started = time.perf_counter()
     with torchscript.deprecation_known():
-        made = torch.jit.optimize_for_inference(torchscript.traced(loaded.module, freeze=True))
-    return Rival(None, {}, _calling(made, chunk=1), time.perf_counter() - started)
+        program = torch.jit.optimize_for_inference(torchscript.traced(loaded.module, freeze=True))
+    return Rival(None, {}, _calling(program, chunk=1), time.perf_counter() - started)
 
 
 def torch_compiled(loaded: LoadedModel, dtype: torch.dtype) -> Rival:
@@ -161,7 +162,7 @@ def torch_compiled(loaded: LoadedModel, dtype: torch.dtype) -> Rival:
     torch._dynamo.reset()
     with _quiet(), torch.inference_mode(), config.patch(freezing=True):
         program = torch.compile(module)
-        program(torch.zeros(1, 3, 224, 224, dtype=dtype))
+        program(torch.zeros(1, *SHAPE, dtype=dtype))
 
     def run(batch: torch.Tensor) -> torch.Tensor:
         answer: torch.Tensor = program(batch.to(dtype)).float()
@@ -203,8 +204,8 @@ def of_file(path: Path, seconds: float) -> Rival:
         return np.concatenate([session(transform.normalise(crop)) for crop in crops])
 
     counts = optimised_operators(path)
-    kept = {name: count for name, count in counts.items() if name in _OF_INTEREST}
-    return Rival(path.stat().st_size, kept, run, seconds, path)
+    operators = {name: count for name, count in counts.items() if name in _OF_INTEREST}
+    return Rival(path.stat().st_size, operators, run, seconds, path)
 
 
 def _calling(program: Callable[..., Any], chunk: int = _CHUNK) -> Callable[[Crop], Logits]:
@@ -221,10 +222,10 @@ def _calling(program: Callable[..., Any], chunk: int = _CHUNK) -> Callable[[Crop
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """These tools talk on stdout, stderr, the root logger and rich's console; nothing they say is news."""
+    """These tools talk on stdout, stderr, the root logger and rich's console; none of it is needed here."""
     before = logging.root.manager.disable
     console = rich.get_console()
-    kept = dict(vars(console))
+    settings = dict(vars(console))
     logging.disable(logging.WARNING)
     rich.reconfigure(quiet=True, force_jupyter=False)  # progress bars that would be stored in a notebook
     try:
@@ -237,4 +238,4 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-        vars(console).update(kept)
+        vars(console).update(settings)

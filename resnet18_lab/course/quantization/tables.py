@@ -29,7 +29,7 @@ def methods_table(record: Mapping[str, Any]) -> pd.DataFrame:
 def variants_table(record: Mapping[str, Any], times: "pd.Series | None" = None) -> pd.DataFrame:
     """Size, time and accuracy of every variant from the kept record, with times measured here where there are any.
 
-    ``ms there``: one thread, in the process that made the record; whole table, one run.
+    ``ms there``: one thread, in the process that made the record; all rows are of one run.
     """
     rows = {}
     for name, row in record["variants"].items():

@@ -1,6 +1,5 @@
-"""What the quantization notebook tells: all variants built, answered and timed, and tables of the kept records."""
+"""What the quantization notebook shows: all variants built, answered and timed, and tables of the kept records."""
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
@@ -69,19 +68,19 @@ def variants(
             "torch.compile, float32": lambda: rivals.torch_compiled(loaded, torch.float32),
             "torch.compile, BF16": lambda: rivals.torch_compiled(loaded, torch.bfloat16),
         }
-    found = {}
+    by_name = {}
     for name, make in makers.items():
         try:
-            found[name] = make()
+            by_name[name] = make()
         except EngineError as error:
             notify(f"{name} is left out. {error}")
-    return found
+    return by_name
 
 
 _ARTIFACTS = ("onnx-fp32", "onnx-int8-static")
 
 
-def made(found: Mapping[str, Rival]) -> pd.DataFrame:
+def made(by_name: Mapping[str, Rival]) -> pd.DataFrame:
     """Size and operators of each variant: what it really computes in."""
     rows = {
         name: {
@@ -89,31 +88,31 @@ def made(found: Mapping[str, Rival]) -> pd.DataFrame:
             "made in s": f"{rival.seconds:.1f}" if rival.seconds else "by build",
             "computes in": ", ".join(f"{count} {operator}" for operator, count in rival.operators.items()),
         }
-        for name, rival in found.items()
+        for name, rival in by_name.items()
     }
     return pd.DataFrame(rows).T
 
 
-def answered(found: Mapping[str, Rival], crops: Crop) -> pd.DataFrame:
+def answered(by_name: Mapping[str, Rival], crops: Crop) -> pd.DataFrame:
     """How each variant's answers agree with float's on some crops."""
-    expected = found[FLOAT].run(crops)
-    rows = {name: _agreement(expected, rival.run(crops)) for name, rival in found.items() if name != FLOAT}
+    expected = by_name[FLOAT].run(crops)
+    rows = {name: _agreement(expected, rival.run(crops)) for name, rival in by_name.items() if name != FLOAT}
     return pd.DataFrame(rows).T
 
 
-def _agreement(expected: Logits, got: Logits) -> dict[str, str]:
-    same = int((expected.argmax(axis=1) == got.argmax(axis=1)).sum())
+def _agreement(expected: Logits, logits: Logits) -> dict[str, str]:
+    same = int((expected.argmax(axis=1) == logits.argmax(axis=1)).sum())
     return {
-        "same answer": f"{same} of {len(got)}",
-        "mean cosine": f"{metrics.cosines(expected, got).mean():.4f}",
-        "worst cosine": f"{metrics.cosines(expected, got).min():.4f}",
+        "same answer": f"{same} of {len(logits)}",
+        "mean cosine": f"{metrics.cosines(expected, logits).mean():.4f}",
+        "worst cosine": f"{metrics.cosines(expected, logits).min():.4f}",
     }
 
 
-def timed(found: Mapping[str, Rival], weights: str, profile: str) -> pd.Series:
+def timed(by_name: Mapping[str, Rival], weights: str, profile: str) -> pd.Series:
     """Milliseconds for one picture with one thread, each ONNX file in processes of its own, in one run."""
-    files = {rival.file.name: name for name, rival in found.items() if rival.file is not None}
-    paths_of = [rival.file for rival in found.values() if rival.file is not None]
+    files = {rival.file.name: name for name, rival in by_name.items() if rival.file is not None}
+    paths_of = [rival.file for rival in by_name.values() if rival.file is not None]
     record = run(["latency"], profile=profile, backends=[], threads=[1], files=paths_of, weights=weights)
     seconds = intervals(record, "latency")
     return pd.Series(
@@ -127,7 +126,7 @@ def timed(found: Mapping[str, Rival], weights: str, profile: str) -> pd.Series:
 
 
 def milliseconds_here(rival: Rival, crop: Crop, calls: int = 20) -> float:
-    """Median milliseconds for one picture in this process, one thread: for what is no file to start afresh."""
+    """Median milliseconds for one picture in this process, one thread: for variants that are not a file."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -151,30 +150,25 @@ class Flip:
 
 def flips(folder: Path, weights: str) -> tuple[list[Evaluation], list[Flip]]:
     """Both ONNX Runtime engines on a labelled folder, and the pictures they answer differently."""
-    listed = evaluate.labelled_pictures(folder)
+    pictures = evaluate.labelled_pictures(folder)
     with (
         open_engine("onnxruntime-fp32", weights=weights) as exact,
-        open_engine("onnxruntime-int8", weights=weights) as made,
+        open_engine("onnxruntime-int8", weights=weights) as int8,
     ):
-        expected, positions = evaluate.logits_of(exact, listed)
-        got, _ = evaluate.logits_of(made, listed)
-        engines = exact.engine, made.engine
-    right = evaluate.right_classes(listed, positions)
-    found = [
+        expected, positions = evaluate.logits_of(exact, pictures)
+        logits, _ = evaluate.logits_of(int8, pictures)
+        engines = exact.engine, int8.engine
+    right = evaluate.right_classes(pictures, positions)
+    evaluations = [
         evaluate.evaluation_of(engines[0], expected, right),
-        evaluate.evaluation_of(engines[1], got, right, expected),
+        evaluate.evaluation_of(engines[1], logits, right, expected),
     ]
-    answers = np.stack([expected.argmax(axis=1), got.argmax(axis=1)], axis=1)
-    return found, [
+    answers = np.stack([expected.argmax(axis=1), logits.argmax(axis=1)], axis=1)
+    return evaluations, [
         Flip(
-            listed[positions[row]][0].name, transform.crop(decode(listed[positions[row]][0])),
+            pictures[positions[row]][0].name, transform.crop(decode(pictures[positions[row]][0])),
             int(one), int(other), bool(right[row, one]), bool(right[row, other]),
         )
         for row, (one, other) in enumerate(answers)
         if one != other
     ]  # fmt: skip
-
-
-def scratch_folder() -> "tempfile.TemporaryDirectory[str]":
-    """A folder for files that are built to be compared and then thrown away."""
-    return tempfile.TemporaryDirectory(prefix="resnet18-lab-")

@@ -48,7 +48,7 @@ def class_of(exception_name: str) -> str:
 
 
 def execute(notebook: Path, executed: Path, parameters: dict[str, Any], *, cell_timeout: int, progress: bool) -> Run:
-    """Run a notebook in its own folder's place with parameters (checked by the caller) and keep the result."""
+    """Run a notebook from its own folder with parameters (checked by the caller) and keep the executed copy."""
     started = time.perf_counter()
     failure = None
     try:

@@ -33,7 +33,7 @@ class Report:
 
 
 def choose_weights(name: str, notify: Callable[[str], None]) -> WeightsFile:
-    """Weights for a report: found, else fetched, else (for ``auto`` alone) untrained, and said so."""
+    """Weights for a report: a local file, else a fetched one, else (only for ``auto``) untrained ones."""
     try:
         return ensure_weights(name, notify=notify)
     except (WeightsNotFoundError, FetchError) as error:
@@ -50,20 +50,20 @@ def plan(names: list[str], profile: str, overrides: dict[str, Any]) -> list[tupl
     """
     notebooks = [parameters.notebook_named(name) for name in names] if names else parameters.all_notebooks()
     declarations = {notebook: parameters.declared(notebook) for notebook in notebooks}
-    everything = {name: kind for declared in declarations.values() for name, kind in declared.items()}
-    parameters.check(overrides, everything, " or ".join(notebook.stem for notebook in notebooks))
-    planned = []
-    for notebook, declared in declarations.items():
+    all_types = {name: kind for types in declarations.values() for name, kind in types.items()}
+    parameters.check(overrides, all_types, " or ".join(notebook.stem for notebook in notebooks))
+    steps = []
+    for notebook, types in declarations.items():
         values = parameters.profile_values(profile, notebook.stem)
-        values |= {name: value for name, value in overrides.items() if name in declared}
-        parameters.check(values, declared, notebook.stem)
-        planned.append((notebook, values))
-    return planned
+        values |= {name: value for name, value in overrides.items() if name in types}
+        parameters.check(values, types, notebook.stem)
+        steps.append((notebook, values))
+    return steps
 
 
 def _declared_of(values: dict[str, Any], notebook: Path) -> dict[str, Any]:
-    declared = parameters.declared(notebook)
-    return {name: value for name, value in values.items() if name in declared}
+    types = parameters.declared(notebook)
+    return {name: value for name, value in values.items() if name in types}
 
 
 @contextmanager
@@ -79,8 +79,8 @@ def _sole_writer(folder: Path) -> Iterator[None]:
 def _build_for(notebooks: list[Path], file: WeightsFile, notify: Callable[[str], None]) -> None:
     from resnet18_lab.export.build import build
 
-    wanted = {format_: None for notebook in notebooks for format_ in parameters.artifacts_of(notebook)}
-    build(file, only=list(wanted), notify=notify)
+    formats = {format_: None for notebook in notebooks for format_ in parameters.artifacts_of(notebook)}
+    build(file, only=list(formats), notify=notify)
 
 
 def make_report(
@@ -97,19 +97,19 @@ def make_report(
 
     A notebook that fails is shown with the cell and the class of its failure; the others still run.
     """
-    planned = plan(names or [], profile, overrides or {})
+    steps = plan(names or [], profile, overrides or {})
     file = choose_weights(weights, notify)
     output = output.resolve()
     runs, cards = [], []
     with _sole_writer(output):
-        _build_for([notebook for notebook, _ in planned], file, notify)
-        for position, (notebook, values) in enumerate(planned, start=1):
-            notify(f"[{position}/{len(planned)}] {notebook.stem}")
-            everywhere = {"weights": str(file.path or file.name), "results_dir": str(output / "results")}
+        _build_for([notebook for notebook, _ in steps], file, notify)
+        for position, (notebook, values) in enumerate(steps, start=1):
+            notify(f"[{position}/{len(steps)}] {notebook.stem}")
+            common = {"weights": str(file.path or file.name), "results_dir": str(output / "results")}
             run = execute(
                 notebook,
                 output / notebook.name,
-                {**_declared_of(everywhere, notebook), **values},
+                {**_declared_of(common, notebook), **values},
                 cell_timeout=CELL_TIMEOUT[profile],
                 progress=progress,
             )

@@ -108,12 +108,12 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for name, value in facts.items():
         if isinstance(value, dict):
-            shown = ", ".join(
-                key if held is True else f"{key} {held}" for key, held in value.items() if held is not False
+            text = ", ".join(
+                key if entry is True else f"{key} {entry}" for key, entry in value.items() if entry is not False
             )
         elif name == "memory_bytes" and value is not None:
-            shown = f"{value / 1e9:.1f} GB"
+            text = f"{value / 1e9:.1f} GB"
         else:
-            shown = "not available" if value is None else str(value)
-        rows.append((name.removesuffix("_bytes").replace("_", " "), shown))
+            text = "not available" if value is None else str(value)
+        rows.append((name.removesuffix("_bytes").replace("_", " "), text))
     return rows

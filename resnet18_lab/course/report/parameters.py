@@ -21,10 +21,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 def all_notebooks() -> list[Path]:
     """The course's notebooks in reading order."""
-    found = sorted(notebooks_dir().glob("[0-9][0-9]_*.ipynb"))
-    if not found:
+    notebooks = sorted(notebooks_dir().glob("[0-9][0-9]_*.ipynb"))
+    if not notebooks:
         raise ReportError(f"No notebooks in {notebooks_dir()}: run from a clone of the project.")
-    return found
+    return notebooks
 
 
 def notebook_named(name: str) -> Path:
@@ -53,13 +53,13 @@ def declared(notebook: Path) -> dict[str, str]:
 
 
 def artifacts_of(notebook: Path) -> list[str]:
-    """Names of the artifacts that the notebook says it runs, in its metadata: they are built before it."""
+    """Names of the artifacts that the notebook's metadata lists: they are built before the notebook runs."""
     metadata = json.loads(notebook.read_text(encoding="utf-8"))["metadata"]
     return list(metadata.get("resnet18_lab", {}).get("artifacts", []))
 
 
 def parse_assignment(text: str) -> tuple[str, Any]:
-    """Name and value of ``name=value``; a value that reads as JSON is taken so, else as text."""
+    """Name and value of ``name=value``; a value that is valid JSON is read as JSON, any other as text."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ParameterError(f"{text!r} is no parameter; write name=value, e.g. -p top_k=5.")
@@ -74,8 +74,8 @@ def check(values: dict[str, Any], declarations: dict[str, str], notebook: str) -
     for name, value in values.items():
         if name not in declarations:
             raise ParameterError(unknown_name(f"parameter of {notebook}", name, declarations))
-        wanted = _TYPES.get(declarations[name])
-        right = wanted is None or (isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool)))
+        types = _TYPES.get(declarations[name])
+        right = types is None or (isinstance(value, types) and (bool in types or not isinstance(value, bool)))
         if not right:
             raise ParameterError(
                 f"The parameter {name} of {notebook} is of type {declarations[name]}; {value!r} is not."

@@ -39,13 +39,13 @@ def gains(loads: Sequence[Load]) -> list[str]:
     """
     most = max(load.offered for load in loads)
     first, *others = [load for load in loads if load.offered == most]
-    found = [f"{most:.0f} pictures a second are offered."]
+    sentences = [f"{most:.0f} pictures a second are offered."]
     for load in others:
         rate, wait = load.answered / first.answered, first.percentile(50) / load.percentile(50)
-        found.append(
+        sentences.append(
             f"{load.mode}: {rate:.2f} × the answers of {first.mode}, which waited {wait:.1f} × as long at the median."
         )
-    return found
+    return sentences
 
 
 @styled

@@ -45,11 +45,11 @@ def crowding(backend: str) -> list[Configuration]:
 
 def _times(record: Record) -> dict[str, dict[int, Interval]]:
     """Seconds a picture by engine and threads, of the rows whose engine ran the threads it was asked for."""
-    found = intervals(record, "latency")
+    seconds = intervals(record, "latency")
     times: dict[str, dict[int, Interval]] = {}
     for row in record.plain("latency"):
         configuration = row.configuration
-        times.setdefault(configuration.backend, {})[configuration.threads] = found[configuration.key()]
+        times.setdefault(configuration.backend, {})[configuration.threads] = seconds[configuration.key()]
     return times
 
 
@@ -62,10 +62,10 @@ def amdahl(record: Record) -> pd.DataFrame:
     cores = min((row.cores for row in record.of("latency")), default=1)
     rows = {}
     for backend, times in _times(record).items():
-        known = {count: interval.value for count, interval in times.items() if count <= cores}
-        most = max(known, default=1)
-        if 1 in known and most > 1:
-            speedup = known[1] / known[most]
+        seconds = {count: interval.value for count, interval in times.items() if count <= cores}
+        most = max(seconds, default=1)
+        if 1 in seconds and most > 1:
+            speedup = seconds[1] / seconds[most]
             parallel = min(1.0, max(0.0, (1 - 1 / speedup) * most / (most - 1)))
             limit = 1 / (1 - parallel) if parallel < 1 else float("inf")
             rows[backend] = {"threads": most, "times faster": speedup, "parallel share": parallel, "limit": limit}

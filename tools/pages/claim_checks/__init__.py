@@ -23,17 +23,17 @@ def stated() -> list[dict[str, str]]:
 
 def table(evidence: Evidence) -> list[dict[str, str]]:
     """One row a statement, none dropped: one that the records cannot answer says so."""
-    found = []
+    rows = []
     for claim in stated():
         try:
             answer = CHECKS[claim["check"]](evidence)
         except ParameterError as error:
             answer = Answer(f"not in the record ({error})", UNCHECKED)
-        found.append(
+        rows.append(
             {
                 "by": claim["by"], "statement": claim["statement"], "stated": claim["stated"],
                 "measured here": answer.measured, "command": claim["command"], "verdict": answer.verdict,
                 "why": f"{answer.why} {claim['why']}".strip(),
             }
         )  # fmt: skip
-    return found
+    return rows

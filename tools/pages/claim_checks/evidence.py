@@ -47,7 +47,7 @@ class Evidence:
     used: list[str] = field(default_factory=list)
 
     def row(self, suite: str, wanted: Callable[[Row], bool], what: str) -> Row:
-        """The first measured row that is wanted; ParameterError when the record has none."""
+        """The first measured row that ``wanted`` accepts; ParameterError when the record has none."""
         for row in self.bench.of(suite):
             if row.results and row.as_asked and wanted(row):
                 self.used.append(row.configuration.key())
@@ -55,7 +55,7 @@ class Evidence:
         raise ParameterError(f"no row {what} in suite {suite}")
 
     def interval(self, suite: str, engine: str, threads: int = 1) -> Interval:
-        """Seconds of an engine as it comes, with their 95 % interval."""
+        """Seconds of an engine with default settings, with their 95 % interval."""
         row = self.row(
             suite,
             lambda row: row.configuration.plain and (row.configuration.backend, row.configuration.threads)
@@ -65,7 +65,7 @@ class Evidence:
         return intervals(self.bench, suite)[row.configuration.key()]
 
     def seconds(self, suite: str, engine: str, threads: int = 1) -> float:
-        """Typical seconds of an engine as it comes."""
+        """Typical seconds of an engine with default settings."""
         return self.interval(suite, engine, threads).value
 
     def ms(self, engine: str, threads: int = 1) -> float:
@@ -93,17 +93,17 @@ def verdict(holds: bool) -> str:
 
 def of_parts(measured: str, parts: Mapping[str, bool], other: str = WRONG) -> Answer:
     """The verdict of a statement of several parts: in part when some hold, ``other`` when none does."""
-    held = [name for name, holds in parts.items() if holds]
-    failed = [name for name, holds in parts.items() if not holds]
-    if not failed:
+    true_parts = [name for name, holds in parts.items() if holds]
+    false_parts = [name for name, holds in parts.items() if not holds]
+    if not false_parts:
         return Answer(measured, HOLDS)
-    if not held:
+    if not true_parts:
         return Answer(measured, other)
-    return Answer(measured, PART, f"Holds: {', '.join(held)}; does not: {', '.join(failed)}.")
+    return Answer(measured, PART, f"Holds: {', '.join(true_parts)}; does not: {', '.join(false_parts)}.")
 
 
 def of_range(measured: str, value: float, low: float, high: float) -> Answer:
-    """The verdict of a stated range: more than it holds in part, less is wrong."""
+    """The verdict of a stated range: a value above it holds in part, one below it is wrong."""
     if value > high:
         return Answer(measured, PART, "It is more than stated.")
     return Answer(measured, verdict(value >= low))

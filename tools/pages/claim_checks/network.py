@@ -13,19 +13,19 @@ _LATTE = "coffee.jpg"
 
 
 def _size(e: Evidence) -> Answer:
-    stored, parameters = e.variants["variants"]["float32"]["bytes"], e.network["parameters"]
-    text = f"{parameters:,} parameters; ONNX float32 {stored / MB:.1f} MB = {stored / MIB:.1f} MiB"
+    size, parameters = e.variants["variants"]["float32"]["bytes"], e.network["parameters"]
+    text = f"{parameters:,} parameters; ONNX float32 {size / MB:.1f} MB = {size / MIB:.1f} MiB"
     parts = {
         "the parameters": round(parameters / 1e6, 1) == _PARAMETERS,
-        "the size in MiB": abs(stored / MIB - _SIZE) < 0.5,
-        "the size in MB": abs(stored / MB - _SIZE) < 0.5,
+        "the size in MiB": abs(size / MIB - _SIZE) < 0.5,
+        "the size in MB": abs(size / MB - _SIZE) < 0.5,
     }
     return of_parts(text, parts)
 
 
 def _layers(e: Evidence) -> Answer:
-    found = e.network["convolutions"]
-    return Answer(f"{found} convolutions and 1 linear layer", verdict(found == 18))
+    count = e.network["convolutions"]
+    return Answer(f"{count} convolutions and 1 linear layer", verdict(count == 18))
 
 
 def _accuracy(e: Evidence, which: str) -> tuple[str, dict[str, Any]]:
@@ -44,7 +44,7 @@ def _top1(e: Evidence) -> Answer:
 
 
 def _top5(e: Evidence) -> Answer:
-    """Accuracy as top-1 is treated, and a latency, which any machine can tell."""
+    """The accuracy is treated like top-1; the latency can be checked on any machine."""
     text, share = _accuracy(e, "top5")
     slowest = e.ms("eager")
     text = f"{text}; eager {slowest:.0f} ms, 1 thread"
@@ -67,8 +67,8 @@ def _latte(e: Evidence) -> Answer:
     if top is None:
         raise ParameterError(f"no answers for {_LATTE}")
     total = sum(score for _, score in top)
-    said = ", ".join(f"{name} {score:.2f}" for name, score in top)
-    return Answer(f"{_LATTE}: {said}; they sum to {total:.1%}", verdict(total > 1 + 1e-6))
+    names = ", ".join(f"{name} {score:.2f}" for name, score in top)
+    return Answer(f"{_LATTE}: {names}; they sum to {total:.1%}", verdict(total > 1 + 1e-6))
 
 
 def _numpy_recipe(e: Evidence) -> Answer:

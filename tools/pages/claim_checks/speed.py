@@ -25,12 +25,12 @@ def _latency_band(e: Evidence) -> Answer:
 
 def _int8(e: Evidence) -> Answer:
     rows = e.variants["variants"]
-    saved = 1 - rows["this project's INT8"]["bytes"] / rows["float32"]["bytes"]
+    saving = 1 - rows["this project's INT8"]["bytes"] / rows["float32"]["bytes"]
     speed = e.ms("onnxruntime-fp32") / e.ms("onnxruntime-int8")
-    text = f"size -{saved:.0%}; {speed:.1f} × as fast as float32 in the same runtime, 1 thread"
+    text = f"size -{saving:.0%}; {speed:.1f} × as fast as float32 in the same runtime, 1 thread"
     where = "is above the range stated" if speed > 2 else "is below the range stated"
-    found = of_parts(text, {"the size": abs(saved - 0.75) < 0.02, "the speed": 1.5 <= speed <= 2})
-    return found if 1.5 <= speed <= 2 else Answer(text, found.verdict, f"{found.why} The speed {where}.".strip())
+    answer = of_parts(text, {"the size": abs(saving - 0.75) < 0.02, "the speed": 1.5 <= speed <= 2})
+    return answer if 1.5 <= speed <= 2 else Answer(text, answer.verdict, f"{answer.why} The speed {where}.".strip())
 
 
 def _gain(e: Evidence, engine: str) -> float:
@@ -73,23 +73,23 @@ def _threads(e: Evidence) -> Answer:
         raise ParameterError("no rows of eager with several numbers of threads")
     best = min(times, key=lambda count: times[count])
     cores = e.bench.rows[0].cores
-    shown = "/".join(f"{value:.0f}" for value in times.values())
+    milliseconds = "/".join(f"{value:.0f}" for value in times.values())
     rates = "/".join(f"{1e3 / value:.1f}" for value in times.values())
-    text = f"{shown} ms, {rates} img/s with {'/'.join(map(str, times))} threads on {cores} cores; best {best}"
+    text = f"{milliseconds} ms, {rates} img/s with {'/'.join(map(str, times))} threads on {cores} cores; best {best}"
     parts = {"four are best": best == _THREADS, "one to two times the cores": cores <= best <= 2 * cores}
     return of_parts(text, parts, ELSEWHERE)
 
 
 def _service(e: Evidence) -> Answer:
-    found = e.serving["tutorial"]
+    tutorial = e.serving["tutorial"]
     text = (
-        f"such a service: {found['rate']:.1f} requests/s, p50 {found['p50']:.0f} ms, {found['failed']} of "
-        f"{found['requests']} failed; {_SERVICE_USERS / _SERVICE_RATE * 1e3:.0f} ms follow from the rate stated"
+        f"such a service: {tutorial['rate']:.1f} requests/s, p50 {tutorial['p50']:.0f} ms, {tutorial['failed']} of "
+        f"{tutorial['requests']} failed; {_SERVICE_USERS / _SERVICE_RATE * 1e3:.0f} ms follow from the rate stated"
     )
     parts = {
-        "the rate, or more": found["rate"] >= _SERVICE_RATE * (1 - _ALIKE),
-        "all answered": found["failed"] == 0,
-        "the time": abs(found["p50"] / _SERVICE_MS - 1) <= _ALIKE,
+        "the rate, or more": tutorial["rate"] >= _SERVICE_RATE * (1 - _ALIKE),
+        "all answered": tutorial["failed"] == 0,
+        "the time": abs(tutorial["p50"] / _SERVICE_MS - 1) <= _ALIKE,
     }
     return of_parts(text, parts)
 
@@ -126,8 +126,8 @@ def _all_cores(e: Evidence) -> Answer:
     try:
         more, settings = _settings(e, cores)
     except ParameterError as error:
-        held = of_parts(f"{text}; the rest is not in the record ({error})", parts)
-        return replace(held, verdict=PART, why="Holds: all cores.") if parts["all cores"] else held
+        answer = of_parts(f"{text}; the rest is not in the record ({error})", parts)
+        return replace(answer, verdict=PART, why="Holds: all cores.") if parts["all cores"] else answer
     return of_parts(f"{text}; {more}", parts | settings)
 
 
@@ -163,13 +163,13 @@ def _sizes(e: Evidence) -> Answer:
     first = [median(result["first"] for result in row.results) * 1e3 for row in rows]
     steady = [median(value for result in row.results for value in result["answer_samples"]) * 1e3 for row in rows]
     peaks = [megabytes(row) for row in rows]
-    shown = "; ".join("/".join(f"{value:.0f}" for value in values) for values in (first, steady, peaks))
+    figures = "; ".join("/".join(f"{value:.0f}" for value in values) for values in (first, steady, peaks))
     parts = {
         "a first answer takes longer": all(early > later for early, later in zip(first, steady, strict=True)),
         "larger pictures take longer": steady[0] < steady[1] < steady[2],
         "larger pictures take more memory": peaks[2] > 1.05 * peaks[0],
     }
-    return of_parts(f"{shown} ({rows[0].configuration.backend}; first without import and load)", parts, ELSEWHERE)
+    return of_parts(f"{figures} ({rows[0].configuration.backend}; first without import and load)", parts, ELSEWHERE)
 
 
 CHECKS: dict[str, Callable[[Evidence], Answer]] = {

@@ -1,0 +1,1 @@
+"""Notebook 11: learning from a teacher's soft targets."""
