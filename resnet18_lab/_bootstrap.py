@@ -21,6 +21,9 @@ TEST_REQUIREMENTS = ROOT / "requirements-test.txt"
 """What the tests need on top: a cluster, a browser's driver, other people's clients and servers."""
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"  # the small CPU builds for Linux live only there
 TORCH_PACKAGES = ("torch", "torchvision")
+ANY_BUILD = "TORCH"
+"""Environment variable: ``any`` takes the build for GPUs where there is no other."""
+ANY_SIZE = "with CUDA about 3 GB to download and 5.6 GB on the disk"
 MINIMUM_PYTHON = (3, 11)
 
 
@@ -78,8 +81,9 @@ def refuse_gpu_packages(plan: dict[str, list[dict[str, dict[str, str]]]]) -> Non
     if gpu:
         raise SetupError(
             f"pip would install GPU packages ({', '.join(gpu[:3])}, ...): the CPU build of torch was "
-            f"not found. Check that {TORCH_INDEX} can be reached (HTTPS_PROXY is honoured), or "
-            f"install a CPU build of torch into {VENV} by hand, then run this again."
+            f"not found. Check that {TORCH_INDEX} can be reached (HTTPS_PROXY is honoured). Without it there are two "
+            f"ways on: `{ANY_BUILD}=any` before the same command takes the package index's own build ({ANY_SIZE}); or "
+            f"install a CPU wheel of torch by hand: {environment_python()} -m pip install FILE.whl, then again."
         )
 
 
@@ -89,7 +93,10 @@ def _install_torch() -> None:
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
         _pip("install", "--quiet", "--dry-run", "--report", str(plan), *wanted, *options)
-        refuse_gpu_packages(json.loads(plan.read_text(encoding="utf-8")))
+        if os.environ.get(ANY_BUILD) == "any":
+            _say(f"{ANY_BUILD}=any: whatever build the package index has is taken ({ANY_SIZE})")
+        else:
+            refuse_gpu_packages(json.loads(plan.read_text(encoding="utf-8")))
     _pip("install", "--quiet", *wanted, *options)
 
 

@@ -19,7 +19,9 @@ BATCHES = {"fast": [1, 4], "full": [1, 4, 8, 16]}
 """Batch sizes of ``throughput`` when none are named."""
 SLOW_BATCHES = (1, 8)
 """Batch sizes of the slowest engine."""
-COMMANDS = ("bare script", "classify")
+EMPTY, IMPORT = "empty python -c", "import resnet18_lab"
+"""Commands of `cold-start` that run no engine: what importing the package costs is their difference."""
+COMMANDS = ("bare script", "classify", EMPTY, IMPORT)
 """The whole processes of ``cold-start``: a script that only imports ONNX Runtime and runs once, and ours."""
 OURS = "ours"
 """Variant of ``end-to-end`` that is this project's pipeline."""

@@ -38,6 +38,11 @@ class Interval:
         half = exp(sqrt(log(self.high / self.low) ** 2 + log(other.high / other.low) ** 2) / 2)
         return Interval(value, value / half, value * half)
 
+    def less(self, other: "Interval") -> "Interval":
+        """The difference to another, independent value: the squares of the half widths add."""
+        value, half = self.value - other.value, sqrt(self.half_width**2 + other.half_width**2)
+        return Interval(value, value - half, value + half)
+
     def inverse(self) -> "Interval":
         """Calls a second of seconds a call, and the other way round."""
         return Interval(1 / self.value, 1 / self.high, 1 / self.low if self.low else float("inf"))

@@ -1,8 +1,10 @@
 """What runs before anything is installed."""
 
 import ast
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.project import ROOT
@@ -98,3 +100,28 @@ def test_make_help_names_exist_as_tasks():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for task in _bootstrap.TASKS:
         assert f"\n{task}:" in makefile
+
+
+def test_without_the_cpu_index_both_ways_on_are_named():
+    with pytest.raises(_bootstrap.SetupError) as caught:
+        _bootstrap.refuse_gpu_packages(plan_of("torch", "nvidia-cublas-cu12"))
+    assert "TORCH=any" in str(caught.value)
+    assert "5.6 GB" in str(caught.value)
+    assert "-m pip install FILE.whl" in str(caught.value)
+
+
+def test_any_build_is_taken_when_asked_for(monkeypatch):
+    asked = []
+
+    def pip(*arguments):
+        asked.append(arguments)
+        if "--report" in arguments:
+            plan = Path(arguments[arguments.index("--report") + 1])
+            plan.write_text(json.dumps(plan_of("torch", "nvidia-cublas-cu12")), encoding="utf-8")
+
+    monkeypatch.setattr(_bootstrap, "_pip", pip)
+    with pytest.raises(_bootstrap.SetupError):
+        _bootstrap._install_torch()
+    monkeypatch.setenv("TORCH", "any")
+    _bootstrap._install_torch()
+    assert any("--report" not in arguments for arguments in asked)

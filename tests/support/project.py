@@ -41,12 +41,12 @@ def weights_or_skip(name: str) -> WeightsFile:
 
 def trained_or_skip() -> WeightsFile:
     """Any trained weights, the compact ones first: the figures asserted on are about those."""
-    for name in ("compact", "compact-large", "official"):
+    for name in ("compact", "compact-large", "official", "distilled"):
         try:
             return find_weights(name)
         except LabError:
             continue
-    pytest.skip("needs trained weights (compact, compact-large or official): see weights/README.md")
+    pytest.skip("needs trained weights (compact, compact-large, official or distilled): see weights/README.md")
 
 
 def run_cli(

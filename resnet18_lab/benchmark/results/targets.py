@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from resnet18_lab.benchmark.configuration import OURS
+from resnet18_lab.benchmark.configuration import EMPTY, IMPORT, OURS
 from resnet18_lab.benchmark.folder import bound
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.results.formatting import folder_rates, intervals, intervals_of, names_of
@@ -103,6 +103,9 @@ def _cold_start(record: Record) -> Iterator[Target]:
     yield _aimed("classify, start to exit / bare script's", ours.over(bare), 1.5)
     if is_int8:
         yield _aimed("classify with INT8, start to exit", ours, 0.4, "s")
+    if EMPTY in rows and IMPORT in rows:
+        imported, empty = (seconds[rows[name].configuration.key()] for name in (IMPORT, EMPTY))
+        yield _aimed("import resnet18_lab, beside an empty start", imported.less(empty).times(1e3), 5, "ms")
     both = [rows["classify"], rows["bare script"]]
     if any(result["peak"] is None for row in both for result in row.results):
         return  # not available off Linux
