@@ -25,7 +25,8 @@ else
         export RESNET18_LAB_WEIGHTS
     fi
     (cd "$place/workshop" && sh deploy/build_artifacts.sh "$artifacts")
-    rm -rf "$place/workshop/.venv" "$place/workshop/weights"
+    rm -rf "$place/workshop/.venv"
+    find "$place/workshop/weights" -type f ! -name "resnet18-distilled*" ! -name README.md -delete
 fi
 unset RESNET18_LAB_WEIGHTS
 
@@ -35,7 +36,14 @@ awk '/^FROM/ { stage++ } stage == 2 && /^COPY / && !/--from/ { sub(/^COPY /, "")
     for source in ${line% *}; do
         case "$target" in
             ./) cp "$place/workshop/$source" "$place/app/" ;;
-            *) mkdir -p "$place/app/$target" && cp -R "$place/workshop/$source/." "$place/app/$target" ;;
+            *)
+                mkdir -p "$place/app/$target"
+                if [ -d "$place/workshop/$source" ]; then
+                    cp -R "$place/workshop/$source/." "$place/app/$target"
+                else
+                    cp "$place/workshop/$source" "$place/app/$target"
+                fi
+                ;;
         esac
     done
 done

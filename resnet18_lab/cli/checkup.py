@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from resnet18_lab.base import paths
-from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.errors import LabError, WeightsNotFoundError
 from resnet18_lab.base.machine import cgroup_quota, cpu_flags, cpu_model, memory_bytes, usable_cores
 from resnet18_lab.inference import artifacts
-from resnet18_lab.weights.find import UNTRAINED, VARIABLE
+from resnet18_lab.weights.find import UNTRAINED, VARIABLE, find_weights
 from resnet18_lab.weights.status import weights_status
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
@@ -174,8 +174,12 @@ def _check_weights() -> Iterator[Finding]:
             yield Finding(f"weights {row.name}", PROBLEM, row.problem, "see the message")
         else:
             yield Finding(f"weights {row.name}", OK, "not here")
-    if not any(row.verified for row in rows):
-        yield Finding("weights", WARNING, "no trained weights", "`resnet18-lab weights fetch`")
+    try:
+        find_weights()
+    except WeightsNotFoundError as error:
+        yield Finding("weights", WARNING, str(error), "`resnet18-lab weights fetch`")
+    except LabError:
+        return  # a row above says what is wrong
 
 
 def _check_artifacts() -> Iterator[Finding]:

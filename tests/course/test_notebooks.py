@@ -64,10 +64,17 @@ def check_serving(result: dict) -> None:
     assert sum(load["failed"] for load in result["loads"]) == 0
 
 
+def check_distillation(result: dict) -> None:
+    names = {student["name"] for student in result["students"]}
+    assert {"soft", "hard", "T = 4", "16 px"} <= names
+    assert all(0 <= student["held_out"] <= 1 and student["loss"] > 0 for student in result["students"])
+    assert "nearer to the teacher" in result["worth"]
+
+
 CHECKS = {
     "03_conversion": check_conversion, "04_quantization": check_quantization,
     "05_thread_benchmark": check_thread_benchmark, "06_preprocessing": check_preprocessing,
-    "07_bulk": check_bulk, "08_serving": check_serving,
+    "07_bulk": check_bulk, "08_serving": check_serving, "11_distillation": check_distillation,
 }  # fmt: skip
 
 

@@ -1,12 +1,10 @@
 import json
 import re
-import shutil
 
 import nbformat
 import pytest
 from support.project import run_cli
 
-from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError, ReportError
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.execution import class_of
@@ -167,17 +165,14 @@ def test_the_real_report_opens_without_a_network(tmp_path, course_home):
 
 
 @pytest.mark.slow
-def test_without_any_weights_the_report_is_untrained_and_says_so(tmp_path, monkeypatch, untrained_home):
-    home = tmp_path / "home"
-    shutil.copytree(untrained_home, home)
-    package = tmp_path / "elsewhere"
-    package.mkdir()
+def test_where_nothing_can_be_fetched_the_report_is_of_the_distilled_weights_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr("resnet18_lab.weights.find.search_places", list)
     monkeypatch.delenv("RESNET18_LAB_WEIGHTS", raising=False)
-    monkeypatch.setenv("RESNET18_LAB_HOME", str(home))
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path / "home"))
     said = []
     made = make_report(tmp_path / "out", names=["02"], notify=said.append)
     assert made.failed == []
-    assert "UNTRAINED" in " ".join(said)
-    assert "UNTRAINED" in (tmp_path / "out" / "02_classification.html").read_text(encoding="utf-8")
-    assert paths.artifacts_dir().is_dir()
+    assert sum("the distilled weights answer" in line for line in said) == 1
+    page = (tmp_path / "out" / "02_classification.html").read_text(encoding="utf-8")
+    assert "UNTRAINED" not in page
+    assert "distilled" in page

@@ -20,7 +20,14 @@ SHAPE = [1, 3, 224, 224]
 
 @pytest.fixture(scope="module")
 def service(untrained_home, tmp_path_factory):
-    running = serving.start(untrained_home, tmp_path_factory.mktemp("inferring") / "tmp", "--weights", "untrained")
+    running = serving.start(
+        untrained_home,
+        tmp_path_factory.mktemp("inferring") / "tmp",
+        "--weights",
+        "untrained",
+        "--backend",
+        "onnxruntime-fp32",
+    )
     yield running
     assert running.stop() == 0
     assert not [line for line in running.lines if "Traceback" in line]

@@ -190,5 +190,6 @@ def by_confidence(data: SmallSet, students: Iterable[Student]) -> pd.DataFrame:
             "as the teacher": f"{same[part == place].mean():.1%}",
         }
         for place in range(3)
+        if (part == place).any()
     }
     return pd.DataFrame(rows).T.rename_axis("teacher's largest probability")

@@ -1,6 +1,5 @@
 """The report as a whole: weights, artifacts, every notebook, pages and index."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,11 +8,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from resnet18_lab.base.errors import FetchError, ReportError, WeightsNotFoundError
+from resnet18_lab.base.errors import ReportError
 from resnet18_lab.course.report import pages, parameters
 from resnet18_lab.course.report.execution import Run, execute
 from resnet18_lab.weights.ensure import ensure_weights
-from resnet18_lab.weights.find import WeightsFile, find_weights
+from resnet18_lab.weights.find import WeightsFile
 
 CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
@@ -30,17 +29,6 @@ class Report:
     def failed(self) -> list[Run]:
         """Runs that stopped before their end."""
         return [run for run in self.runs if run.failure is not None]
-
-
-def choose_weights(name: str, notify: Callable[[str], None]) -> WeightsFile:
-    """Weights for a report: a local file, else a fetched one, else (only for ``auto``) untrained ones."""
-    try:
-        return ensure_weights(name, notify=notify)
-    except (WeightsNotFoundError, FetchError) as error:
-        if name != "auto" or os.environ.get("RESNET18_LAB_WEIGHTS"):
-            raise
-        notify(f"{error}\nNo trained weights: the report is made with UNTRAINED ones and says so on every page.")
-        return find_weights("untrained")
 
 
 def plan(names: list[str], profile: str, overrides: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
@@ -98,7 +86,7 @@ def make_report(
     A notebook that fails is shown with the cell and the class of its failure; the others still run.
     """
     steps = plan(names or [], profile, overrides or {})
-    file = choose_weights(weights, notify)
+    file = ensure_weights(weights, notify=notify)
     output = output.resolve()
     runs, cards = [], []
     with _sole_writer(output):
