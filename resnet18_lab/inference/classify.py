@@ -100,9 +100,10 @@ def prepare(
     clock.lap("decode")
     crop = transform.crop(picture)
     size, animated = file_size(picture), bool(picture.info.get("animated"))
+    warnings = (*transform.warnings_for(size), *picture.info.get("warnings", ()))
     picture.close()
     clock.lap("resize")
-    return Prepared(crop, size, animated, tuple(transform.warnings_for(size)))
+    return Prepared(crop, size, animated, warnings)
 
 
 def outputs(

@@ -1,6 +1,5 @@
 """Decode bytes safely into an upright RGB picture; every picture of this project passes through here."""
 
-import contextlib
 import io
 import os
 import stat
@@ -12,19 +11,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from resnet18_lab.base.errors import ImageError
+from resnet18_lab.preprocessing import png
 from resnet18_lab.preprocessing.formats import ALLOWED, unsupported_format, webp_is_cut_off
+from resnet18_lab.preprocessing.gif import gif_structure
+from resnet18_lab.preprocessing.jpeg import jpeg_structure
+from resnet18_lab.preprocessing.pixels import SIDEWAYS, in_colour, on_canvas, to_rgb, turn_upright, upright_by, whiten
+from resnet18_lab.preprocessing.png import png_structure
 from resnet18_lab.preprocessing.refusals import image_error
+from resnet18_lab.preprocessing.structure import Structure
+from resnet18_lab.preprocessing.webp import webp_structure
 
 # Set once, here: changing filters around each call is not safe between threads.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
-_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_READERS: tuple[tuple[bytes, Callable[[bytes], Structure]], ...] = (
+    (b"\xff\xd8\xff", jpeg_structure),
+    (png.SIGNATURE, png_structure),
+    (b"GIF87a", gif_structure),
+    (b"GIF89a", gif_structure),
+)
 _SHORTEST_PICTURE = 24  # bytes; anything shorter is at most a signature
 
 Source = bytes | str | os.PathLike[str] | BinaryIO
@@ -85,8 +94,8 @@ def _from_pillow(picture: Image.Image, limits: Limits) -> Image.Image:
     _check_size(picture.size, limits)
     try:
         with picture.copy() as copy:
-            _turn_upright(copy)
-            upright = _to_rgb(copy)
+            turn_upright(copy)
+            upright = to_rgb(copy)
             upright = copy.copy() if upright is copy else upright
     except MemoryError as error:
         raise image_error("out_of_memory") from error
@@ -94,6 +103,16 @@ def _from_pillow(picture: Image.Image, limits: Limits) -> Image.Image:
         raise image_error("image_corrupt") from error
     upright.info = {}
     return upright
+
+
+def structure_of(data: bytes) -> Structure:
+    """What the file is made of, and the bytes of it that the library gets; ImageError for what costs too much."""
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return webp_structure(data)
+    for signature, reader in _READERS:
+        if data.startswith(signature):
+            return reader(data)
+    return Structure(data)
 
 
 def file_size(picture: Image.Image) -> tuple[int, int]:
@@ -105,21 +124,27 @@ def file_size(picture: Image.Image) -> tuple[int, int]:
 def _decode_bytes(
     data: bytes, limits: Limits, draft_for: int | None, before_pixels: Callable[[int], object] | None
 ) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=ALLOWED) as picture:
-        full_size = picture.size
+    told = structure_of(data)
+    if told.size is not None and min(told.size) > 0:
+        _check_size(told.size, limits)  # before the library opens it: some fill a plane then
+    with Image.open(io.BytesIO(told.data), formats=ALLOWED) as picture:
+        full_size = told.canvas or picture.size
         _check_size(full_size, limits)
         if draft_for is not None and min(full_size) >= 2 * draft_for:
             picture.draft(None, (draft_for, draft_for))
-        is_draft = picture.size != full_size
+        is_draft = told.canvas is None and picture.size != full_size
         if before_pixels is not None:
-            before_pixels(picture.width * picture.height)
-        is_animated = bool(getattr(picture, "is_animated", False)) and picture.format != "MPO"
+            before_pixels(max(picture.width * picture.height, full_size[0] * full_size[1] * (not is_draft)))
         picture.load()
-        was_sideways = _turn_upright(picture)
-        upright = _to_rgb(picture)
-    upright.info = {"animated": True} if is_animated else {}
+        coloured = in_colour(picture, told)
+        if told.key is not None:
+            whiten(coloured, picture, told)
+        upright = upright_by(on_canvas(coloured, told), told.orientation)
+    upright.info = {"animated": True} if told.animated else {}
+    if told.warnings:
+        upright.info["warnings"] = tuple(told.warnings)
     if is_draft:
-        upright.info["file_size"] = full_size[::-1] if was_sideways else full_size
+        upright.info["file_size"] = full_size[::-1] if told.orientation in SIDEWAYS else full_size
     return upright
 
 
@@ -176,41 +201,6 @@ def _check_size(size: tuple[int, int], limits: Limits) -> None:
         raise image_error("image_too_small", size=size, limit=limits.min_side)
     if long > limits.max_side:
         raise image_error("side_too_long", size=size, limit=limits.max_side)
-
-
-def _turn_upright(picture: Image.Image) -> bool:
-    """Turn the picture upright in place (a copy costs as much as decoding); True when it was on its side."""
-    was_sideways = False
-    with contextlib.suppress(Exception):  # pixels may be fine where EXIF data is damaged
-        was_sideways = picture.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
-        ImageOps.exif_transpose(picture, in_place=True)
-    return was_sideways
-
-
-def _to_rgb(picture: Image.Image) -> Image.Image:
-    """RGB from any mode of the allowed formats; may close the given picture, so that at most two copies exist."""
-    if picture.mode == "RGB" and "transparency" not in picture.info:
-        return picture
-    if picture.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I"):
-        return Image.fromarray(_upper_byte(picture)).convert("RGB")
-    if picture.mode == "F":
-        return Image.fromarray(np.clip(np.asarray(picture), 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.has_transparency_data:
-        if picture.mode not in ("RGBA", "LA"):
-            picture, original = picture.convert("RGBA"), picture
-            original.close()  # frees its pixels; otherwise there would be three copies
-        white = Image.new("RGB", picture.size, (255, 255, 255))
-        white.paste(picture, mask=picture)
-        return white
-    return picture.convert("RGB")
-
-
-def _upper_byte(picture: Image.Image) -> NDArray[np.uint8]:
-    """16-bit grey as 8-bit: Pillow's own conversion clips everything over 255 to white."""
-    levels = np.asarray(picture) >> 8
-    if picture.mode == "I":  # 32 bits, with a sign
-        np.clip(levels, 0, 255, out=levels)
-    return levels.astype(np.uint8)
 
 
 def _damage_error(data: bytes, error: Exception) -> ImageError:

@@ -22,6 +22,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "image_too_small": ("A side has fewer than {limit} pixels{size}; send a larger picture.", "图片边长不足 {limit} 像素{size}，请提供更大的图片。"),
     "side_too_long": ("A side has more than {limit} pixels{size}; make the picture smaller.", "图片边长超过 {limit} 像素{size}，请缩小后再试。"),
     "out_of_memory": ("There is not enough memory to decode the picture; make it smaller.", "内存不足，无法解码图片，请缩小后再试。"),
+    "image_too_costly": ("The picture would take too long to decode ({reason}); save it anew as an ordinary JPEG or PNG.", "解码该图片耗时过长（{reason}），请另存为普通的 JPEG 或 PNG 文件。"),
     "file_changed": ("The file changed while it was read; run it again when it is complete.", "读取时文件发生了变化，请在文件完整后重试。"),
     "worker_died": ("The process that ran this picture died, twice; look at the file with care.", "处理该图片的进程两次意外终止，请检查该文件。"),
     "internal_error": ("The picture could not be run ({reason}); please report this.", "无法处理该图片（{reason}），请报告此问题。"),

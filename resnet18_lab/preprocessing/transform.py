@@ -75,4 +75,4 @@ def warnings_for(size: tuple[int, int]) -> list[str]:
 
 def preprocess_id(draft_for: int | None = None) -> str:
     """Name of all steps applied to the pixels; results with different ids are not comparable bit by bit."""
-    return "resize256-bilinear-antialias-crop224-v1" + (f"-draft{draft_for}" if draft_for else "")
+    return "resize256-bilinear-antialias-crop224-v2" + (f"-draft{draft_for}" if draft_for else "")

@@ -225,9 +225,7 @@ def test_a_name_with_a_zero_byte_is_an_error_of_ours():
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to read the peak memory")
-@pytest.mark.parametrize(
-    "row", ["20 flat PNG 9000x9000", "24 PNG 1x30000", "18 PNG header 50000x50000", "26 text bomb"]
-)
+@pytest.mark.parametrize("row", ["20 flat PNG 9000x9000", "24 PNG 1x30000", "18 PNG header 50000x50000"])
 def test_memory_stays_flat_when_a_bomb_is_refused(row, tmp_path):
     (tmp_path / "bomb").write_bytes(REJECTED[row][0])
     assert peak_of_decoding(tmp_path / "bomb") < 20e6
