@@ -15,6 +15,7 @@ MOST_SCANS = 500
 MOST_SCAN_PIXELS = 2_500_000_000
 """Scans × pixels: each scan is a pass over all blocks. 50 megapixels in 12 scans, as usual, are 600 million."""
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = {0xC0, 0xC1}
 _TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}
 _ALONE = {0x01, *range(0xD0, 0xD9)}
 _END, _SCAN, _APP0, _APP1, _APP2, _ADOBE = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
@@ -28,7 +29,7 @@ def jpeg_structure(data: bytes) -> Structure:
     kept: list[bytes] = [data[:2]]
     profile: dict[int, bytes] = {}
     scans = parts = 0
-    place = 2
+    place, single = 2, b""
     while place + 4 <= len(data):
         parts += 1
         if parts > MOST_PARTS:
@@ -45,7 +46,12 @@ def jpeg_structure(data: bytes) -> Structure:
         body = data[place + 4 : end]
         if marker in _FRAMES and told.size is None:
             _read_frame(told, marker, body)
+            single = body[5:6] if marker in _SEQUENTIAL else b""
         if marker == _SCAN:
+            if not scans and body[:1] == single:  # all colours in one scan: the library reads no other
+                kept.append(data[place:])
+                place = len(data)
+                break
             scans += 1
             _check_scans(scans, told)
             found = _NEXT_MARKER.search(data, end)
