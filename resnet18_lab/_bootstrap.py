@@ -13,18 +13,18 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
-STAMP = VENV / ".resnet18-lab-setup"
-TEST_STAMP = VENV / ".resnet18-lab-test-setup"
+_VENV = ROOT / ".venv"
+STAMP = _VENV / ".resnet18-lab-setup"
+TEST_STAMP = _VENV / ".resnet18-lab-test-setup"
 REQUIREMENTS = ROOT / "requirements.txt"
 TEST_REQUIREMENTS = ROOT / "requirements-test.txt"
 """What the tests need on top: a cluster, a browser's driver, other people's clients and servers."""
-TORCH_INDEX = "https://download.pytorch.org/whl/cpu"  # the small CPU builds for Linux live only there
-TORCH_PACKAGES = ("torch", "torchvision")
-ANY_BUILD = "TORCH"
+_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"  # the small CPU builds for Linux live only there
+_TORCH_PACKAGES = ("torch", "torchvision")
+_ANY_BUILD = "TORCH"
 """Environment variable: ``any`` takes the build for GPUs where there is no other."""
-ANY_SIZE = "with CUDA about 3 GB to download and 5.6 GB on the disk"
-MINIMUM_PYTHON = (3, 11)
+_ANY_SIZE = "with CUDA about 3 GB to download and 5.6 GB on the disk"
+_MINIMUM_PYTHON = (3, 11)
 
 
 class SetupError(Exception):
@@ -33,7 +33,7 @@ class SetupError(Exception):
 
 def environment_python() -> Path:
     """The interpreter of ``.venv``."""
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return _VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def _wanted_stamp() -> str:
@@ -81,20 +81,20 @@ def refuse_gpu_packages(plan: dict[str, list[dict[str, dict[str, str]]]]) -> Non
     if gpu:
         raise SetupError(
             f"pip would install GPU packages ({', '.join(gpu[:3])}, ...): the CPU build of torch was "
-            f"not found. Check that {TORCH_INDEX} can be reached (HTTPS_PROXY is honoured). Without it there are two "
-            f"ways on: `{ANY_BUILD}=any` before the same command takes the package index's own build ({ANY_SIZE}); or "
+            f"not found. Check that {_TORCH_INDEX} can be reached (HTTPS_PROXY is honoured). Without it there are "
+            f"two ways on: `{_ANY_BUILD}=any` before the same command takes the index's own build ({_ANY_SIZE}); or "
             f"install a CPU wheel of torch by hand: {environment_python()} -m pip install FILE.whl, then again."
         )
 
 
 def _install_torch() -> None:
-    wanted = [_pinned(package) for package in TORCH_PACKAGES]
-    options = ["--extra-index-url", TORCH_INDEX, "--retries", "0"]
+    wanted = [_pinned(package) for package in _TORCH_PACKAGES]
+    options = ["--extra-index-url", _TORCH_INDEX, "--retries", "0"]
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
         _pip("install", "--quiet", "--dry-run", "--report", str(plan), *wanted, *options)
-        if os.environ.get(ANY_BUILD) == "any":
-            _say(f"{ANY_BUILD}=any: whatever build the package index has is taken ({ANY_SIZE})")
+        if os.environ.get(_ANY_BUILD) == "any":
+            _say(f"{_ANY_BUILD}=any: whatever build the package index has is taken ({_ANY_SIZE})")
         else:
             refuse_gpu_packages(json.loads(plan.read_text(encoding="utf-8")))
     _pip("install", "--quiet", *wanted, *options)
@@ -104,14 +104,14 @@ def setup() -> None:
     """Make ``.venv`` with the pinned versions, unless it is up to date."""
     if is_up_to_date():
         return
-    if sys.version_info < MINIMUM_PYTHON:
+    if sys.version_info < _MINIMUM_PYTHON:
         raise SetupError(
-            f"Python {'.'.join(map(str, MINIMUM_PYTHON))} or newer is needed, this is "
+            f"Python {'.'.join(map(str, _MINIMUM_PYTHON))} or newer is needed, this is "
             f"{sys.version.split()[0]}; run e.g. `make setup PYTHON=python3.11`."
         )
     if not environment_python().exists():
         _say("making .venv")
-        venv.create(VENV, with_pip=True, clear=VENV.exists())
+        venv.create(_VENV, with_pip=True, clear=_VENV.exists())
     _say("installing torch and torchvision (CPU builds)")
     _install_torch()
     _say("installing the pinned rest")

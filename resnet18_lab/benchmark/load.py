@@ -16,7 +16,7 @@ from resnet18_lab.service.client import CLASSIFY, PATIENCE, running
 _CONNECTIONS = 24
 _BUSY = 503
 _OCTETS = "application/octet-stream"
-Due = tuple[float | None, bytes]
+_Due = tuple[float | None, bytes]
 """When a body is to be sent, in seconds from the start (None: as soon as possible), and the body."""
 
 
@@ -86,13 +86,13 @@ def offered_load(url: str, pictures: Sequence[bytes], rate: float, *, seconds: f
 
 
 def send_all(
-    url: str, due: Sequence[Due], *, at_once: int, path: str = CLASSIFY, kind: str = _OCTETS
+    url: str, due: Sequence[_Due], *, at_once: int, path: str = CLASSIFY, kind: str = _OCTETS
 ) -> tuple[list[tuple[int, float]], float]:
     """Status (0: no answer) and ms of each request, over ``at_once`` connections, and the seconds of all.
 
     A body is sent at its moment, or as soon as a connection is free when it has none.
     """
-    waiting: queue.SimpleQueue[Due] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[_Due] = queue.SimpleQueue()
     for entry in due:
         waiting.put(entry)
     outcomes: list[tuple[int, float]] = []
@@ -127,7 +127,7 @@ def curve(
     return loads
 
 
-def arrivals(pictures: Sequence[bytes], rate: float, seconds: float) -> list[Due]:
+def arrivals(pictures: Sequence[bytes], rate: float, seconds: float) -> list[_Due]:
     """Due moments and the picture of each, in turn.
 
     The moments are uniform and sorted: a Poisson process with exactly ``rate * seconds`` callers, so that a

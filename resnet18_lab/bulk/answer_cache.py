@@ -22,7 +22,7 @@ from resnet18_lab.preprocessing.refusals import TRANSIENT
 if TYPE_CHECKING:
     from resnet18_lab.inference.engine import EngineInfo
 
-MAX_ENTRIES = 1_000_000
+_MAX_ENTRIES = 1_000_000
 _TRIM_EVERY = 1000  # writes between two looks at the size
 _BUSY_SECONDS = 30.0
 _SCHEMA = """
@@ -40,7 +40,7 @@ class AnswerStore(Closing):
     removed first. Two processes may share a file: each statement is a transaction of its own.
     """
 
-    def __init__(self, path: Path | None, job: Job, engine: EngineInfo, *, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, path: Path | None, job: Job, engine: EngineInfo, *, max_entries: int = _MAX_ENTRIES) -> None:
         self._folder = None if path else tempfile.TemporaryDirectory(prefix="resnet18-lab-")
         self._path = path or Path(self._folder.name if self._folder else "", "answers.sqlite")
         self._key = "|".join((engine.sha256, job.preprocess_id, engine.backend, job.kind, str(job.top_k)))

@@ -22,7 +22,7 @@ from resnet18_lab.preprocessing.refusals import image_error
 if TYPE_CHECKING:
     from resnet18_lab.inference.engine import EngineInfo
 
-MAX_WORKERS = 256
+_MAX_WORKERS = 256
 QUEUED = 2  # batches per worker: the one it runs and the next, so that it never waits for the parent
 _ATTEMPTS = 2
 STARTS = 3  # replacement workers that may die in a row before they are ready
@@ -46,8 +46,8 @@ class _Worker:
 
 def check_workers(count: int | None) -> None:
     """Raise ParameterError unless ``count`` is an allowed number of workers or None (a default is chosen)."""
-    if count is not None and not 1 <= count <= MAX_WORKERS:
-        raise ParameterError(f"workers={count} is not allowed; give 1 to {MAX_WORKERS}.")
+    if count is not None and not 1 <= count <= _MAX_WORKERS:
+        raise ParameterError(f"workers={count} is not allowed; give 1 to {_MAX_WORKERS}.")
 
 
 class Pool(Closing):

@@ -17,9 +17,9 @@ from resnet18_lab.cli.runs import announced, note_no_pictures, plan_of, write
 if TYPE_CHECKING:
     from resnet18_lab.bulk.similar import Neighbour
 
-MERGE_EXAMPLES = "Examples:  resnet18-lab merge part1.csv part2.csv --output all.csv"
-EMBED_EXAMPLES = "Examples:  resnet18-lab embed photos --output vectors.parquet"
-SIMILAR_EXAMPLES = "Examples:  resnet18-lab similar cat.jpg photos  ·  resnet18-lab similar cat.jpg photos --top-k 3"
+_MERGE_EXAMPLES = "Examples:  resnet18-lab merge part1.csv part2.csv --output all.csv"
+_EMBED_EXAMPLES = "Examples:  resnet18-lab embed photos --output vectors.parquet"
+_SIMILAR_EXAMPLES = "Examples:  resnet18-lab similar cat.jpg photos  ·  resnet18-lab similar cat.jpg photos --top-k 3"
 
 
 def merge(
@@ -106,4 +106,8 @@ def _build(weights: str, asked: bool) -> None:
         build_artifacts(weights, ["onnx-embedding"])
 
 
-COMMANDS = {"merge": (merge, MERGE_EXAMPLES), "embed": (embed, EMBED_EXAMPLES), "similar": (similar, SIMILAR_EXAMPLES)}
+COMMANDS = {
+    "merge": (merge, _MERGE_EXAMPLES),
+    "embed": (embed, _EMBED_EXAMPLES),
+    "similar": (similar, _SIMILAR_EXAMPLES),
+}

@@ -21,7 +21,7 @@ from resnet18_lab.weights.find import UNTRAINED, VARIABLE, find_weights
 from resnet18_lab.weights.status import weights_status
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
-PINNED_PAIR = ("2.13.0", "0.28.0")
+_PINNED_PAIR = ("2.13.0", "0.28.0")
 """torch and torchvision that are tested together; torchvision names its torch exactly."""
 _IMPORT_TIMEOUT = 120  # seconds; a cold disk can take long over torch
 _LITTLE_MEMORY, _LITTLE_DISK, _NO_DISK = 2e9, 2e9, 2e8
@@ -91,8 +91,10 @@ def _check_torch() -> Iterator[Finding]:
     torch_version, torchvision_version, compiled = json.loads(answer)
     detail = f"torch {torch_version}, torchvision {torchvision_version}"
     pair = torch_version.split("+")[0], torchvision_version.split("+")[0]
-    if pair != PINNED_PAIR:
-        yield Finding("torch and torchvision", WARNING, detail, f"tested are {' and '.join(PINNED_PAIR)}: `make setup`")
+    if pair != _PINNED_PAIR:
+        yield Finding(
+            "torch and torchvision", WARNING, detail, f"tested are {' and '.join(_PINNED_PAIR)}: `make setup`"
+        )
     else:
         yield Finding("torch and torchvision", OK, detail)
     how = (

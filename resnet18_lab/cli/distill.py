@@ -22,7 +22,7 @@ EXAMPLES = (
     "--resume  ·  resnet18-lab distill packed --targets targets.npz --start distilled --name further"
 )
 INTERRUPTED = 130
-RANDOM = "random values"
+_RANDOM = "random values"
 _SETTINGS = "settings.json"
 
 
@@ -32,7 +32,7 @@ class Settings:
 
     teacher: str = "efficientnet-lite2"
     targets: str | None = None
-    start: str = RANDOM
+    start: str = _RANDOM
     minutes: float = 30.0
     seed: int = 0
 
@@ -104,8 +104,8 @@ def _opened(
     from resnet18_lab.training.recipe import Recipe, going_on
 
     torch.set_num_threads(threads or usable_cores())
-    make = Recipe if settings.start == RANDOM else going_on
-    start = "untrained" if settings.start == RANDOM else settings.start
+    make = Recipe if settings.start == _RANDOM else going_on
+    start = "untrained" if settings.start == _RANDOM else settings.start
     recipe = make(minutes=settings.minutes, seed=settings.seed)
     return Distillation(pictures, targets, folder, recipe, start=start, device=device, name=folder.name)
 
@@ -222,7 +222,7 @@ def _shown_on(bar: Any) -> "Callable[[Progress, float], None]":  # noqa: ANN401 
 
 def _facts(settings: Settings, targets: "Targets") -> dict[str, Any]:
     """What the record says of where the weights come from; no path of this machine."""
-    start = Path(settings.start).name if settings.start != RANDOM else RANDOM
+    start = Path(settings.start).name if settings.start != _RANDOM else _RANDOM
     teacher = "as in the file of the targets" if settings.targets else settings.teacher
     return {"start": start, "teacher": teacher, "views": int(targets.boxes.shape[1])}
 

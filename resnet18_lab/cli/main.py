@@ -13,9 +13,9 @@ from resnet18_lab import __version__
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.cli.console import complain
 
-USAGE_ERROR = 2
+_USAGE_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-BROKEN_PIPE = 141  # 128 + SIGPIPE
+_BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 app = typer.Typer(
     name="resnet18-lab",
@@ -73,10 +73,10 @@ def main() -> int:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit's flush complains again
-        return BROKEN_PIPE
+        return _BROKEN_PIPE
     except (typer.TyperException, LabError, OSError) as error:
         complain(_one_line(error))
-        return USAGE_ERROR
+        return _USAGE_ERROR
     if status == INTERRUPTED:  # Typer turns Ctrl-C into this status
         complain("interrupted")
     return status if isinstance(status, int) else 0

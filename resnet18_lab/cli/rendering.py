@@ -61,7 +61,7 @@ def _message(error: CodedError, languages: Languages) -> str:
     return " ".join(texts[language] for language in languages)
 
 
-def write_json(results: Iterable[Result], languages: Languages, top_k: int) -> int:  # noqa: ARG001 - one signature for all
+def _write_json(results: Iterable[Result], languages: Languages, top_k: int) -> int:  # noqa: ARG001 - one signature for all
     """Write one JSON array, an object a picture, each line as soon as it is known."""
     failed = 0
     plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
@@ -102,7 +102,7 @@ def write_jsonl(results: Iterable[Result], languages: Languages, top_k: int) -> 
 
 WRITERS: dict[str, Callable[[Iterable[Result], Languages, int], int]] = {
     "table": write_table,
-    "json": write_json,
+    "json": _write_json,
     "jsonl": write_jsonl,
     "csv": write_csv,
 }

@@ -50,7 +50,7 @@ def write(plan: "Plan") -> int:
             summary = run_to_file(plan, progress=bar.show, notify=note)
         except (KeyboardInterrupt, OSError, LabError):
             if bar.begun:
-                note(f"what is done is kept; go on with: {resume_command()}")
+                note(f"what is done is kept; go on with: {_resume_command()}")
             raise
     return _ended(plan, summary)
 
@@ -92,7 +92,7 @@ def _ended(plan: "Plan", summary: "Summary") -> int:
     return 1 if summary.errors else 0
 
 
-def resume_command() -> str:
+def _resume_command() -> str:
     """The command that resumes this one."""
     arguments = [argument for argument in sys.argv[1:] if argument != "--resume"]
     return "resnet18-lab " + shlex.join([*arguments, "--resume"])

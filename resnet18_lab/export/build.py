@@ -27,7 +27,7 @@ from resnet18_lab.quantization import calibration
 from resnet18_lab.quantization.calibration import Calibration
 from resnet18_lab.weights.find import WeightsFile
 
-Maker = Callable[[LoadedModel, Path], dict[str, Any]]
+_Maker = Callable[[LoadedModel, Path], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _make_torchscript(loaded: LoadedModel, target: Path, *, freeze: bool) -> dic
 
 def _make_torch_export(loaded: LoadedModel, target: Path) -> dict[str, Any]:
     torch_export.compile_package(loaded.module, target)
-    return {"parity": _check(_calling(torch_export.load_package(target)), loaded, "torch.export", COMPILED_BATCHES)}
+    return {"parity": _check(_calling(torch_export.load_package(target)), loaded, "torch.export", _COMPILED_BATCHES)}
 
 
 def _calling(program: Callable[..., Any]) -> Callable[[Batch], Logits]:
@@ -90,9 +90,9 @@ def _calling(program: Callable[..., Any]) -> Callable[[Batch], Logits]:
     return run
 
 
-COMPILED_BATCHES = (1, 7)
+_COMPILED_BATCHES = (1, 7)
 INT8 = "onnx-int8-static"
-MAKERS: dict[str, Maker] = {
+MAKERS: dict[str, _Maker] = {
     "onnx-fp32": _make_onnx_fp32,
     INT8: build_int8,
     "onnx-embedding": _make_onnx_embedding,

@@ -31,7 +31,7 @@ from resnet18_lab.quantization.calibration import Calibration
 from resnet18_lab.quantization.qdq import quantized
 from resnet18_lab.quantization.reconstruction import Method
 
-EXPECTED_OPERATORS = {"QLinearConv": 20, "QLinearAdd": 8, "Conv": 0}
+_EXPECTED_OPERATORS = {"QLinearConv": 20, "QLinearAdd": 8, "Conv": 0}
 """Operator counts of ONNX Runtime's optimised graph when no part of the body is left in float."""
 LOWEST_COSINE = 0.98
 """Mean cosine of logits below which a file is rejected: even plain rounding of every weight reaches more."""
@@ -60,10 +60,10 @@ def build_int8(
     target.write_bytes(quantized(proto, batch, method, reduce_range=reduced).SerializeToString(deterministic=True))
     operators = optimised_operators(target)
     wrong = {
-        name: operators.get(name, 0) for name, count in EXPECTED_OPERATORS.items() if operators.get(name, 0) != count
+        name: operators.get(name, 0) for name, count in _EXPECTED_OPERATORS.items() if operators.get(name, 0) != count
     }
     if wrong:
-        raise BuildError(f"ONNX Runtime's optimised INT8 graph holds {wrong} where {EXPECTED_OPERATORS} is expected.")
+        raise BuildError(f"ONNX Runtime's optimised INT8 graph holds {wrong} where {_EXPECTED_OPERATORS} is expected.")
     run = onnx_graph.runner(target)
     agreement = _agreement(run, loaded, batch)
     if agreement["mean_cosine"] < LOWEST_COSINE:

@@ -16,10 +16,12 @@ from resnet18_lab.base.resnet18 import CROP
 
 OPSET = 20
 INPUT_NAME = "input"
-OUTPUT_NAME = "logits"
+_OUTPUT_NAME = "logits"
 
 
-def export_onnx(module: nn.Module, target: Path, *, output_name: str = OUTPUT_NAME, side: int = CROP) -> dict[str, int]:
+def export_onnx(
+    module: nn.Module, target: Path, *, output_name: str = _OUTPUT_NAME, side: int = CROP
+) -> dict[str, int]:
     """Write one ONNX file (float32, batch axis dynamic) and return its operator counts.
 
     The exporter silently writes another opset in place of one it does not know, so the opset is read back.

@@ -18,14 +18,14 @@ from torch import nn
 from resnet18_lab.base.errors import BuildError
 from resnet18_lab.base.resnet18 import SHAPE
 
-COMPILERS = ("g++", "c++", "clang++")
+_COMPILERS = ("g++", "c++", "clang++")
 MAX_BATCH = 64
 """Largest batch the package takes; the exported program needs a bound for its batch axis."""
 
 
 def find_compiler() -> str | None:
     """Path of the C++ compiler, or None."""
-    return next((path for name in COMPILERS if (path := shutil.which(name))), None)
+    return next((path for name in _COMPILERS if (path := shutil.which(name))), None)
 
 
 def compile_package(module: nn.Module, target: Path) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from resnet18_lab.inference.engine import Logits
 
 _Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
-CALIBRATION_BINS = 15
+_CALIBRATION_BINS = 15
 """Bins of the expected calibration error (Guo et al., ICML 2017 use 15)."""
 
 
@@ -85,9 +85,9 @@ def paired(reference: Logits, logits: Logits, right: NDArray[np.bool_]) -> Paire
 
 def calibration_error(confidence: NDArray[np.float64], hit: NDArray[np.bool_]) -> float:
     """Expected calibration error: mean distance of confidence and accuracy over equal bins of confidence."""
-    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    bins = np.minimum((confidence * _CALIBRATION_BINS).astype(int), _CALIBRATION_BINS - 1)
     total = 0.0
-    for number in range(CALIBRATION_BINS):
+    for number in range(_CALIBRATION_BINS):
         inside = bins == number
         if inside.any():
             total += inside.mean() * abs(confidence[inside].mean() - hit[inside].mean())

@@ -14,7 +14,7 @@ from resnet18_lab.inference.artifacts import Artifact, ArtifactFolder
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
-MAX_THREADS = 256
+_MAX_THREADS = 256
 _FP32_FILE, _INT8_FILE = "onnx-fp32", "onnx-int8-static"
 Opener = Callable[["Choice", bool], Engine]
 
@@ -147,8 +147,8 @@ def choose(name: str = "auto", *, weights: str = "auto", threads: int | None = N
     WeightsNotFoundError or ParameterError. Nothing is downloaded or built.
     """
     spec = None if name == "auto" else EMBEDDING if name == EMBEDDING.name else spec_of(name)
-    if threads is not None and not 1 <= threads <= MAX_THREADS:
-        raise ParameterError(f"threads={threads} is not allowed; give 1 to {MAX_THREADS}.")
+    if threads is not None and not 1 <= threads <= _MAX_THREADS:
+        raise ParameterError(f"threads={threads} is not allowed; give 1 to {_MAX_THREADS}.")
     if spec is not None and spec.artifact is None:
         file = find_weights(weights)
         return Choice(spec, None, file, threads or _threads(spec.name, artifacts.folder_of(file)))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from resnet18_lab.base.errors import WeightsError
 from resnet18_lab.base.files import replacing
 
-LARGEST_CODE = 127
+_LARGEST_CODE = 127
 _SIGNATURE = b"PK\x03\x04"
 _LARGEST_FILE = 64_000_000  # bytes unpacked: more than five times what the network has as codes
 _DATE = (1980, 1, 1, 0, 0, 0)  # of every member: the same weights give the same file
@@ -77,7 +77,7 @@ def read_codes(path: Path, counters: Mapping[str, torch.Tensor]) -> dict[str, to
 def _scale_of(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """One scale an output channel, so that its largest weight gets the largest code; 1 for a channel of zeros."""
     peaks = np.abs(values).reshape(len(values), -1).max(axis=1)
-    return np.where(peaks > 0, peaks / LARGEST_CODE, 1.0).astype(np.float32)
+    return np.where(peaks > 0, peaks / _LARGEST_CODE, 1.0).astype(np.float32)
 
 
 def _column(scale: NDArray[np.float32], axes: int) -> NDArray[np.float32]:

@@ -15,13 +15,13 @@ from resnet18_lab.model.stage_times import STAGES, StageTimes, stage_times
 from resnet18_lab.preprocessing.reference import reference_batch
 from resnet18_lab.weights.find import WeightsFile
 
-PUBLISHED = {"parameters": PARAMETERS, "GMACs": GMACS, "MB": 46.8}
+_PUBLISHED = {"parameters": PARAMETERS, "GMACs": GMACS, "MB": 46.8}
 """What torchvision publishes for ResNet-18; its 44.7 "MB" are MiB. In this project 1 MB is 10⁶ bytes."""
 
 _HALF = 0.5
 
 
-def stage_of(layer: str) -> str:
+def _stage_of(layer: str) -> str:
     """The stage a layer belongs to: ``layer2`` for ``layer2.0.conv1``."""
     first = layer.split(".", 1)[0]
     return next(stage for stage, parts in STAGES.items() if first in parts)
@@ -43,7 +43,7 @@ def _row(name: str, layer: nn.Module, inputs: torch.Tensor, output: torch.Tensor
     in_place = output.data_ptr() == inputs.data_ptr()
     return {
         "layer": name,
-        "stage": stage_of(name),
+        "stage": _stage_of(name),
         "kind": type(layer).__name__,
         "kernel": _both(getattr(layer, "kernel_size", 1)),
         "stride": _both(getattr(layer, "stride", 1)),
@@ -95,7 +95,7 @@ def stage_table(layers: pd.DataFrame, milliseconds: Mapping[Any, float] | None =
     return table
 
 
-def weights_bytes(module: nn.Module) -> int:
+def _weights_bytes(module: nn.Module) -> int:
     """Bytes of all the numbers a weights file holds: parameters, and the batch norms' statistics."""
     return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
 
@@ -105,9 +105,9 @@ def totals(module: nn.Module, layers: pd.DataFrame) -> pd.DataFrame:
     counted = {
         "parameters": int(layers["parameters"].sum()),
         "GMACs": round(int(layers["macs"].sum()) / 1e9, 3),
-        "MB": round(weights_bytes(module) / 1e6, 1),
+        "MB": round(_weights_bytes(module) / 1e6, 1),
     }
-    rows = {name: (counted[name], PUBLISHED[name], counted[name] == PUBLISHED[name]) for name in PUBLISHED}
+    rows = {name: (counted[name], _PUBLISHED[name], counted[name] == _PUBLISHED[name]) for name in _PUBLISHED}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["counted", "published", "equal"], dtype=object)
 
 

@@ -14,7 +14,7 @@ from resnet18_lab.model.compact import decode_compact, is_compact
 from resnet18_lab.model.torchvision import torchvision
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
-UNTRAINED_SEED = 0
+_UNTRAINED_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _state_in(path: Path, module: nn.Module) -> dict[str, Any]:
 
 def _untrained() -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
-        torch.manual_seed(UNTRAINED_SEED)
+        torch.manual_seed(_UNTRAINED_SEED)
         module: nn.Module = torchvision.models.resnet18(weights=None)
     return module.eval()
 

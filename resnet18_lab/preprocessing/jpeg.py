@@ -11,8 +11,8 @@ from resnet18_lab.preprocessing.structure import (
     too_costly,
 )
 
-MOST_SCANS = 500
-MOST_SCAN_PIXELS = 2_500_000_000
+_MOST_SCANS = 500
+_MOST_SCAN_PIXELS = 2_500_000_000
 """Scans × pixels: each scan is a pass over all blocks. 50 megapixels in 12 scans, as usual, are 600 million."""
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = {0xC0, 0xC1}
@@ -89,5 +89,5 @@ def _read_frame(told: Structure, marker: int, body: bytes) -> None:
 
 def _check_scans(scans: int, told: Structure) -> None:
     width, height = told.size or (0, 0)
-    if scans > MOST_SCANS or scans * width * height > MOST_SCAN_PIXELS:
+    if scans > _MOST_SCANS or scans * width * height > _MOST_SCAN_PIXELS:
         raise too_costly(f"{scans} scans or more of {width}×{height} pixels")

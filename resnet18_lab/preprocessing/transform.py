@@ -17,7 +17,7 @@ Batch = NDArray[np.float32]
 Crop = NDArray[np.uint8]
 
 
-def resized_size(width: int, height: int) -> tuple[int, int]:
+def _resized_size(width: int, height: int) -> tuple[int, int]:
     """Width and height after ``Resize(256)``: the short side 256, the long one rounded down."""
     if width <= height:
         return RESIZE, int(RESIZE * height / width)
@@ -26,7 +26,7 @@ def resized_size(width: int, height: int) -> tuple[int, int]:
 
 def crop_box(width: int, height: int) -> tuple[float, float, float, float]:
     """Left, top, right, bottom of the source pixels behind the centre crop, as fractions of pixels."""
-    new_width, new_height = resized_size(width, height)
+    new_width, new_height = _resized_size(width, height)
     left = round((new_width - CROP) / 2.0)  # torchvision rounds half to even, as Python does
     top = round((new_height - CROP) / 2.0)
     across, down = width / new_width, height / new_height

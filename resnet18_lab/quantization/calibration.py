@@ -15,7 +15,7 @@ from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import Crop
 
-FOLDER_LIMIT = 128
+_FOLDER_LIMIT = 128
 """Most pictures taken from a folder: more of them cost time and memory and change little."""
 _CORNER_SHARE = 0.7
 _CORNERS = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
@@ -73,7 +73,7 @@ def default_crops() -> Calibration:
     return Calibration(np.stack(crops), tuple(sources), "data/samples")
 
 
-def from_folder(folder: Path, limit: int = FOLDER_LIMIT) -> Calibration:
+def from_folder(folder: Path, limit: int = _FOLDER_LIMIT) -> Calibration:
     """The centre crops of a folder's pictures, sub-folders included, sorted by path.
 
     Of more than ``limit`` files every n-th is taken. Raises ParameterError when none can be read.
@@ -81,10 +81,10 @@ def from_folder(folder: Path, limit: int = FOLDER_LIMIT) -> Calibration:
     if not folder.is_dir():
         raise ParameterError(f"{folder} is no folder; give one with photographs in it or below it.")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return from_files(files, folder, limit)
+    return _from_files(files, folder, limit)
 
 
-def from_files(files: list[Path], root: Path, limit: int = FOLDER_LIMIT) -> Calibration:
+def _from_files(files: list[Path], root: Path, limit: int = _FOLDER_LIMIT) -> Calibration:
     """The centre crops of these files in their order; named in the record by their path below ``root``.
 
     Of more than ``limit`` every n-th is taken. Raises ParameterError when none can be read.

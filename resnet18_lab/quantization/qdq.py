@@ -14,13 +14,13 @@ from resnet18_lab.quantization.reconstruction import Integers, Method
 
 LARGEST_WEIGHT = 127
 """Largest code of a weight (int8)."""
-LARGEST_REDUCED_WEIGHT = 63
+_LARGEST_REDUCED_WEIGHT = 63
 """The same with 7 bits, for CPUs on which sums of two 8-bit products could overflow."""
 
 
 def quantized(proto: onnx.ModelProto, batch: Batch, method: Method, *, reduce_range: bool = False) -> onnx.ModelProto:
     """The INT8 form of a float graph, calibrated on preprocessed crops; ``proto`` stays as it is."""
-    largest = LARGEST_REDUCED_WEIGHT if reduce_range else LARGEST_WEIGHT
+    largest = _LARGEST_REDUCED_WEIGHT if reduce_range else LARGEST_WEIGHT
     return with_integers(proto, reconstruction.quantize(proto, batch, method, largest))
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-ACTIVATION_LEVELS = 255
+_ACTIVATION_LEVELS = 255
 """Largest code of an activation (uint8)."""
 
 
-OUTERMOST = 1e-4
+_OUTERMOST = 1e-4
 """Share of the values that a percentile range leaves out at each end."""
 
 
@@ -29,7 +29,7 @@ class Range:
 
     def encode(self, values: Tensor) -> Tensor:
         """Codes, uint8, of float values; what lies outside is clipped."""
-        return torch.clamp(torch.round(values / self.scale) + self.zero_point, 0, ACTIVATION_LEVELS).to(torch.uint8)
+        return torch.clamp(torch.round(values / self.scale) + self.zero_point, 0, _ACTIVATION_LEVELS).to(torch.uint8)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Float values of codes."""
@@ -43,8 +43,8 @@ class Range:
 def range_between(low: float, high: float) -> Range:
     """The range that spans ``low`` to ``high`` and holds 0 exactly; its scale is 1 when both are 0."""
     low, high = min(low, 0.0), max(high, 0.0)
-    scale = float(torch.tensor((high - low) / ACTIVATION_LEVELS, dtype=torch.float32)) or 1.0
-    return Range(scale, min(ACTIVATION_LEVELS, max(0, round(-low / scale))))
+    scale = float(torch.tensor((high - low) / _ACTIVATION_LEVELS, dtype=torch.float32)) or 1.0
+    return Range(scale, min(_ACTIVATION_LEVELS, max(0, round(-low / scale))))
 
 
 def minmax_range(values: Tensor) -> Range:
@@ -54,7 +54,7 @@ def minmax_range(values: Tensor) -> Range:
 
 def percentile_range(values: Tensor) -> Range:
     """The range of all but the outermost 0.01 % at each end."""
-    low, high = torch.quantile(values, torch.tensor([OUTERMOST, 1.0 - OUTERMOST])).tolist()
+    low, high = torch.quantile(values, torch.tensor([_OUTERMOST, 1.0 - _OUTERMOST])).tolist()
     return range_between(low, high)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-DAMPING = 0.01
+_DAMPING = 0.01
 """Share of its mean that is added to the Gram matrix's diagonal (Frantar et al., ICLR 2023, take 1 %)."""
 _BLOCK = 128
 _LARGEST_BIAS_CODE = 2.0**30  # of an int32: the other half is left to the sum of products
@@ -66,12 +66,12 @@ def gptq(matrix: Tensor, gram: Tensor, scales: Tensor, largest: int) -> Tensor:
 
 def _inverse_factor(gram: Tensor) -> Tensor:
     """Upper Cholesky factor of the Gram matrix's inverse; damped, since inputs that depend on others have none."""
-    damped = with_ridge(gram, DAMPING)
+    damped = _with_ridge(gram, _DAMPING)
     factor: Tensor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
     return factor
 
 
-def with_ridge(gram: Tensor, share: float) -> Tensor:
+def _with_ridge(gram: Tensor, share: float) -> Tensor:
     """The Gram matrix plus ``share`` of its mean diagonal (1 where that is 0) on the diagonal."""
     level = float(gram.diagonal().mean()) or 1.0
     return gram + share * level * torch.eye(len(gram))
@@ -139,5 +139,5 @@ def refitted(matrix: Tensor, moments: Moments, strength: float) -> Tensor:
     """
     # (matrix + change) @ gram = matrix @ cross, solved for the change, which a ridge keeps small
     difference = matrix @ (moments.cross - moments.gram)
-    change: Tensor = torch.linalg.solve(with_ridge(moments.gram, strength), difference.T).T
+    change: Tensor = torch.linalg.solve(_with_ridge(moments.gram, strength), difference.T).T
     return matrix + change

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from resnet18_lab.inference.engine import Engine, Logits
 
-BATCH_SIZES = (8, 4, 2, 1)
+_BATCH_SIZES = (8, 4, 2, 1)
 Rows = NDArray[np.uint8] | NDArray[np.float32]
 
 
@@ -57,7 +57,7 @@ class _Request:
 class Inference:
     """The queue and its thread; ``close`` ends the thread after the queued jobs."""
 
-    def __init__(self, backend: Engine, largest: int = BATCH_SIZES[0]) -> None:
+    def __init__(self, backend: Engine, largest: int = _BATCH_SIZES[0]) -> None:
         self.backend = backend
         self._largest = largest
         self._buffer = np.empty((largest, 3, CROP, CROP), np.float32)
@@ -153,7 +153,7 @@ def _in_fixed_sizes(batch: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]
     """The rows in parts of the fixed sizes, the largest that fits first."""
     start = 0
     while start < len(batch):
-        size = next(size for size in BATCH_SIZES if size <= len(batch) - start)
+        size = next(size for size in _BATCH_SIZES if size <= len(batch) - start)
         yield batch[start : start + size]
         start += size
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from resnet18_lab.base.errors import CodedError
     from resnet18_lab.service.settings import Settings
 
-CLIENT_GONE = 499
+_CLIENT_GONE = 499
 """Status in the log for a client that disconnected, as in nginx; it is never sent."""
 OVER_LIMIT = "over_limit"
 """Key in a request's state: its connection exceeds the number that a worker serves."""
@@ -92,7 +92,7 @@ class _Exchange:
                 await app(self._scope, self.receive, self.send)
         except ClientDisconnect:
             prometheus.DROPPED.inc()
-            self._status = CLIENT_GONE
+            self._status = _CLIENT_GONE
         except TimeoutError:
             error = service_error("timeout", seconds=self._settings.request_seconds)
         except Exception as unforeseen:

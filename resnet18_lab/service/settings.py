@@ -10,7 +10,7 @@ ENVELOPE_BYTES = 200_000
 """Bytes a multipart body may hold in addition to its files: boundaries, headers, small fields."""
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable that names the folder in which the workers' metrics are collected."""
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 _AT_LEAST_ONE = (
@@ -88,4 +88,4 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """True when only programs of this machine can reach the service."""
-        return self.host in LOOPBACK
+        return self.host in _LOOPBACK

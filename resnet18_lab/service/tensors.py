@@ -13,12 +13,12 @@ from resnet18_lab.service.refusals import ServiceError, service_error
 
 MODEL, VERSION = "resnet18", "1"
 INPUT, OUTPUT = "input", "logits"
-MAX_ROWS = 32
-MAX_JSON_BYTES = 12_000_000
+_MAX_ROWS = 32
+_MAX_JSON_BYTES = 12_000_000
 """Numbers as text are slow to parse; larger requests must be sent in binary."""
-MAX_HEAD_BYTES = 100_000
+_MAX_HEAD_BYTES = 100_000
 """Limit of the JSON before binary values."""
-MAX_BYTES = MAX_ROWS * int(np.prod(SHAPE)) * 4 + MAX_HEAD_BYTES
+MAX_BYTES = _MAX_ROWS * int(np.prod(SHAPE)) * 4 + _MAX_HEAD_BYTES
 HEAD_LENGTH = "inference-header-content-length"
 Tensor = NDArray[np.float32]
 
@@ -35,11 +35,11 @@ class Asked:
 def head_length(text: str | None, total: int) -> int | None:
     """Bytes of the JSON before binary values, None when the whole body is JSON; ServiceError for an invalid length."""
     if text is None:
-        if total > MAX_JSON_BYTES:
-            raise service_error("body_too_large", limit=MAX_JSON_BYTES // 1_000_000)
+        if total > _MAX_JSON_BYTES:
+            raise service_error("body_too_large", limit=_MAX_JSON_BYTES // 1_000_000)
         return None
-    if not (text.isascii() and text.isdigit()) or not int(text[:20]) <= min(total, MAX_HEAD_BYTES):
-        raise _bad(f"Inference-Header-Content-Length must be a length within the body, at most {MAX_HEAD_BYTES}")
+    if not (text.isascii() and text.isdigit()) or not int(text[:20]) <= min(total, _MAX_HEAD_BYTES):
+        raise _bad(f"Inference-Header-Content-Length must be a length within the body, at most {_MAX_HEAD_BYTES}")
     return int(text)
 
 
@@ -54,8 +54,8 @@ def parse(data: bytes, head_bytes: int | None) -> Asked:
     if len(inputs) != 1 or name != INPUT or datatype != "FP32":
         raise _bad(f"give one input {INPUT!r} of datatype FP32")
     is_integral = all(type(side) is int for side in shape)
-    if not is_integral or len(shape) != 4 or shape[1:] != SHAPE or not 1 <= shape[0] <= MAX_ROWS:
-        raise _bad(f"the shape must be [N,{','.join(map(str, SHAPE))}] with N from 1 to {MAX_ROWS}")
+    if not is_integral or len(shape) != 4 or shape[1:] != SHAPE or not 1 <= shape[0] <= _MAX_ROWS:
+        raise _bad(f"the shape must be [N,{','.join(map(str, SHAPE))}] with N from 1 to {_MAX_ROWS}")
     raw = b"" if head_bytes is None else data[head_bytes:]
     tensor = _values(inputs[0], raw, int(np.prod(shape))).reshape(shape)
     if not np.isfinite(tensor).all():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FIELD = "file"
 _MAX_PARTS = 1000
 _MAX_HEADER_BYTES = 8192
-SHOWN_NAME = 100
+_SHOWN_NAME = 100
 """Characters of a file's name that are repeated in the answer, its only use."""
 
 
@@ -35,9 +35,9 @@ class Upload:
     data: bytes
 
 
-def shown_name(name: str) -> str:
+def _shown_name(name: str) -> str:
     """The name without control characters, shortened."""
-    return "".join(character for character in name if character.isprintable())[:SHOWN_NAME]
+    return "".join(character for character in name if character.isprintable())[:_SHOWN_NAME]
 
 
 async def body_chunks(request: Request, limit: int, seconds: float, holding: Holding) -> AsyncIterator[bytes]:
@@ -100,7 +100,7 @@ async def _read_raw(request: Request, settings: Settings, holding: Holding) -> U
         data += chunk
         if len(data) > limit:
             raise image_error("file_too_large", limit=settings.max_mb)
-    name = shown_name(unquote(request.headers.get("x-filename", "")[: 9 * SHOWN_NAME]))
+    name = _shown_name(unquote(request.headers.get("x-filename", "")[: 9 * _SHOWN_NAME]))
     if not data and not name:
         raise no_file([])
     return Upload(name, bytes(data))
@@ -182,7 +182,7 @@ class _Parts:
         _, options = parse_options_header(self._disposition)
         field = options.get(b"name", b"").decode("utf-8", "replace")
         if field != _FIELD:
-            self.others.append(shown_name(field))
+            self.others.append(_shown_name(field))
             return
         if len(self.files) >= self._most_files and self._most_files > 1:
             raise service_error("too_many_files", limit=self._most_files)
@@ -200,7 +200,7 @@ class _Parts:
             return  # another field, or the empty part that a browser sends when no file is chosen
         if len(self.files) >= self._most_files:
             raise service_error("too_many_files", limit=self._most_files)
-        self.files.append(Upload(shown_name(self._name), bytes(self._data)))
+        self.files.append(Upload(_shown_name(self._name), bytes(self._data)))
         self._data = bytearray()
 
     def _end(self) -> None:

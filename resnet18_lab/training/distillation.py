@@ -22,8 +22,8 @@ from resnet18_lab.training.views import Ahead, Batch, Choice, Choices, FromDisk,
 
 HELD_OUT = 50
 """One picture of so many is held out, to see how well the teacher is followed on pictures that were not learned."""
-MOST_HELD_OUT = 1000
-CHECKPOINT_SECONDS = 60.0
+_MOST_HELD_OUT = 1000
+_CHECKPOINT_SECONDS = 60.0
 _LOOKS = 20
 """Times in a run that the held-out pictures are looked at."""
 _SHARE_OF_LOOKS = 0.1
@@ -66,12 +66,12 @@ class Outcome:
     finished: bool
 
 
-def device_named(name: str) -> torch.device:
+def _device_named(name: str) -> torch.device:
     """``auto`` is a GPU where torch sees one, else the processor."""
     return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
 
 
-def quicker_in_bf16(network: nn.Module, device: torch.device, batch: int, side: int) -> bool:
+def _quicker_in_bf16(network: nn.Module, device: torch.device, batch: int, side: int) -> bool:
     """True where a step in bfloat16 takes less time than one in float32: tried, where the processor has bfloat16.
 
     Having the instructions is not enough: there are processors with them on which float32 is quicker.
@@ -96,9 +96,9 @@ def quicker_in_bf16(network: nn.Module, device: torch.device, batch: int, side: 
     return seconds(True) < seconds(False)
 
 
-def held_out_positions(count: int) -> np.ndarray:
+def _held_out_positions(count: int) -> np.ndarray:
     """Positions of the pictures that are held out, evenly spread."""
-    step = max(HELD_OUT, count // MOST_HELD_OUT)
+    step = max(HELD_OUT, count // _MOST_HELD_OUT)
     return np.arange(0, count, step) if count > step else np.arange(0)
 
 
@@ -110,7 +110,7 @@ class Distillation:
         start: str = "untrained", device: str = "auto", name: str = "weights",
     ) -> None:  # fmt: skip
         torch.manual_seed(recipe.seed)
-        self.recipe, self.folder, self.device = recipe, folder, device_named(device)
+        self.recipe, self.folder, self.device = recipe, folder, _device_named(device)
         loaded = load_model(start)
         self.weights = folder / f"{name}.npz"
         self.progress = Progress()
@@ -124,13 +124,13 @@ class Distillation:
         self._source: Source = (
             FromDisk(pictures, targets) if self.device.type == "cpu" else InMemory(pictures, targets, self.device)
         )
-        self._held = held_out_positions(len(pictures))
+        self._held = _held_out_positions(len(pictures))
         learned = np.setdiff1d(np.arange(len(pictures)), self._held)
         batch = min(recipe.batch, len(learned))
         self._choices = Choices(learned, targets.boxes.shape[1], batch, recipe.seed)
         self._teacher = targets.best
         self._next_look = 0.0
-        self.bf16 = quicker_in_bf16(self.network, self.device, batch, recipe.sides[0][1])
+        self.bf16 = _quicker_in_bf16(self.network, self.device, batch, recipe.sides[0][1])
         self.identity: dict[str, Any] = {
             "pictures": pictures.sha256, "start": loaded.weights.sha256, "recipe": repr(recipe),
             "targets": float(targets.probabilities.sum(dtype=np.float64)),
@@ -183,7 +183,7 @@ class Distillation:
                 if over or self.progress.seconds >= self._next_look:
                     self._look(float(np.mean(losses)))
                     losses = []
-                if not losses or now - saved > CHECKPOINT_SECONDS:
+                if not losses or now - saved > _CHECKPOINT_SECONDS:
                     self._save()
                     saved = time.perf_counter()
                 if over:

@@ -25,7 +25,7 @@ from resnet18_lab.training.pictures import COLUMNS, INDEX
 from resnet18_lab.training.targets import boxes_of, kept_classes, write_targets
 from resnet18_lab.training.teachers import Teacher
 
-SHORT_SIDE = 144
+_SHORT_SIDE = 144
 """Pixels of a packed picture's short side: what 128-pixel views are cut from without being made larger."""
 TARGETS = "targets.npz"
 LEFT_OUT = "left_out.txt"
@@ -124,7 +124,7 @@ def _make_shard(files: list[Path], photographs: Path, folder: Path, number: int,
 
 
 def _small(picture: Image.Image) -> tuple[Image.Image, bytes]:
-    scale = min(1.0, SHORT_SIDE / min(picture.size))
+    scale = min(1.0, _SHORT_SIDE / min(picture.size))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     small = picture.resize(size, Image.Resampling.BICUBIC)
     out = io.BytesIO()

@@ -10,9 +10,9 @@ from torch import nn
 
 from resnet18_lab.base.resnet18 import CROP
 
-SIDES_FROM_RANDOM = ((0.0, 64), (0.35, 96), (0.75, 128))
+_SIDES_FROM_RANDOM = ((0.0, 64), (0.35, 96), (0.75, 128))
 """(share of the time from which on, side of the pictures in pixels): small pictures first, which are quick."""
-SIDES_GOING_ON = ((0.0, CROP),)
+_SIDES_GOING_ON = ((0.0, CROP),)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Recipe:
     weight_decay: float = 0.05
     warm_up: float = 0.05
     """Share of the time in which the rate rises."""
-    sides: tuple[tuple[float, int], ...] = SIDES_FROM_RANDOM
+    sides: tuple[tuple[float, int], ...] = _SIDES_FROM_RANDOM
     clip: float = 5.0
     """Largest norm of the gradient."""
     average: float = 0.998
@@ -59,7 +59,7 @@ class Recipe:
 def going_on(minutes: float, seed: int = 0) -> Recipe:
     """The recipe for a network that was trained before: a small rate for its last two stages and last layer."""
     return Recipe(
-        minutes=minutes, rate=8e-5, weight_decay=0.01, sides=SIDES_GOING_ON, keep_statistics=True,
+        minutes=minutes, rate=8e-5, weight_decay=0.01, sides=_SIDES_GOING_ON, keep_statistics=True,
         learned=("layer3.", "layer4.", "fc."), seed=seed,
     )  # fmt: skip
 

@@ -19,10 +19,10 @@ from resnet18_lab.base.files import replacing
 from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.training.pictures import INDEX, PackedPictures
 
-VIEWS = 5
-KEPTCLASSES = 24
+_VIEWS = 5
+_KEPT_CLASSES = 24
 """Classes of a view that are kept: of the teacher's probability they hold nearly all."""
-SMALLEST_AREA = 0.35
+_SMALLEST_AREA = 0.35
 """Share of the picture that a random view shows at least."""
 _LARGEST_ASPECT = 4 / 3
 
@@ -54,14 +54,14 @@ class Targets:
         return np.asarray(weights / weights.mean(), dtype=np.float32)
 
 
-def boxes_of(width: int, height: int, name: str, views: int = VIEWS) -> NDArray[np.float32]:
+def boxes_of(width: int, height: int, name: str, views: int = _VIEWS) -> NDArray[np.float32]:
     """Boxes of a picture's views, float32 V×4: the centre square, then random ones that only the name decides."""
     side = min(width, height)
     across, down = (width - side) / 2, (height - side) / 2
     boxes = [(across, down, across + side, down + side)]
     random = np.random.default_rng(np.frombuffer(name.encode("utf-8", "surrogateescape"), np.uint8))
     while len(boxes) < views:
-        area = random.uniform(SMALLEST_AREA, 1) * width * height
+        area = random.uniform(_SMALLEST_AREA, 1) * width * height
         aspect = np.exp(random.uniform(-np.log(_LARGEST_ASPECT), np.log(_LARGEST_ASPECT)))
         wide, high = min(width, (area * aspect) ** 0.5), min(height, (area / aspect) ** 0.5)
         left, top = random.uniform(0, width - wide), random.uniform(0, height - high)
@@ -71,7 +71,7 @@ def boxes_of(width: int, height: int, name: str, views: int = VIEWS) -> NDArray[
 
 def kept_classes(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float16]]:
     """The likeliest classes of each row of N×1000 and their probabilities, likeliest first."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :KEPTCLASSES]
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_KEPT_CLASSES]
     return order.astype(np.int16), np.take_along_axis(probabilities, order, axis=1).astype(np.float16)
 
 

@@ -21,7 +21,7 @@ from resnet18_lab.inference import registry
 from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.preprocessing import transform
 
-Box = tuple[float, float, float, float]
+_Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Lite:
     sha256: str
 
 
-LITES = {
+_LITES = {
     "efficientnet-lite0": Lite(
         224, "efficientnet-lite0-57934424.pth", "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
     ),
@@ -55,7 +55,7 @@ class Teacher:
     name: str
     sha256: str
     licence: str
-    probabilities: Callable[[Image.Image, list[Box]], NDArray[np.float32]]
+    probabilities: Callable[[Image.Image, list[_Box]], NDArray[np.float32]]
 
 
 def open_teacher(name: str) -> Teacher:
@@ -64,11 +64,11 @@ def open_teacher(name: str) -> Teacher:
     Raises EngineError for a package that is missing, ParameterError for an unknown name, and what opening an engine
     raises.
     """
-    if name in LITES:
+    if name in _LITES:
         return _lite(name)
     engine, _, weights = name.partition(":")
     if engine not in ("auto", *registry.names()):
-        raise ParameterError(unknown_name("teacher", name, [*LITES, "auto", *registry.names()]))
+        raise ParameterError(unknown_name("teacher", name, [*_LITES, "auto", *registry.names()]))
     return _own_engine(engine, weights or "auto")
 
 
@@ -77,7 +77,7 @@ def _own_engine(engine_name: str, weights: str) -> Teacher:
     if engine.engine.weights == "untrained":
         raise ParameterError("Untrained weights teach nothing; name trained ones, as in --teacher auto:compact.")
 
-    def probabilities(picture: Image.Image, boxes: list[Box]) -> NDArray[np.float32]:
+    def probabilities(picture: Image.Image, boxes: list[_Box]) -> NDArray[np.float32]:
         side = CROP
         crops = [np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box)) for box in boxes]
         return softmax(engine.run(transform.normalise(np.stack(crops)))).astype(np.float32)
@@ -86,10 +86,10 @@ def _own_engine(engine_name: str, weights: str) -> Teacher:
 
 
 def _lite(name: str) -> Teacher:
-    lite = LITES[name]
+    lite = _LITES[name]
     run = _runner(_lite_onnx(name, lite))
 
-    def probabilities(picture: Image.Image, boxes: list[Box]) -> NDArray[np.float32]:
+    def probabilities(picture: Image.Image, boxes: list[_Box]) -> NDArray[np.float32]:
         side = (lite.side, lite.side)
         crops = np.stack([np.asarray(picture.resize(side, Image.Resampling.BICUBIC, box=box)) for box in boxes])
         batch = (crops.astype(np.float32).transpose(0, 3, 1, 2) - _MEAN) / _SCALE

@@ -9,7 +9,7 @@ from resnet18_lab.weights.catalogue import catalogue, entry_named
 from resnet18_lab.weights.fetch import fetch_weights, is_offline
 from resnet18_lab.weights.find import AUTO, BUNDLED, VARIABLE, WeightsFile, find_weights
 
-FETCH_ORDER = ("official", "compact")
+_FETCH_ORDER = ("official", "compact")
 PATIENCE = 20.0
 """Seconds that all the hosts asked may together take to answer, where there are weights to settle for."""
 
@@ -24,7 +24,7 @@ def ensure_weights(name: str = AUTO, *, notify: Callable[[str], None]) -> Weight
     try:
         file = find_weights(name)
     except WeightsNotFoundError as missing:
-        wanted = FETCH_ORDER if name == AUTO else (name,)
+        wanted = _FETCH_ORDER if name == AUTO else (name,)
         known = {entry.name for entry in catalogue()}
         if os.environ.get(VARIABLE) or not set(wanted) <= known:
             raise
@@ -34,7 +34,7 @@ def ensure_weights(name: str = AUTO, *, notify: Callable[[str], None]) -> Weight
         return fetched
     if name != AUTO or file.origin != BUNDLED or os.environ.get(VARIABLE):
         return file
-    fetched, _ = (None, []) if is_offline() else _fetched(FETCH_ORDER, notify, PATIENCE)
+    fetched, _ = (None, []) if is_offline() else _fetched(_FETCH_ORDER, notify, PATIENCE)
     if fetched is None:
         notify(f"no official or compact weights can be had here: {describe(file)}")
     return fetched or file

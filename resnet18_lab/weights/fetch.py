@@ -15,8 +15,8 @@ from resnet18_lab.weights.catalogue import CatalogueEntry, entry_named
 from resnet18_lab.weights.download import Download, transfer
 from resnet18_lab.weights.find import VARIABLE
 
-MIRROR_VARIABLE = "RESNET18_LAB_WEIGHTS_URL"
-OFFLINE_VARIABLE = "RESNET18_LAB_OFFLINE"
+_MIRROR_VARIABLE = "RESNET18_LAB_WEIGHTS_URL"
+_OFFLINE_VARIABLE = "RESNET18_LAB_OFFLINE"
 _DISK_RESERVE = 1 << 20
 """Bytes to leave free on the disk besides the file."""
 
@@ -49,7 +49,7 @@ def fetch_weights(
         if _is_present(job, force):
             return target
         if is_offline():
-            raise job.failure(f"{OFFLINE_VARIABLE} is set and forbids all network")
+            raise job.failure(f"{_OFFLINE_VARIABLE} is set and forbids all network")
         _check_url(job)
         target.parent.mkdir(parents=True, exist_ok=True)
         with _sole_download(job):
@@ -64,7 +64,7 @@ def fetch_weights(
 
 def is_offline() -> bool:
     """True when ``RESNET18_LAB_OFFLINE`` forbids all network (set, and not to 0, false or no)."""
-    return os.environ.get(OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
+    return os.environ.get(_OFFLINE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 
 
 def _say(text: str) -> None:
@@ -73,7 +73,7 @@ def _say(text: str) -> None:
 
 
 def _mirrored(entry: CatalogueEntry) -> str | None:
-    base = os.environ.get(MIRROR_VARIABLE)
+    base = os.environ.get(_MIRROR_VARIABLE)
     return f"{base.rstrip('/')}/{entry.filename}" if base else None
 
 

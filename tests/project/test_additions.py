@@ -116,11 +116,13 @@ def test_a_notebook_is_one_file(copy):
     ]  # fmt: skip
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata |= {
-        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+        "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "resnet18_lab": {"artifacts": ["onnx-fp32"]},
     }
     nbformat.write(notebook, copy / "notebooks" / "77_seventy_seven.ipynb")
-    done = run(copy, "-m", "resnet18_lab", "report", "--notebook", "77", "--weights", "untrained", "-o", copy / "out")
+    done = run(
+        copy, "-m", "resnet18_lab", "report", "--notebook", "77", "--weights", "untrained", "--output", copy / "out"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "resnet18-fp32.onnx" in (copy / "out" / "77_seventy_seven.html").read_text(encoding="utf-8")
     assert "Seventy-seven" in (copy / "out" / "index.html").read_text(encoding="utf-8")

@@ -14,7 +14,9 @@ def main() -> None:
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "site"
     os.environ["PDOC_DISPLAY_ENV_VARS"] = "1"  # no default here is a secret; without it pdoc warns of look-alikes
     pdoc.render.configure(docformat="google", search=False)
-    pdoc.pdoc("resnet18_lab", "!resnet18_lab.__main__", output_directory=target)
+    rooms = sorted(path.parent.name for path in (ROOT / "resnet18_lab").glob("*/__init__.py"))
+    # by name: the package's __all__ holds the public names alone
+    pdoc.pdoc("resnet18_lab", *(f"resnet18_lab.{room}" for room in rooms), output_directory=target)
     print(target / "index.html")
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-BARE_SCRIPT = """
+_BARE_SCRIPT = """
 import sys
 import numpy as np
 import onnxruntime as ort
@@ -19,15 +19,15 @@ batch = np.ascontiguousarray(picture.transpose(2, 0, 1)[None]) / np.float32(255)
 print(int(session.run(None, {session.get_inputs()[0].name: batch})[0].argmax()))
 """
 
-SNIPPETS = {"empty python -c": "pass", "import resnet18_lab": "import resnet18_lab"}
+_SNIPPETS = {"empty python -c": "pass", "import resnet18_lab": "import resnet18_lab"}
 
 
 def command_of(variant: str, backend: str, artifact: str, picture: str, weights: str, threads: int) -> list[str]:
     """The command line of one of the processes of ``configuration.COMMANDS``."""
-    if variant in SNIPPETS:
-        return [sys.executable, "-c", SNIPPETS[variant]]
+    if variant in _SNIPPETS:
+        return [sys.executable, "-c", _SNIPPETS[variant]]
     if variant == "bare script":
-        return [sys.executable, "-c", BARE_SCRIPT, artifact, picture, str(threads)]
+        return [sys.executable, "-c", _BARE_SCRIPT, artifact, picture, str(threads)]
     options = ["--format", "json", "--weights", weights, "--threads", str(threads), "--backend", backend]
     return [sys.executable, "-m", "resnet18_lab", "classify", picture, *options]
 

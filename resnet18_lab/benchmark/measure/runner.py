@@ -29,7 +29,7 @@ from resnet18_lab.benchmark.suites import (
 )
 from resnet18_lab.weights.find import find_weights
 
-SEED = 0
+_SEED = 0
 Notify = Callable[[str], None]
 Keep = Callable[[Record], None]
 _WARM = Effort(1, 1, 0.0, 0.0, 1, 1, 0.1, pictures=8)
@@ -129,7 +129,7 @@ def _measure(record: Record, notify: Notify, keep: Keep, folder: Path) -> None:
         for number in range(effort.starts)
     ]
     total = sum(map(len, rounds))
-    shuffle = random.Random(SEED)  # noqa: S311 - an order, not a secret
+    shuffle = random.Random(_SEED)  # noqa: S311 - an order, not a secret
     for one_round in rounds:
         shuffle.shuffle(one_round)  # drift of the machine then hits all configurations alike
     run_start, cpu = time.perf_counter(), time.process_time()

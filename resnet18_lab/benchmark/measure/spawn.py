@@ -38,7 +38,7 @@ def clean_environment(threads: int) -> dict[str, str]:
     return {**variables, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "RESNET18_LAB_OFFLINE": "1"}
 
 
-def deadline_of(configuration: Configuration, effort: Effort) -> float:
+def _deadline_of(configuration: Configuration, effort: Effort) -> float:
     """Seconds after which a process is given up as hanging."""
     return max(DEADLINE, effort.pictures * _SLOWEST) if configuration.suite == "end-to-end" else DEADLINE
 
@@ -63,7 +63,7 @@ def spawn(configuration: Configuration, record: Record, folder: Path) -> dict[st
         "picture": picture,
     }
     command = _command(configuration, record.weights["asked"], picture)
-    deadline = deadline_of(configuration, record.effort)
+    deadline = _deadline_of(configuration, record.effort)
     task["spawned"] = time.time()
     process = subprocess.Popen(
         command,

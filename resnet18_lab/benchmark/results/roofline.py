@@ -14,7 +14,7 @@ from resnet18_lab.benchmark.style import (
     styled,
 )
 
-GFLOP_PER_PICTURE = 2 * GMACS
+_GFLOP_PER_PICTURE = 2 * GMACS
 """A multiplication and an addition each; as many operations whatever the numbers' width."""
 _BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 """Bytes of one weight as the engine stores it: every run reads all weights once."""
@@ -23,14 +23,14 @@ _ROOFS = {"fp32": ("gflops", "-", "GFLOP/s in float32"), "int8": ("int8_gops", "
 _GREYS = ("#9aa5b1", "#4a5663", "#1f2933")
 
 
-def precision_of(backend: str) -> str:
+def _precision_of(backend: str) -> str:
     """Width of the numbers that an engine computes with, as its name says."""
     return next((kind for kind in _BYTES if backend.endswith(kind)), "fp32")
 
 
 def intensity(precision: str) -> float:
     """Operations for each byte of weights that a run of one picture reads."""
-    return GFLOP_PER_PICTURE * 1e9 / (PARAMETERS * _BYTES[precision])
+    return _GFLOP_PER_PICTURE * 1e9 / (PARAMETERS * _BYTES[precision])
 
 
 @styled
@@ -89,15 +89,15 @@ def _points(axes: Axes, record: Record, counts: list[int], roofs: set[str]) -> N
     seconds = intervals(record, "latency")
     rows = [row.configuration for row in record.plain("latency") if row.configuration.threads in counts]
     names = list(dict.fromkeys(configuration.backend for configuration in rows))
-    kinds = {name: [other for other in names if precision_of(other) == precision_of(name)] for name in names}
+    kinds = {name: [other for other in names if _precision_of(other) == _precision_of(name)] for name in names}
     for colour, name in zip(COLOURS, names, strict=False):
-        precision, peers = precision_of(name), kinds[name]
+        precision, peers = _precision_of(name), kinds[name]
         shift = 1.07 ** (peers.index(name) - (len(peers) - 1) / 2)
         label = name if precision in roofs else f"{name} (no roof measured)"
         for configuration in (c for c in rows if c.backend == name):
             interval = seconds[configuration.key()]
             axes.scatter(
-                [intensity(precision) * shift], [GFLOP_PER_PICTURE / interval.value], marker=_MARKERS[precision],
+                [intensity(precision) * shift], [_GFLOP_PER_PICTURE / interval.value], marker=_MARKERS[precision],
                 facecolor="white" if configuration.threads == min(counts) else colour, edgecolor=colour, zorder=3,
                 label=label if configuration.threads == max(counts) else None,
             )  # fmt: skip

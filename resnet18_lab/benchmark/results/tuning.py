@@ -7,7 +7,7 @@ from resnet18_lab.benchmark.results.formatting import intervals, rates
 from resnet18_lab.benchmark.statistics import Interval
 from resnet18_lab.inference import tuned
 
-UNDECIDED = 0.15
+_UNDECIDED = 0.15
 """Half width of the fastest setting's interval, as a share of it, from which noise would decide."""
 
 
@@ -27,14 +27,14 @@ def best_threads(record: Record) -> dict[str, int]:
     best = {}
     for backend, times in engines.items():
         fastest = min(times.values(), key=lambda interval: interval.value)
-        if is_clear(fastest):
+        if _is_clear(fastest):
             best[backend] = min(count for count, interval in times.items() if interval.overlaps(fastest))
     return best
 
 
-def is_clear(interval: Interval) -> bool:
+def _is_clear(interval: Interval) -> bool:
     """True when the interval is narrow enough to decide by."""
-    return interval.half_width <= UNDECIDED * interval.value
+    return interval.half_width <= _UNDECIDED * interval.value
 
 
 def best_workers(record: Record) -> dict[str, int | None]:

@@ -10,7 +10,7 @@ from torch import nn
 from resnet18_lab.model.torchvision import torchvision
 from resnet18_lab.preprocessing.transform import Batch
 
-STEM_END = "maxpool"
+_STEM_END = "maxpool"
 """The layer whose output the first block takes."""
 _PART = 4
 """Pictures in one forward pass; larger ones cost more memory and time a picture."""
@@ -75,7 +75,7 @@ def _likeness(activations: torch.Tensor) -> float:
 def signal(module: nn.Module, batch: Batch, blocks: list[str]) -> pd.DataFrame:
     """A row for the stem and each block: root mean square, share of zeros, likeness between pictures."""
     with torch.inference_mode():
-        outputs, _ = _outputs(module, batch, [STEM_END, *blocks])
+        outputs, _ = _outputs(module, batch, [_STEM_END, *blocks])
         rows = {
             name: {
                 "rms": float(output.square().mean().sqrt()),
@@ -84,7 +84,7 @@ def signal(module: nn.Module, batch: Batch, blocks: list[str]) -> pd.DataFrame:
             }
             for name, output in outputs.items()
         }
-    return pd.DataFrame.from_dict(rows, orient="index").rename(index={STEM_END: "stem"})
+    return pd.DataFrame.from_dict(rows, orient="index").rename(index={_STEM_END: "stem"})
 
 
 def answers(module: nn.Module, batch: Batch) -> list[int]:
@@ -155,7 +155,7 @@ def gradient_norms(module: nn.Module, batch: Batch, blocks: list[str], classes: 
     The logit is that of ``classes``, one a picture. Behind the last block nothing depends on the
     skip connections, so that both networks begin with the same gradient there.
     """
-    names = [STEM_END, *blocks]
+    names = [_STEM_END, *blocks]
     with torch.enable_grad():
         outputs, logits = _outputs(module, batch, names)
         total = logits[torch.arange(len(classes)), torch.tensor(classes)].sum()

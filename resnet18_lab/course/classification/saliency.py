@@ -10,7 +10,7 @@ from torch import nn
 from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.preprocessing.transform import Batch
 
-GRAD_CAM_LAYER = "layer4"
+_GRAD_CAM_LAYER = "layer4"
 """The last convolutional stage: 512 maps of 7×7, the usual place for Grad-CAM."""
 
 
@@ -49,7 +49,7 @@ def grad_cam(module: nn.Module, batch: Batch, class_index: int) -> NDArray[np.fl
     class's logit, summed, cut at zero, and stretched. All zeros when nothing speaks for the class.
     """
     stage: list[torch.Tensor] = []
-    handle = module.get_submodule(GRAD_CAM_LAYER).register_forward_hook(lambda _m, _i, output: stage.append(output))
+    handle = module.get_submodule(_GRAD_CAM_LAYER).register_forward_hook(lambda _m, _i, output: stage.append(output))
     try:
         with torch.enable_grad():
             logits = module(torch.from_numpy(batch[:1]).requires_grad_(True))

@@ -19,7 +19,7 @@ from resnet18_lab.inference.registry import spec_of
 
 _MB = 1e6
 REFERENCE = "eager"
-ABOUT = {
+_ABOUT = {
     "onnx-fp32": ("the network as a graph of standard operators", "any ONNX runtime"),
     "onnx-int8-static": ("the same graph in 8 bits", "any ONNX runtime; VNNI or AMX to be fast"),
     "torchscript-traced": ("torch's older program format, as recorded (deprecated)", "torch"),
@@ -33,7 +33,7 @@ ABOUT = {
 def about() -> pd.DataFrame:
     """What each format is and needs."""
     return pd.DataFrame(
-        {name: {"what it is": what, "needs to run": needs} for name, (what, needs) in ABOUT.items()}
+        {name: {"what it is": what, "needs to run": needs} for name, (what, needs) in _ABOUT.items()}
     ).T.rename_axis("format")
 
 

@@ -20,7 +20,7 @@ from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 
-SIDE = 64
+_SIDE = 64
 """Pixels of the largest crops a student sees."""
 STEPS, BATCH, RATE = 150, 64, 3e-3
 HELD_OUT = 4
@@ -59,7 +59,7 @@ def small_set(teacher: Engine, crops_each: int = 48, kept: int = 24, seed: int =
             side = min(*picture.size, int((share * picture.width * picture.height) ** 0.5))
             left, top = (random.integers(0, extent - side + 1) for extent in picture.size)
             box = (float(left), float(top), float(left + side), float(top + side))
-            small.append(np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box)))
+            small.append(np.asarray(picture.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, box=box)))
             large.append(np.asarray(picture.resize((CROP,) * 2, Image.Resampling.BILINEAR, box=box)))
     batches = [np.stack(large[start : start + _TEACHERS_BATCH]) for start in range(0, len(large), _TEACHERS_BATCH)]
     shares = np.concatenate([softmax(teacher.run(transform.normalise(batch))) for batch in batches])
@@ -85,7 +85,7 @@ class Student:
 
 
 def learn(
-    data: SmallSet, name: str, *, hard: bool = False, temperature: float = 1.0, side: int = SIDE, seed: int = 0
+    data: SmallSet, name: str, *, hard: bool = False, temperature: float = 1.0, side: int = _SIDE, seed: int = 0
 ) -> Student:
     """A small convolutional network taught for STEPS steps of BATCH crops; seeded, the same student for all.
 
@@ -119,7 +119,7 @@ def learn(
 
 def _pixels(crops: NDArray[np.uint8], side: int) -> torch.Tensor:
     pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255 - 0.5
-    return pixels if side == SIDE else functional.interpolate(pixels, (side, side), mode="area")
+    return pixels if side == _SIDE else functional.interpolate(pixels, (side, side), mode="area")
 
 
 def _targets(data: SmallSet, hard: bool, temperature: float) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from resnet18_lab.inference.engine import Logits
 from resnet18_lab.preprocessing import transform
 
 
-def code_table(scale: float, zero: int) -> NDArray[np.uint8]:
+def _code_table(scale: float, zero: int) -> NDArray[np.uint8]:
     """Codes uint8 3×256: what ``normalise`` and QuantizeLinear make of each grey level of each channel."""
     levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)  # 1×256×3: a crop one pixel high
     normalised = transform.normalise(levels)[0, :, 0, :]
@@ -29,7 +29,7 @@ class Uint8Network:
     def __init__(self, path: Path, threads: int = 1) -> None:
         proto = onnx.load(path)
         scale, zero = _without_first_step(proto)
-        self.table = code_table(scale, zero)
+        self.table = _code_table(scale, zero)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -19,7 +19,7 @@ from resnet18_lab.quantization import qdq, reconstruction, rounding
 from resnet18_lab.quantization.qdq import LARGEST_WEIGHT, with_integers
 from resnet18_lab.quantization.reconstruction import Integers, Method
 
-KEPT = "GPTQ, weights refitted to INT8 inputs (kept)"
+_KEPT = "GPTQ, weights refitted to INT8 inputs (kept)"
 METHODS: dict[str, tuple[Method, float]] = {
     "nearest code, MinMax": (Method(rounding.nearest, "minmax", correct_bias=False, compensate=None), 0.0),
     "nearest code, percentile ranges": (
@@ -30,7 +30,7 @@ METHODS: dict[str, tuple[Method, float]] = {
     "nearest code, closest ranges after the sum": (Method(rounding.nearest, correct_bias=False, compensate=None), 0.0),
     "the same, biases corrected": (Method(rounding.nearest, compensate=None), 0.0),
     "GPTQ, biases corrected": (Method(compensate=None), 0.0),
-    KEPT: (Method(), 0.0),
+    _KEPT: (Method(), 0.0),
     "the same on an equalized network": (Method(), 0.5),
 }
 """Each method with the strength of the equalization before it (0: none)."""
@@ -54,7 +54,7 @@ def halves(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.arange(0, count, 2), np.arange(1, count, 2)
 
 
-def int8_logits(proto: onnx.ModelProto, fit: Crop, unseen: Crop, method: Method, strength: float = 0.0) -> Logits:
+def _int8_logits(proto: onnx.ModelProto, fit: Crop, unseen: Crop, method: Method, strength: float = 0.0) -> Logits:
     """Logits for the ``unseen`` crops by ONNX Runtime, of the float graph made INT8 on the ``fit`` crops."""
     batch = transform.normalise(fit)
     source = equalized(proto, batch, strength) if strength else proto
@@ -73,7 +73,7 @@ def divergence(expected: Logits, logits: Logits) -> float:
     return float((shares * difference).sum(axis=1).mean())
 
 
-def selection_score(proto: onnx.ModelProto, pictures: Labelled, method: Method, strength: float) -> dict[str, float]:
+def _selection_score(proto: onnx.ModelProto, pictures: Labelled, method: Method, strength: float) -> dict[str, float]:
     """How closely INT8 and float agree within each calibration half: calibrated on one part, judged on the other.
 
     What is chosen by this has never seen the half it is evaluated on.
@@ -81,18 +81,18 @@ def selection_score(proto: onnx.ModelProto, pictures: Labelled, method: Method, 
     expected, answers = [], []
     for half in halves(len(pictures.crops)):
         fit, unseen = (pictures.part(half[index]) for index in halves(len(half)))
-        answers.append(int8_logits(proto, fit.crops, unseen.crops, method, strength))
+        answers.append(_int8_logits(proto, fit.crops, unseen.crops, method, strength))
         expected.append(unseen.logits)
     reference, logits = np.concatenate(expected), np.concatenate(answers)
     return {"cosine": float(metrics.cosines(reference, logits).mean()), "kl": divergence(reference, logits)}
 
 
-def crossed_over(proto: onnx.ModelProto, pictures: Labelled, method: Method, strength: float = 0.0) -> dict[str, Any]:
+def _crossed_over(proto: onnx.ModelProto, pictures: Labelled, method: Method, strength: float = 0.0) -> dict[str, Any]:
     """INT8 against float on all pictures, each answered by the graph that was calibrated on the other half."""
     first, second = halves(len(pictures.crops))
     logits = np.empty_like(pictures.logits)
     for fit, unseen in ((first, second), (second, first)):
-        logits[unseen] = int8_logits(proto, pictures.crops[fit], pictures.crops[unseen], method, strength)
+        logits[unseen] = _int8_logits(proto, pictures.crops[fit], pictures.crops[unseen], method, strength)
     return compared(pictures, logits)
 
 
@@ -151,9 +151,9 @@ def study(
     rows = []
     for name, (method, strength) in METHODS.items():
         notify(name)
-        row: dict[str, Any] = {"method": name, **selection_score(proto, pictures, method, strength)}
-        rows.append({**row, "evaluation": crossed_over(proto, pictures, method, strength)})
-    return {"rows": rows, "pictures": len(pictures.crops), "kept": KEPT}
+        row: dict[str, Any] = {"method": name, **_selection_score(proto, pictures, method, strength)}
+        rows.append({**row, "evaluation": _crossed_over(proto, pictures, method, strength)})
+    return {"rows": rows, "pictures": len(pictures.crops), "kept": _KEPT}
 
 
 def integers_of(proto: onnx.ModelProto, crops: Crop, method: Method | None = None) -> Integers:

@@ -28,7 +28,7 @@ from resnet18_lab.preprocessing.transform import Crop
 OURS = "this project's INT8"
 FLOAT = "float32"
 PLAIN = "plain U8S8, MinMax"
-PLAIN_FILE = "plain-u8s8.onnx"
+_PLAIN_FILE = "plain-u8s8.onnx"
 _MB = 1e6
 _WARMUP = 5
 
@@ -51,7 +51,7 @@ def variants(
     makers: dict[str, Callable[[], Rival]] = {
         FLOAT: lambda: rivals.of_file(source, 0.0),
         OURS: lambda: rivals.of_file(ours, 0.0),
-        PLAIN: lambda: rivals.plain_u8s8(source, folder / PLAIN_FILE, fit),
+        PLAIN: lambda: rivals.plain_u8s8(source, folder / _PLAIN_FILE, fit),
         "library defaults (S8S8)": lambda: rivals.onnxruntime_static(source, folder / "library-defaults.onnx", fit),
         "moving average": lambda: rivals.plain_u8s8(
             source, folder / "moving-average.onnx", fit, CalibMovingAverage=True

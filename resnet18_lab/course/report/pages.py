@@ -19,7 +19,7 @@ from resnet18_lab.base.machine import snapshot
 from resnet18_lab.course.report.execution import Failure, Run
 from resnet18_lab.weights.find import WeightsFile
 
-TEMPLATES = Path(__file__).resolve().parent / "templates"
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
 _THUMBNAIL = (480, 320)
 
 
@@ -38,10 +38,10 @@ class Card:
 def _style() -> str:
     from pygments.formatters import HtmlFormatter
 
-    return (TEMPLATES / "style.css").read_text(encoding="utf-8") + HtmlFormatter().get_style_defs(".highlight")
+    return (_TEMPLATES / "style.css").read_text(encoding="utf-8") + HtmlFormatter().get_style_defs(".highlight")
 
 
-def title_of(notebook: nbformat.NotebookNode) -> str:
+def _title_of(notebook: nbformat.NotebookNode) -> str:
     """The first heading."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and cell.source.startswith("# "):
@@ -54,10 +54,10 @@ def write_page(run: Run, weights: WeightsFile, target: Path) -> Card:
     notebook = nbformat.read(run.executed, as_version=4)
     for cell in [cell for cell in notebook.cells if "papermill-error-cell-tag" in cell.metadata.get("tags", [])]:
         notebook.cells.remove(cell)  # papermill's own notice; the page has a clearer one
-    title = title_of(notebook)
+    title = _title_of(notebook)
     exporter = HTMLExporter(
         template_name="lab_page",
-        extra_template_basedirs=[str(TEMPLATES)],
+        extra_template_basedirs=[str(_TEMPLATES)],
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         config=Config({"HTMLExporter": {"anchor_link_text": ""}}),
@@ -91,7 +91,7 @@ def _thumbnail(notebook: nbformat.NotebookNode) -> str | None:
 
 def write_index(cards: list[Card], weights: WeightsFile, profile: str, target: Path) -> None:
     """Write the page that leads to all others."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True)
     html = environment.get_template("index.html.j2").render(
         style=_style(),
         untrained=weights.path is None,

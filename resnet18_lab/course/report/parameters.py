@@ -13,7 +13,7 @@ import yaml
 from resnet18_lab.base.errors import ParameterError, ReportError, unknown_name
 from resnet18_lab.base.paths import notebooks_dir
 
-PROFILES = ("fast", "full")
+_PROFILES = ("fast", "full")
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (float, int), "bool": (bool,), "list": (list,), "dict": (dict,),
 }  # fmt: skip
@@ -38,8 +38,8 @@ def notebook_named(name: str) -> Path:
 
 def profile_values(profile: str, notebook: str) -> dict[str, Any]:
     """Parameters a profile sets for a notebook; ``fast`` is the notebook's own defaults."""
-    if profile not in PROFILES:
-        raise ParameterError(unknown_name("profile", profile, PROFILES))
+    if profile not in _PROFILES:
+        raise ParameterError(unknown_name("profile", profile, _PROFILES))
     if profile == "fast":
         return {}
     path = notebooks_dir() / "profiles" / f"{profile}.yml"
