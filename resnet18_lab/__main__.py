@@ -3,8 +3,10 @@
 import sys
 from importlib.util import find_spec
 
+from resnet18_lab.base.children import leave_out_working_directory
+
 TASKS = ("setup", "setup-tests", "test", "test-fast", "lab")
-"""What ``setup_tasks`` does; imported for these alone, because the other commands must start quickly."""
+"""What ``_bootstrap`` does; imported for these alone, because the other commands must start quickly."""
 
 
 def main() -> int:
@@ -14,6 +16,7 @@ def main() -> int:
         from resnet18_lab import _bootstrap
 
         return _bootstrap.run(arguments[0], arguments[1:])
+    leave_out_working_directory()
     if find_spec("typer") is None:  # the interpreter of the system: hand over to the project's own
         from resnet18_lab import _bootstrap
 

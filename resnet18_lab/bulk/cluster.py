@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from resnet18_lab.base.children import SAFE_PATH
 from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.bulk import journal
 from resnet18_lab.bulk.cluster_workers import READ_AT_ONCE, Classifier, Reader, packed
@@ -107,7 +108,7 @@ def _last_line(error: BaseException) -> str:
 def _environment() -> dict[str, str]:
     path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
     variables = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-    return {**variables, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    return {**variables, **SAFE_PATH, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
 
 
 def _run_stages(ray: Any, plan: Plan, run: Row, listing: Listing, folder: Path, progress: Progress) -> None:  # noqa: ANN401

@@ -60,7 +60,7 @@ def _import_elsewhere(code: str) -> tuple[bool, str]:
     """Whether the code ran in a fresh interpreter, and what it printed or died of (one line)."""
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=_IMPORT_TIMEOUT
+            [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False, timeout=_IMPORT_TIMEOUT
         )
     except subprocess.TimeoutExpired:
         return False, f"no answer within {_IMPORT_TIMEOUT} s"

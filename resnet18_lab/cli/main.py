@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from resnet18_lab import __version__
+from resnet18_lab.base.children import leave_out_working_directory
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.cli.console import complain
 
@@ -60,6 +61,7 @@ for _module in COMMANDS:
 
 def main() -> int:
     """Exit status: 0 all well, 1 some inputs failed, 2 an error of use or place, 130 after Ctrl-C."""
+    leave_out_working_directory()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # odd file names, and terminals that know no Chinese

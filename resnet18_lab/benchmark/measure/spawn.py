@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from resnet18_lab.base.children import SAFE_PATH
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.configuration import Configuration, Effort
 from resnet18_lab.benchmark.measure import coldstart, stages
@@ -35,7 +36,7 @@ _KEPT_VARIABLES = (
 def clean_environment(threads: int) -> dict[str, str]:
     """Variables of a child: the few it needs, and the number of threads for every library's own pool."""
     variables = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    return {**variables, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "RESNET18_LAB_OFFLINE": "1"}
+    return {**variables, **dict.fromkeys(_THREAD_VARIABLES, str(threads)), "RESNET18_LAB_OFFLINE": "1", **SAFE_PATH}
 
 
 def _deadline_of(configuration: Configuration, effort: Effort) -> float:
