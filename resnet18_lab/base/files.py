@@ -34,3 +34,11 @@ def write_text(target: Path, text: str) -> None:
     """Replace a UTF-8 text file as a whole."""
     with replacing(target) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
+
+
+def is_system_file(name: str) -> bool:
+    """True for names that a person did not choose: hidden ones (``.DS_Store``, ``._x.jpg``) and Windows' own."""
+    return name.startswith(".") or name.lower() in _SYSTEM_FILES

@@ -1,5 +1,6 @@
 """Facts about this machine: CPU, cores this process may use, memory, versions. Standard library only."""
 
+import contextlib
 import os
 import platform
 from pathlib import Path
@@ -106,22 +107,46 @@ def snapshot() -> dict[str, Any]:
     }
 
 
-_CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
-_CGROUP_V1 = Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"), Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 
 
 def cgroup_quota() -> float | None:
     """Cores the control group grants (may be a fraction); None without a quota or outside Linux."""
+    return min((quota for _, quota in _cgroup_quotas()), default=None)
+
+
+def cgroup_source() -> str | None:
+    """The control group that grants the fewest cores; None without a quota."""
+    return str(min(_cgroup_quotas(), key=lambda found: found[1])[0]) if _cgroup_quotas() else None
+
+
+def _cgroup_quotas() -> list[tuple[Path, float]]:
+    """Every quota along the way from this process's group to the root, of version 2 and version 1: the least counts."""
+    folders = [_CGROUPS, _CGROUPS / "cpu"]
+    with contextlib.suppress(OSError):
+        for line in _OWN_GROUPS.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            root = _CGROUPS / "cpu" if "cpu" in controllers.split(",") else _CGROUPS
+            parts = Path(path.lstrip("/")).parts
+            folders += [root.joinpath(*parts[: count + 1]) for count in range(len(parts))]
+    quotas = [(folder, _quota_in(folder)) for folder in dict.fromkeys(folders)]
+    return [(folder, quota) for folder, quota in quotas if quota is not None]
+
+
+def _quota_in(folder: Path) -> float | None:
+    """The quota that one group sets itself, in cores."""
     try:
-        quota, period = _CGROUP_V2.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        try:
-            quota, period = (path.read_text(encoding="ascii").strip() for path in _CGROUP_V1)
-        except OSError:
-            return None
-    if quota in ("max", "-1"):
+        if (folder / "cpu.max").is_file():
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota, period = (
+                (folder / name).read_text(encoding="ascii").strip()
+                for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            )
+        return None if quota in ("max", "-1") else int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
         return None
-    return int(quota) / int(period)
 
 
 def usable_cores() -> int:

@@ -1,5 +1,6 @@
 """Inputs of a bulk run: folders walked in a fixed order, lists of paths, shards, and the listing on disk."""
 
+import codecs
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from resnet18_lab.base.errors import ImageError, ParameterError
-from resnet18_lab.base.files import replacing
+from resnet18_lab.base.files import is_system_file, replacing
 from resnet18_lab.preprocessing.refusals import image_error
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".bmp"})
@@ -46,21 +47,26 @@ def walk(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Input]:
             yield Input(name)
 
 
-def _walk_folder(folder: str) -> Iterator[Input]:
-    try:
-        pictures, folders = _names_in(folder)
-    except PermissionError:
-        yield Input(folder, "permission_denied")
-        return
-    except FileNotFoundError:
-        yield Input(folder, "file_not_found")
-        return
-    except OSError as error:
-        yield Input(folder, "unreadable:" + (error.strerror or str(error)))
-        return
-    yield from (Input(os.path.join(folder, name)) for name in pictures)  # noqa: PTH118 - names are kept as they are
-    for name in folders:
-        yield from _walk_folder(os.path.join(folder, name))  # noqa: PTH118
+def _walk_folder(top: str) -> Iterator[Input]:
+    """Its pictures, then those of its folders in turn; by a stack, for recursion ends where folders are deep."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            pictures, folders = _names_in(folder)
+        except OSError as error:
+            yield Input(folder, _problem_of(error))
+            continue
+        yield from (Input(os.path.join(folder, name)) for name in pictures)  # noqa: PTH118 - names are kept as they are
+        waiting += [os.path.join(folder, name) for name in reversed(folders)]  # noqa: PTH118
+
+
+def _problem_of(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "permission_denied"
+    if isinstance(error, FileNotFoundError):
+        return "file_not_found"
+    return "unreadable:" + (error.strerror or str(error))
 
 
 def _names_in(folder: str) -> tuple[list[str], list[str]]:
@@ -68,6 +74,8 @@ def _names_in(folder: str) -> tuple[list[str], list[str]]:
     pictures, folders = [], []
     with os.scandir(folder) as entries:
         for entry in entries:
+            if is_system_file(entry.name):
+                continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
             elif _is_picture(entry.name) and not (entry.is_symlink() and os.path.isdir(entry.path)):  # noqa: PTH112
@@ -82,8 +90,10 @@ def _is_picture(name: str) -> bool:
 def read_list(source: BinaryIO, *, nul: bool = False) -> Iterator[str]:
     """Paths from a binary stream, one per line or separated by NUL; bytes that are not UTF-8 are preserved."""
     end = b"\0" if nul else b"\n"
-    rest = b""
+    rest, first = b"", True
     while chunk := source.read(_CHUNK):
+        if first:
+            chunk, first = chunk.removeprefix(codecs.BOM_UTF8), False
         *pieces, rest = (rest + chunk).split(end)
         yield from _names(pieces, nul)
     yield from _names([rest], nul)

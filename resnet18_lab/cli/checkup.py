@@ -132,7 +132,9 @@ def _check_cpu() -> Iterator[Finding]:
 def _check_cores() -> Iterator[Finding]:
     quota = cgroup_quota()
     detail = f"{usable_cores()} usable of {os.cpu_count()}"
-    detail += f", control group quota {quota:g}" if quota is not None else ", no control group quota"
+    detail += (
+        f", control group quota {quota:g} (of {cgroup_source()})" if quota is not None else ", no control group quota"
+    )
     yield Finding("cores", OK, detail)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.files import is_system_file
 from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.inference import artifacts, labels, metrics
 from resnet18_lab.inference.classify import outputs
@@ -69,22 +70,52 @@ def _from_sub_folders(folder: Path) -> list[Picture]:
         for sub in sorted(folder.iterdir())
         if sub.is_dir() and sub.name in wnids
         for file in sorted(sub.iterdir())
-        if file.is_file()
+        if file.is_file() and not is_system_file(file.name)
     ]
 
 
 def _from_table(folder: Path) -> list[Picture]:
     path = folder / "labels.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as table:
-            rows = [(row["file"], row["acceptable"]) for row in csv.DictReader(table)]
-        return sorted(
-            (folder / Path(name).name, tuple(labels.by_index(int(index)).index for index in acceptable.split(";")))
-            for name, acceptable in rows
-            if acceptable != "none"
-        )
-    except (KeyError, ValueError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path} needs the columns file and acceptable (class indexes or none).") from error
+        with path.open(encoding="utf-8-sig", newline="") as table:  # -sig: spreadsheets put a byte order mark first
+            reader = csv.DictReader(table)
+            _check_head(path, reader.fieldnames or [])
+            return sorted(
+                (_inside(folder, row["file"], path, reader.line_num), _acceptable(row, path, reader.line_num))
+                for row in reader
+                if row["acceptable"] != "none"
+            )
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path} is not UTF-8; save it so.") from error
+    except csv.Error as error:
+        raise ParameterError(f"{path}, line {reader.line_num + 1}: {error}; correct or leave out that row.") from error
+
+
+def _check_head(path: Path, names: Sequence[str]) -> None:
+    if {"file", "acceptable"} <= set(names):
+        return
+    if len(names) == 1 and ";" in names[0]:
+        raise ParameterError(f"{path} has its columns split by semicolons; save it with commas.")
+    raise ParameterError(f"{path} needs the columns file and acceptable (class indexes or none).")
+
+
+def _acceptable(row: dict[str, str | None], path: Path, line: int) -> tuple[int, ...]:
+    """The class indexes of a row; ParameterError names the line that holds none."""
+    try:
+        return tuple(labels.by_index(int(index)).index for index in str(row["acceptable"]).split(";"))
+    except (ValueError, ParameterError) as error:
+        raise ParameterError(
+            f"{path}, line {line}: {row['acceptable'] or 'nothing'!r} is no class index (0 to {CLASSES - 1}, several "
+            "split by semicolons, or none)."
+        ) from error
+
+
+def _inside(folder: Path, name: str | None, path: Path, line: int) -> Path:
+    """The file that a row names; ParameterError for one outside the folder."""
+    file = folder / (name or "")
+    if not name or not file.resolve().is_relative_to(folder.resolve()):
+        raise ParameterError(f"{path}, line {line}: {name!r} leads out of {folder}; name pictures below it.")
+    return file
 
 
 def calibrated_on(pictures: list[Picture], weights: str = "auto") -> list[Path]:

@@ -81,13 +81,3 @@ def test_a_file_that_is_no_model_is_an_artifact_error(tmp_path):
     foreign.write_bytes(b"not a model")
     with pytest.raises(ArtifactError, match="cannot be loaded"):
         OnnxRuntimeEngine(registry.SPECS[0], Artifact(foreign, "0" * 64, "untrained", "0" * 64, {}), 1)
-
-
-def test_the_cgroup_quota_limits_the_usable_cores(tmp_path, monkeypatch):
-    quota = tmp_path / "cpu.max"
-    quota.write_text("100000 100000\n", encoding="ascii")
-    monkeypatch.setattr(machine, "_CGROUP_V2", quota)
-    assert machine.cgroup_quota() == 1.0
-    assert machine.usable_cores() == 1
-    quota.write_text("max 100000\n", encoding="ascii")
-    assert machine.cgroup_quota() is None
