@@ -15,7 +15,7 @@ from pathlib import Path
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import LabError, WeightsNotFoundError
-from resnet18_lab.base.machine import cgroup_quota, cpu_flags, cpu_model, memory_bytes, usable_cores
+from resnet18_lab.base.machine import cgroup_quota, cgroup_source, cpu_flags, cpu_model, memory_bytes, usable_cores
 from resnet18_lab.inference import artifacts
 from resnet18_lab.weights.find import UNTRAINED, VARIABLE, find_weights
 from resnet18_lab.weights.status import weights_status
