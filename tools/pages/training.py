@@ -100,7 +100,7 @@ def page(record: dict) -> str:
             for run in record["runs"]
         ),
     ]
-    lines += ["", verdict(record), "", "## Speed", ""]
+    lines += ["", verdict(record), *([record["remark"]] if record["remark"] else []), "", "## Speed", ""]
     lines += [
         "Views a second of `distill`'s loop (reading, cutting views, learning) and of a loop that only learns, on one batch, "
         "in turn in one run:", "",

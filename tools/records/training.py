@@ -137,6 +137,9 @@ def main() -> int:
     parser.add_argument("packed", type=Path)
     parser.add_argument("--sources", type=Path, required=True)
     parser.add_argument("--runs", type=Path, nargs="*", default=[])
+    parser.add_argument(
+        "--remark", default="", help="what a reader must know of the runs, such as other work on the cores"
+    )
     options = parser.parse_args()
     torch.set_num_threads(usable_cores())
     measuring = Measuring(labelled=options.labelled.name, rounds=ROUNDS, seconds=SECONDS)
@@ -145,6 +148,7 @@ def main() -> int:
         "labelled": with_torchvision("distilled", options.labelled),
         "int8": int8_beside_float("distilled", options.labelled),
         "sources": sources_in(options.sources),
+        "remark": options.remark,
         "runs": [run_told(folder, options.labelled) for folder in options.runs],
         "speed": speed(options.packed),
     }
