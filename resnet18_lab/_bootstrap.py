@@ -36,13 +36,13 @@ def environment_python() -> Path:
     return _VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _wanted_stamp() -> str:
+def wanted_stamp() -> str:
     parts = [REQUIREMENTS.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), sys.version.encode()]
     return hashlib.sha256(b"\0".join([*parts, str(ROOT).encode()])).hexdigest()
 
 
 def _wanted_test_stamp() -> str:
-    return hashlib.sha256(_wanted_stamp().encode() + TEST_REQUIREMENTS.read_bytes()).hexdigest()
+    return hashlib.sha256(wanted_stamp().encode() + TEST_REQUIREMENTS.read_bytes()).hexdigest()
 
 
 def _says(stamp: Path, wanted: str) -> bool:
@@ -54,7 +54,7 @@ def _says(stamp: Path, wanted: str) -> bool:
 
 def is_up_to_date() -> bool:
     """True when ``.venv`` was made from today's requirements for this folder."""
-    return _says(STAMP, _wanted_stamp())
+    return _says(STAMP, wanted_stamp())
 
 
 def _pip(*arguments: str) -> None:
@@ -67,7 +67,7 @@ def _pip(*arguments: str) -> None:
         )
 
 
-def _pinned(package: str) -> str:
+def pinned(package: str) -> str:
     for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
         if line.startswith(f"{package}=="):
             return line.strip()
@@ -87,8 +87,8 @@ def refuse_gpu_packages(plan: dict[str, list[dict[str, dict[str, str]]]]) -> Non
         )
 
 
-def _install_torch() -> None:
-    wanted = [_pinned(package) for package in _TORCH_PACKAGES]
+def install_torch() -> None:
+    wanted = [pinned(package) for package in _TORCH_PACKAGES]
     options = ["--extra-index-url", _TORCH_INDEX, "--retries", "0"]
     with tempfile.TemporaryDirectory() as folder:
         plan = Path(folder) / "plan.json"
@@ -113,13 +113,13 @@ def setup() -> None:
         _say("making .venv")
         venv.create(_VENV, with_pip=True, clear=_VENV.exists())
     _say("installing torch and torchvision (CPU builds)")
-    _install_torch()
+    install_torch()
     _say("installing the pinned rest")
     _pip("install", "--quiet", "--requirement", str(REQUIREMENTS))
     # compat: a plain path entry; the import hook of the other mode costs every start some milliseconds
     compat = ("--config-settings", "editable_mode=compat")
     _pip("install", "--quiet", "--no-deps", "--no-build-isolation", *compat, "--editable", ".")
-    STAMP.write_text(_wanted_stamp(), encoding="ascii")
+    STAMP.write_text(wanted_stamp(), encoding="ascii")
     _say("ready")
 
 

@@ -50,13 +50,13 @@ def examine() -> list[Finding]:
         try:
             findings.extend(check())
         except Exception as error:  # a broken environment can raise anything anywhere
-            name = check.__name__.removeprefix("_check_").replace("_", " ")
+            name = check.__name__.removeprefix("check_").replace("_", " ")
             reason = f"the check failed: {type(error).__name__}: {error}"
             findings.append(Finding(name, PROBLEM, reason, "make the environment anew: `make setup`"))
     return findings
 
 
-def _import_elsewhere(code: str) -> tuple[bool, str]:
+def import_elsewhere(code: str) -> tuple[bool, str]:
     """Whether the code ran in a fresh interpreter, and what it printed or died of (one line)."""
     try:
         done = subprocess.run(
@@ -70,7 +70,8 @@ def _import_elsewhere(code: str) -> tuple[bool, str]:
     return False, said[-1] if said else f"exit status {done.returncode}"
 
 
-def _check_python() -> Iterator[Finding]:
+def check_python() -> Iterator[Finding]:
+    """Whether this Python can run all of it."""
     found = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info >= (3, 14):
         yield Finding("Python", WARNING, found, "TorchScript is not supported on 3.14 and newer; 3.11 is tested")
@@ -78,12 +79,13 @@ def _check_python() -> Iterator[Finding]:
         yield Finding("Python", OK, found)
 
 
-def _check_torch() -> Iterator[Finding]:
+def check_torch() -> Iterator[Finding]:
+    """Whether torch and torchvision are the pair that is tested, and a CPU build."""
     code = (
         "import json, torch; from resnet18_lab.model import torchvision as t;"
         "print(json.dumps([torch.__version__, t.torchvision.__version__, t.compiled_operators()]))"
     )
-    works, answer = _import_elsewhere(code)
+    works, answer = import_elsewhere(code)
     if not works:
         remedy = "`make setup` (engines that need no torch work without it)"
         yield Finding("torch and torchvision", PROBLEM, answer, remedy)
@@ -105,16 +107,18 @@ def _check_torch() -> Iterator[Finding]:
     yield Finding("torchvision's operators", OK, how)
 
 
-def _check_packages() -> Iterator[Finding]:
+def check_packages() -> Iterator[Finding]:
+    """Whether the other packages can be imported."""
     for package, needed_for in (("onnxruntime", "classify"), ("onnx", "build"), ("onnxscript", "build")):
-        works, answer = _import_elsewhere(f"import {package}; print({package}.__version__)")
+        works, answer = import_elsewhere(f"import {package}; print({package}.__version__)")
         if works:
             yield Finding(package, OK, answer)
         else:
             yield Finding(package, PROBLEM, answer, f"`make setup` ({needed_for} needs it)")
 
 
-def _check_cpu() -> Iterator[Finding]:
+def check_cpu() -> Iterator[Finding]:
+    """Whether the CPU has the instructions that INT8 needs to be quick."""
     flags = cpu_flags()
     if flags is None:
         yield Finding("CPU", OK, f"{cpu_model()}; flags not available on this system")
@@ -129,7 +133,8 @@ def _check_cpu() -> Iterator[Finding]:
         yield Finding("CPU", OK, detail)
 
 
-def _check_cores() -> Iterator[Finding]:
+def check_cores() -> Iterator[Finding]:
+    """How many cores this process may use, and whether a container's quota is what limits it."""
     quota = cgroup_quota()
     detail = f"{usable_cores()} usable of {os.cpu_count()}"
     detail += (
@@ -138,7 +143,8 @@ def _check_cores() -> Iterator[Finding]:
     yield Finding("cores", OK, detail)
 
 
-def _check_memory() -> Iterator[Finding]:
+def check_memory() -> Iterator[Finding]:
+    """Whether there is memory enough."""
     total = memory_bytes()
     if total is None:
         yield Finding("memory", OK, "not available on this system")
@@ -150,7 +156,8 @@ def _check_memory() -> Iterator[Finding]:
         yield Finding("memory", OK, f"{total / 1e9:.1f} GB")
 
 
-def _check_disk() -> Iterator[Finding]:
+def check_disk() -> Iterator[Finding]:
+    """Whether the cache folder can be written and has room."""
     folder = paths.home()
     while not folder.exists():
         folder = folder.parent
@@ -166,7 +173,8 @@ def _check_disk() -> Iterator[Finding]:
         yield Finding("disk", OK, detail)
 
 
-def _check_weights() -> Iterator[Finding]:
+def check_weights() -> Iterator[Finding]:
+    """Which weights are found, which are damaged, and which `auto` takes."""
     if os.environ.get(VARIABLE) == UNTRAINED:
         yield Finding("weights", WARNING, f"{VARIABLE} asks for untrained ones", "unset it for trained ones")
         return
@@ -186,7 +194,8 @@ def _check_weights() -> Iterator[Finding]:
         return  # a row above says what is wrong
 
 
-def _check_artifacts() -> Iterator[Finding]:
+def check_artifacts() -> Iterator[Finding]:
+    """Whether the artifacts stand and were made by the versions installed."""
     try:
         folder = artifacts.find_folder()
     except LabError:
@@ -201,12 +210,13 @@ def _check_artifacts() -> Iterator[Finding]:
             yield Finding(f"artifact {kind.name}", WARNING, f"{path} {reason}", "`resnet18-lab build`")
 
 
-def _check_kernel() -> Iterator[Finding]:
+def check_kernel() -> Iterator[Finding]:
+    """Whether Jupyter has a kernel that runs this Python."""
     code = (
         "from jupyter_client.kernelspec import KernelSpecManager as M; import ipykernel;"
         "s = M().get_kernel_spec('python3'); print(s.argv[0], s.resource_dir, sep='\\n')"
     )
-    works, answer = _import_elsewhere(code)
+    works, answer = import_elsewhere(code)
     if not works:
         yield Finding("Jupyter kernel", PROBLEM, answer, "`make setup` (notebooks and report need it)")
         return
@@ -219,7 +229,8 @@ def _check_kernel() -> Iterator[Finding]:
         yield Finding("Jupyter kernel", WARNING, f"python3 is another interpreter: {program}", remedy)
 
 
-def _check_programs() -> Iterator[Finding]:
+def check_programs() -> Iterator[Finding]:
+    """Whether a compiler and a browser are found, which some commands need."""
     for name, programs, remedy in (
         ("C++ compiler", _COMPILERS, "only torch.export packages need one; on Debian: apt install g++"),
         ("browser", _BROWSERS, "only screenshots and page tests need one; on Debian: apt install chromium"),
@@ -228,12 +239,13 @@ def _check_programs() -> Iterator[Finding]:
         yield Finding(name, OK, found) if found else Finding(name, WARNING, "none found", remedy)
 
 
-def _check_variables() -> Iterator[Finding]:
+def check_variables() -> Iterator[Finding]:
+    """Which of the project's environment variables are set."""
     set_here = sorted(name for name in os.environ if name.startswith("RESNET18_LAB_"))
     yield Finding("variables", OK, ", ".join(f"{name}={os.environ[name]}" for name in set_here) or "none set")
 
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _check_python, _check_torch, _check_packages, _check_cpu, _check_cores, _check_memory, _check_disk,
-    _check_weights, _check_artifacts, _check_kernel, _check_programs, _check_variables,
+    check_python, check_torch, check_packages, check_cpu, check_cores, check_memory, check_disk,
+    check_weights, check_artifacts, check_kernel, check_programs, check_variables,
 )  # fmt: skip

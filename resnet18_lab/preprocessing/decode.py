@@ -178,16 +178,12 @@ def _read_path(path: Path, limits: Limits) -> bytes:
         raise image_error("not_a_file")
     with path.open("rb") as file:
         before = os.fstat(file.fileno())
-        data = _read_file(file, before.st_size, limits)
+        # not simply `max_bytes + 1`: read() allocates all that is requested, 0.25 ms for a buffer of 20 MB
+        data = file.read(min(before.st_size, limits.max_bytes) + 1)
         after = os.fstat(file.fileno())
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
         raise image_error("file_changed")
     return data
-
-
-def _read_file(file: BinaryIO, size: int, limits: Limits) -> bytes:
-    # not simply `max_bytes + 1`: read() allocates all that is requested, 0.25 ms for a buffer of 20 MB
-    return file.read(min(size, limits.max_bytes) + 1)
 
 
 def _check_size(size: tuple[int, int], limits: Limits) -> None:

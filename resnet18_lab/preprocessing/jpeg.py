@@ -54,22 +54,36 @@ def jpeg_structure(data: bytes) -> Structure:
                 break
             scans += 1
             _check_scans(scans, told)
-            found = _NEXT_MARKER.search(data, end)
-            end = found.start() if found else len(data)
+            end = _scan_end(data, end)
         if marker in _FRAMES or marker in _TABLES or marker == _SCAN or _matters(marker, body):
             kept.append(data[place:end])
-        elif marker == _APP1 and body.startswith(b"Exif\0\0") and told.orientation == 1:
-            told.orientation = orientation_in(body[6:])
-        elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
-            profile.setdefault(body[12], body[14:])
+        else:
+            _read_metadata(told, profile, marker, body)
         place = end
-    kept.append(
-        data[place:] if place + 4 > len(data) or data[place : place + 1] != b"\xff" else data[place : place + 2]
-    )
-    told.data = b"".join(kept)
+    told.data = b"".join([*kept, _rest(data, place)])
     joined = b"".join(profile[number] for number in sorted(profile))
     told.profile = joined if 0 < len(joined) <= LARGEST_PROFILE else None
     return told
+
+
+def _scan_end(data: bytes, start: int) -> int:
+    """Where the marker after a scan's coded data stands."""
+    found = _NEXT_MARKER.search(data, start)
+    return found.start() if found else len(data)
+
+
+def _read_metadata(told: Structure, profile: dict[int, bytes], marker: int, body: bytes) -> None:
+    """Take the orientation, or one numbered part of the colour profile."""
+    if marker == _APP1 and body.startswith(b"Exif\0\0") and told.orientation == 1:
+        told.orientation = orientation_in(body[6:])
+    elif marker == _APP2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
+        profile.setdefault(body[12], body[14:])
+
+
+def _rest(data: bytes, place: int) -> bytes:
+    """What follows the last segment read: the end marker, or all of it where the file is damaged or cut."""
+    at_a_marker = place + 4 <= len(data) and data[place] == 0xFF
+    return data[place : place + 2] if at_a_marker else data[place:]
 
 
 def _matters(marker: int, body: bytes) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 from resnet18_lab.base.errors import ImageError
 from resnet18_lab.preprocessing.formats import ALLOWED_TEXT
 
-_TEXTS: dict[str, tuple[str, str]] = {
+TEXTS: dict[str, tuple[str, str]] = {
     "file_not_found": ("There is no such file; check the path.", "文件不存在，请检查路径。"),
     "not_a_file": ("This is no regular file (a folder, pipe or device); give a picture.", "这不是普通文件（是文件夹、管道或设备），请提供图片。"),
     "permission_denied": ("The file may not be read; change its permissions.", "没有读取该文件的权限，请修改权限。"),
@@ -35,12 +35,12 @@ TRANSIENT = frozenset({"out_of_memory", "worker_died", "internal_error"})
 
 def codes() -> list[str]:
     """All codes, sorted."""
-    return sorted({_CODE_OF_TEXT.get(name, name) for name in _TEXTS})
+    return sorted({_CODE_OF_TEXT.get(name, name) for name in TEXTS})
 
 
 def image_error(text: str, *, size: tuple[int, int] | None = None, **values: Any) -> ImageError:  # noqa: ANN401 - figures and names for the text
     """The error for a key of the table of texts, with the picture's size and other figures filled in."""
-    english, chinese = _TEXTS[text]
+    english, chinese = TEXTS[text]
     figures = {"size": f" ({size[0]}×{size[1]})", **values} if size else {"size": "", **values}
     chinese_figures = {**figures, "size": f"（{size[0]}×{size[1]}）" if size else ""}
     return ImageError(_CODE_OF_TEXT.get(text, text), english.format(**figures), chinese.format(**chinese_figures))

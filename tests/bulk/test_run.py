@@ -230,8 +230,9 @@ def test_a_folder_that_vanishes_gives_an_error_row_for_each_of_its_pictures(clas
     assert sum("predictions" in row for row in rows) == stood
 
 
-def test_a_folder_that_vanishes_while_it_is_walked_is_an_input_with_an_error(tmp_path):
-    assert list(inputs._walk_folder(str(tmp_path / "gone"))) == [inputs.Input(str(tmp_path / "gone"), "file_not_found")]
+def test_a_folder_that_vanishes_while_it_is_walked_is_an_input_with_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.path.isdir", lambda _name: True)
+    assert list(inputs.walk([str(tmp_path / "gone")])) == [inputs.Input(str(tmp_path / "gone"), "file_not_found")]
 
 
 def test_names_with_newlines_bad_bytes_and_emoji_keep_their_rows(classify, tmp_path):
@@ -354,15 +355,15 @@ def test_a_closed_folder_is_permission_denied_without_an_output_too(untrained_ho
 def test_a_file_that_changes_while_it_is_read_is_an_error_and_no_answer(tmp_path, monkeypatch):
     picture = tmp_path / "growing.jpg"
     shutil.copy(CAT, picture)
-    read = decode._read_file
+    look = os.fstat
 
-    def and_grow(file, size, limits):
-        data = read(file, size, limits)
+    def and_grow(descriptor):
+        found = look(descriptor)
         with picture.open("ab") as other:
             other.write(b"more")
-        return data
+        return found
 
-    monkeypatch.setattr(decode, "_read_file", and_grow)
+    monkeypatch.setattr(os, "fstat", and_grow)
     with pytest.raises(ImageError) as caught:
         decode.decode(picture)
     assert caught.value.code == "file_changed"

@@ -71,18 +71,18 @@ def test_a_package_that_kills_its_process_is_a_finding(tmp_path):
 
 def test_a_package_that_hangs_is_a_finding(monkeypatch):
     monkeypatch.setattr(checkup, "_IMPORT_TIMEOUT", 1)
-    assert checkup._import_elsewhere("import time; time.sleep(60)") == (False, "no answer within 1 s")
+    assert checkup.import_elsewhere("import time; time.sleep(60)") == (False, "no answer within 1 s")
 
 
 def test_damaged_weights_are_a_problem(tmp_path, monkeypatch):
     (tmp_path / "resnet18_small_blocks.pth").write_bytes(b"half")
     monkeypatch.setenv("RESNET18_LAB_WEIGHTS", str(tmp_path))
-    assert found("weights compact", list(checkup._check_weights())).state == PROBLEM
+    assert found("weights compact", list(checkup.check_weights())).state == PROBLEM
 
 
 def test_no_weights_are_a_warning_that_names_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_WEIGHTS", str(tmp_path))
-    rows = list(checkup._check_weights())
+    rows = list(checkup.check_weights())
     assert rows[-1].state == WARNING
     assert "weights fetch" in rows[-1].remedy
 
@@ -90,11 +90,11 @@ def test_no_weights_are_a_warning_that_names_the_command(tmp_path, monkeypatch):
 def test_stale_artifacts_are_a_warning(untrained_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
     monkeypatch.setenv("RESNET18_LAB_WEIGHTS", "untrained")
-    assert found("artifact onnx-fp32", list(checkup._check_artifacts())).state == OK
+    assert found("artifact onnx-fp32", list(checkup.check_artifacts())).state == OK
     monkeypatch.setattr(
         "resnet18_lab.inference.artifacts.installed_versions", lambda packages: dict.fromkeys(packages, "0")
     )
-    stale = found("artifact onnx-fp32", list(checkup._check_artifacts()))
+    stale = found("artifact onnx-fp32", list(checkup.check_artifacts()))
     assert stale.state == WARNING
     assert "is stale" in stale.detail
 
@@ -105,26 +105,26 @@ def test_stale_artifacts_are_a_warning(untrained_home, monkeypatch):
 )
 def test_cpu_flags_decide_what_is_said_of_the_cpu(flags, state, monkeypatch):
     monkeypatch.setattr(checkup, "cpu_flags", lambda: {flag: flags.get(flag, False) for flag in machine.CPU_FLAGS})
-    (finding,) = checkup._check_cpu()
+    (finding,) = checkup.check_cpu()
     assert finding.state == state
 
 
 def test_a_system_that_tells_no_flags_is_no_problem(monkeypatch):
     monkeypatch.setattr(checkup, "cpu_flags", lambda: None)
-    (finding,) = checkup._check_cpu()
+    (finding,) = checkup.check_cpu()
     assert finding.state == OK
 
 
 def test_missing_programs_are_warnings(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _name: None)
-    assert {finding.state for finding in checkup._check_programs()} == {WARNING}
+    assert {finding.state for finding in checkup.check_programs()} == {WARNING}
 
 
 def test_a_check_that_fails_is_itself_a_problem(monkeypatch):
-    def _check_everything():
+    def check_everything():
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(checkup, "CHECKS", (_check_everything,))
+    monkeypatch.setattr(checkup, "CHECKS", (check_everything,))
     (finding,) = checkup.examine()
     assert (finding.name, finding.state) == ("everything", PROBLEM)
 

@@ -12,7 +12,7 @@ from resnet18_lab.benchmark.style import CHART, CHINESE_FONT, new_figure
 from resnet18_lab.course.classification.figures import gallery, overlays, steps, tiles, top_k, variants
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.predictions import Prediction, Result
-from resnet18_lab.preprocessing.refusals import _TEXTS
+from resnet18_lab.preprocessing.refusals import TEXTS
 
 CROP = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
 
@@ -34,7 +34,7 @@ def test_the_font_has_a_glyph_for_every_chinese_name_and_message():
     font = FT2Font(findfont(FontProperties(family=CHINESE_FONT), fallback_to_default=False))
     known = set(map(chr, font.get_charmap()))
     wanted = {character for label in labels.all_labels() for character in label.zh}
-    wanted |= {character for pair in _TEXTS.values() for character in pair[1]}
+    wanted |= {character for pair in TEXTS.values() for character in pair[1]}
     assert wanted - known == set()
 
 

@@ -35,8 +35,8 @@ def test_a_student_learns_what_can_be_told_and_one_seed_gives_one_student(settin
 
 def test_targets_are_as_hard_or_soft_as_asked():
     data = a_set(8)
-    assert experiment._targets(data, True, 1.0).max(axis=1).tolist() == [1.0] * 8
-    soft, sharp = (experiment._targets(data, False, value) for value in (4.0, 0.5))
+    assert experiment.targets_of(data, True, 1.0).max(axis=1).tolist() == [1.0] * 8
+    soft, sharp = (experiment.targets_of(data, False, value) for value in (4.0, 0.5))
     assert soft.max() < 0.9 < sharp.max()
     np.testing.assert_allclose(soft.sum(axis=1), 1, rtol=1e-6)
 

@@ -42,7 +42,7 @@ def test_setup_does_nothing_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(_bootstrap, "STAMP", stamp)
     monkeypatch.setattr(_bootstrap, "environment_python", lambda: python)
     assert not _bootstrap.is_up_to_date()
-    stamp.write_text(_bootstrap._wanted_stamp(), encoding="ascii")
+    stamp.write_text(_bootstrap.wanted_stamp(), encoding="ascii")
     assert _bootstrap.is_up_to_date()
     monkeypatch.setattr(_bootstrap, "_pip", lambda *_: pytest.fail("nothing was to be installed"))
     assert _bootstrap.run("setup", []) == 0
@@ -50,7 +50,7 @@ def test_setup_does_nothing_twice(tmp_path, monkeypatch):
 
 def test_the_environment_is_out_of_date_when_requirements_change(tmp_path, monkeypatch):
     stamp = tmp_path / "stamp"
-    stamp.write_text(_bootstrap._wanted_stamp(), encoding="ascii")
+    stamp.write_text(_bootstrap.wanted_stamp(), encoding="ascii")
     monkeypatch.setattr(_bootstrap, "STAMP", stamp)
     changed = tmp_path / "requirements.txt"
     changed.write_text("torch==9.9.9\n", encoding="utf-8")
@@ -81,8 +81,8 @@ def test_a_failing_step_is_one_line_and_exit_2(monkeypatch, capfd):
 
 
 def test_torch_and_torchvision_are_pinned_as_a_pair():
-    assert _bootstrap._pinned("torch") == "torch==2.13.0"
-    assert _bootstrap._pinned("torchvision") == "torchvision==0.28.0"
+    assert _bootstrap.pinned("torch") == "torch==2.13.0"
+    assert _bootstrap.pinned("torchvision") == "torchvision==0.28.0"
 
 
 def test_an_interpreter_without_packages_can_start_it():
@@ -121,7 +121,7 @@ def test_any_build_is_taken_when_asked_for(monkeypatch):
 
     monkeypatch.setattr(_bootstrap, "_pip", pip)
     with pytest.raises(_bootstrap.SetupError):
-        _bootstrap._install_torch()
+        _bootstrap.install_torch()
     monkeypatch.setenv("TORCH", "any")
-    _bootstrap._install_torch()
+    _bootstrap.install_torch()
     assert any("--report" not in arguments for arguments in asked)

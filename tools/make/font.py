@@ -11,7 +11,7 @@ from fontTools import subset
 from fontTools.ttLib import TTCollection
 
 from resnet18_lab.inference import labels
-from resnet18_lab.preprocessing.refusals import _TEXTS
+from resnet18_lab.preprocessing.refusals import TEXTS
 
 DATA = Path(__file__).resolve().parents[2] / "resnet18_lab" / "data"
 SOURCE = Path("/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc")
@@ -23,7 +23,7 @@ FAMILY_NAME_IDS = (1, 3, 4, 6, 16)
 def characters() -> str:
     """Every character that figures may show."""
     texts = [label.zh + label.en for label in labels.all_labels()]
-    texts += [text for pair in _TEXTS.values() for text in pair]
+    texts += [text for pair in TEXTS.values() for text in pair]
     return "".join(sorted(set("".join(texts) + string.printable.strip() + "，。：；（）％·×≥≤ ")))
 
 

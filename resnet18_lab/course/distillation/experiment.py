@@ -97,7 +97,7 @@ def learn(
     pixels = _pixels(data.crops, side)
     student = _network(len(data.classes))
     optimizer = torch.optim.AdamW(student.parameters(), lr=RATE)
-    targets = torch.from_numpy(_targets(data, hard, temperature))
+    targets = torch.from_numpy(targets_of(data, hard, temperature))
     positions = np.flatnonzero(data.learned)
     random = np.random.default_rng(seed)
     for _ in range(STEPS):
@@ -122,7 +122,8 @@ def _pixels(crops: NDArray[np.uint8], side: int) -> torch.Tensor:
     return pixels if side == _SIDE else functional.interpolate(pixels, (side, side), mode="area")
 
 
-def _targets(data: SmallSet, hard: bool, temperature: float) -> NDArray[np.float32]:
+def targets_of(data: SmallSet, hard: bool, temperature: float) -> NDArray[np.float32]:
+    """(pictures, classes), float32: the teacher's probabilities at the temperature, or 1 for its first answer."""
     if hard:
         return np.eye(len(data.classes), dtype=np.float32)[data.answers]
     powered = data.probabilities ** (1 / temperature)
