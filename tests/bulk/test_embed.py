@@ -37,6 +37,7 @@ def home(made, monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_the_features_are_those_that_the_last_layer_of_torch_takes():
     import torch
 

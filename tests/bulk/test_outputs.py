@@ -90,6 +90,7 @@ def shards(untrained_home, tmp_path_factory):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.slow
 def test_merged_shards_equal_one_run(shards, tmp_path, suffix):
     whole, one, two, three = shards[suffix]
     output = tmp_path / f"merged.{suffix}"
@@ -127,6 +128,7 @@ def test_merge_refuses_a_part_as_output_and_leaves_an_old_output_alone(shards, t
     assert output.read_text() == "old\n"
 
 
+@pytest.mark.slow
 def test_shards_from_different_folders_are_parts_of_one_run(untrained_home, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     outputs = []

@@ -52,6 +52,7 @@ def test_without_a_list_on_stdin_the_one_kept_is_used_and_that_is_said(classify,
     assert [row["file"] for row in rows_of(output)] == paths
 
 
+@pytest.mark.slow
 def test_relative_paths_are_gone_on_with_only_from_the_same_folder(untrained_home, classify, tmp_path, monkeypatch):
     for place in ("here", "there"):
         folder_of(tmp_path / place / "in", 60)
@@ -109,6 +110,7 @@ def test_untrained_weights_engine_and_artifact_are_named(classify, tmp_path, opt
 
 
 @pytest.mark.skipif(os.name != "posix", reason="terminals are POSIX")
+@pytest.mark.slow
 def test_a_terminal_is_shown_rate_time_left_and_errors(untrained_home, tmp_path):
     import fcntl
     import pty

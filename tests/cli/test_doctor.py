@@ -53,6 +53,7 @@ def test_json_is_an_array_of_findings_and_exit_0_without_problems(untrained_home
         ("jupyter_client", "Jupyter kernel"),
     ],
 )
+@pytest.mark.slow
 def test_a_broken_package_is_a_problem_line_and_exit_1(package, line, tmp_path):
     (tmp_path / f"{package}.py").write_text("raise ImportError('half an installation')\n", encoding="utf-8")
     done = run_cli("doctor", "--json", home=tmp_path / "home", env={"PYTHONPATH": str(tmp_path)})
@@ -62,6 +63,7 @@ def test_a_broken_package_is_a_problem_line_and_exit_1(package, line, tmp_path):
     assert done.returncode == 1
 
 
+@pytest.mark.slow
 def test_a_package_that_kills_its_process_is_a_finding(tmp_path):
     (tmp_path / "onnxruntime.py").write_text("import os\nos.abort()\n", encoding="utf-8")
     done = run_cli("doctor", "--json", home=tmp_path / "home", env={"PYTHONPATH": str(tmp_path)})

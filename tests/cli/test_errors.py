@@ -107,6 +107,7 @@ def test_a_full_disk_under_stdout_is_one_line(output_format, untrained_home):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_during_a_build_leaves_no_file(tmp_path):
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"

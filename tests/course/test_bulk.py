@@ -30,6 +30,7 @@ def test_rates_stand_beside_their_bound(folder):
     assert against_bound(table, "untrained").axes
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_resumed_and_gives_the_same_file(folder, tmp_path):
     found = experiments.crash(folder, tmp_path, "untrained")
     assert found.same

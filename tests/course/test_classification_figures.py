@@ -8,7 +8,7 @@ from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
 
 from resnet18_lab.base.samples import load_samples
-from resnet18_lab.benchmark.style import CHART, CHINESE_FONT, new_figure
+from resnet18_lab.benchmark.style import CHART, CHINESE_FONT, new_figure, styled
 from resnet18_lab.course.classification.figures import gallery, overlays, steps, tiles, top_k, variants
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.predictions import Prediction, Result
@@ -30,6 +30,7 @@ def texts(figure):
     return " ".join(text.get_text() for text in figure.findobj(Text))
 
 
+@styled  # which makes the font known to matplotlib
 def test_the_font_has_a_glyph_for_every_chinese_name_and_message():
     font = FT2Font(findfont(FontProperties(family=CHINESE_FONT), fallback_to_default=False))
     known = set(map(chr, font.get_charmap()))
@@ -38,6 +39,7 @@ def test_the_font_has_a_glyph_for_every_chinese_name_and_message():
     assert wanted - known == set()
 
 
+@styled
 @pytest.mark.slow
 def test_every_name_is_drawn_without_a_missing_glyph():
     with warnings.catch_warnings():

@@ -24,6 +24,7 @@ def student(name, seed, loss, agreement=(True,)):
 
 
 @pytest.mark.parametrize("settings", [{}, {"hard": True}, {"temperature": 2.0}, {"side": 16}])
+@pytest.mark.slow
 def test_a_student_learns_what_can_be_told_and_one_seed_gives_one_student(settings, monkeypatch):
     monkeypatch.setattr(experiment, "STEPS", 60)
     data = a_set()

@@ -41,6 +41,7 @@ def course(tmp_path, monkeypatch, untrained_home):
     return folder
 
 
+@pytest.mark.slow
 def test_a_report_has_an_index_a_page_and_the_executed_notebook(course, tmp_path):
     made = make_report(tmp_path / "out", weights="untrained")
     assert made.failed == []
@@ -73,6 +74,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.slow
 def test_each_failure_is_classed_with_its_cell_and_the_others_still_run(course, tmp_path):
     for number, (kind, source) in enumerate(FAILURES.items()):
         write_notebook(course, f"0{number + 2}_{kind.lower()}", source, "print('never reached')")

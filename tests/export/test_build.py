@@ -101,6 +101,7 @@ def test_a_good_file_is_kept_not_made_again(home):
     assert path.stat().st_mtime_ns == before
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_refused_and_then_made_anew(home):
     path = folder() / FP32.filename
     content = bytearray(path.read_bytes())

@@ -58,6 +58,7 @@ def test_the_answer_stays_when_the_engine_runs_again(home):
     assert np.array_equal(kept, copied)
 
 
+@pytest.mark.slow
 def test_threads_reach_it(home):
     kept = runner.run(
         ["latency"], backends=["openvino-fp32"], threads=[1, 2], weights="untrained",
@@ -69,6 +70,7 @@ def test_threads_reach_it(home):
         assert result["cpu_per_wall"] <= row.configuration.threads + 0.2
 
 
+@pytest.mark.slow
 def test_more_threads_than_cores_are_fewer_and_said(home):
     cores = usable_cores()
     kept = runner.run(

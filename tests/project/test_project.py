@@ -118,7 +118,11 @@ def test_the_project_speaks_of_itself_alone():
         pytest.skip("needs a git clone: this is a plain folder")
     for name in listed.stdout.splitlines():
         path = ROOT / name
-        if path.suffix in (".jpg", ".png", ".otf", ".ttf", ".npz") or not path.is_file() or path.name == "test_project.py":
+        if (
+            path.suffix in (".jpg", ".png", ".otf", ".ttf", ".npz")
+            or not path.is_file()
+            or path.name == "test_project.py"
+        ):
             continue
         text = path.read_text(encoding="utf-8")
         for word in ("shared/reference", "/opt/wheels", "pythonhosted"):

@@ -32,6 +32,7 @@ def int8_home(trained_or_untrained_home, tmp_path_factory):
         yield home
 
 
+@pytest.mark.slow
 def test_the_ten_lines_of_readme_run_as_they_stand(int8_home, tmp_path, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(int8_home))
     shutil.copy(CAT, tmp_path / "cat.jpg")

@@ -137,6 +137,7 @@ def test_the_file_is_small_and_the_manifest_tells_how_it_was_made(small_home, sm
     assert isinstance(entry["reduce_range"], bool)
 
 
+@pytest.mark.slow
 def test_the_same_pictures_give_the_same_file(small_file, two_pictures, tmp_path):
     again = tmp_path / "again.onnx"
     int8.build_int8(load_model("untrained"), again, pictures=calibration.from_folder(two_pictures))
@@ -159,6 +160,7 @@ def test_reduce_range_follows_the_cpu(monkeypatch, machine, flags, reduced):
     assert int8.needs_reduced_range() is reduced
 
 
+@pytest.mark.slow
 def test_reduced_weights_stay_within_seven_bits(two_pictures, tmp_path):
     details = int8.build_int8(
         load_model("untrained"), tmp_path / "r.onnx", pictures=calibration.from_folder(two_pictures), reduce_range=True
@@ -178,6 +180,7 @@ def test_a_foreign_graph_is_refused():
         quantized(proto, np.zeros((1, 3, 8, 8), np.float32), Method())
 
 
+@pytest.mark.slow
 def test_a_file_that_answers_otherwise_is_not_kept(two_pictures, tmp_path, monkeypatch):
     monkeypatch.setattr(int8, "LOWEST_COSINE", 1.1)
     with pytest.raises(BuildError, match="calibrate on photographs"):
@@ -206,6 +209,7 @@ def test_int8_is_the_default_once_built_and_runs_without_torch(small_home, monke
     assert done.stdout.split("\n")[0] == "int8 (3, 1000) float32 False"
 
 
+@pytest.mark.slow
 def test_other_calibration_pictures_make_the_file_anew_and_the_same_keep_it(
     small_home, two_pictures, tmp_path, monkeypatch
 ):

@@ -471,6 +471,7 @@ def test_uploads_leave_no_timer_and_no_listener_behind(page):
     assert (made, timers, listeners) == (4, 0, 0)  # two answers, and a first try with its wait
 
 
+@pytest.mark.slow
 def test_a_file_that_is_too_large_is_refused_with_a_reason(page):
     choose(page, picture_file("big.jpg", b"\xff\xd8\xff\xe0" + b"\0" * 21_000_000, "image/jpeg"))
     page.click("#recognise")

@@ -275,6 +275,7 @@ def test_a_killed_worker_is_replaced_and_counted(untrained_home, tmp_path):
         assert other.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_be_replaced_is_tried_again_and_the_others_go_on(untrained_home, tmp_path):
     home = shutil.copytree(untrained_home, tmp_path / "home")
     other = serving.start(home, tmp_path / "tmp", "--weights", "untrained", "--workers", "2")

@@ -172,6 +172,7 @@ def test_every_picture_is_seen_once_a_round_and_the_same_steps_show_the_same():
     np.testing.assert_array_equal(choices.of(9).pictures, Choices(np.arange(20), 5, 5, seed=3).of(9).pictures)
 
 
+@pytest.mark.slow
 def test_a_network_learns_what_its_teacher_says(run_of):
     outcome = run_of(Recipe(minutes=0.2, batch=16, sides=((0.0, 32),), rate=1e-3)).run()
     assert outcome.finished
@@ -179,6 +180,7 @@ def test_a_network_learns_what_its_teacher_says(run_of):
     assert load_model(str(outcome.weights)).module(torch.zeros(1, 3, 32, 32)).argmax().item() == 7
 
 
+@pytest.mark.slow
 def test_going_on_changes_the_last_stages_alone_and_keeps_statistics(run_of):
     run = run_of(Recipe(**{**going_on(0.02).__dict__, "sides": ((0.0, 32),), "batch": 8}), start="untrained")
     before = {name: tensor.clone() for name, tensor in run.network.state_dict().items()}
@@ -199,6 +201,7 @@ def test_frozen_parts_get_no_gradient_and_norms_stay_in_evaluation_mode():
     assert module.training
 
 
+@pytest.mark.slow
 def test_a_run_is_taken_up_where_it_was_and_another_runs_checkpoint_is_refused(run_of, tmp_path):
     first = run_of()
     first.run()
