@@ -82,6 +82,7 @@ def test_importing_the_package_loads_neither_numpy_nor_torch():
     ],
     ids=["text", "path", "bytes", "binary file", "Pillow picture"],
 )
+@pytest.mark.slow
 def test_classify_takes_a_picture_in_any_form(source, int8_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(int8_home))
     with lab.open_engine("onnxruntime-int8", threads=1) as engine:
@@ -91,6 +92,7 @@ def test_classify_takes_a_picture_in_any_form(source, int8_home, monkeypatch):
     assert result.engine.backend == "onnxruntime-int8"
 
 
+@pytest.mark.slow
 def test_a_pillow_picture_stays_as_it_was(int8_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(int8_home))
     with Image.open(CAT) as picture:
@@ -102,6 +104,7 @@ def test_a_pillow_picture_stays_as_it_was(int8_home, monkeypatch):
 
 
 @pytest.mark.parametrize("source", [b"", b"no picture", "missing.jpg", io.BytesIO(b"x"), Image.new("RGB", (2, 2))])
+@pytest.mark.slow
 def test_what_is_no_picture_is_a_lab_error_with_a_code(source, int8_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(int8_home))
     with pytest.raises(LabError) as caught:
@@ -110,6 +113,7 @@ def test_what_is_no_picture_is_a_lab_error_with_a_code(source, int8_home, monkey
     assert caught.value.code
 
 
+@pytest.mark.slow
 def test_evaluate_counts_on_a_folder(int8_home, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(int8_home))
     int8, fp32 = lab.evaluate(samples_dir(), ["onnxruntime-int8", "onnxruntime-fp32"])
