@@ -1,6 +1,5 @@
 """Real runs: what reaches the engines, what the parent costs, and what happens when something breaks."""
 
-import json
 import os
 import shutil
 import signal
@@ -15,6 +14,7 @@ import pytest
 from support.project import run_cli, samples_dir
 
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.benchmark import record
 from resnet18_lab.benchmark.configuration import OURS, Configuration, Effort
 from resnet18_lab.benchmark.measure import runner, spawn
 from resnet18_lab.benchmark.results.tables import TABLES, bound_of
@@ -157,7 +157,7 @@ def test_the_command_writes_record_tables_and_tuned_threads(tmp_path, untrained_
     tuned_files = list(untrained_home.glob("artifacts/*/tuned.json"))
     # a busy machine gives intervals too wide to decide by: then the command says that it kept nothing
     assert ("remembered in" if tuned_files else "no best threads remembered") in done.stderr
-    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["interrupted"] is False
+    assert record.read(tmp_path / "r.json").interrupted is False
     assert (tmp_path / "csv" / "latency.csv").is_file()
     for tuned_file in tuned_files:
         tuned_file.unlink()
@@ -201,9 +201,9 @@ def test_ctrl_c_leaves_no_child_and_keeps_what_was_measured(tmp_path, untrained_
     assert process.returncode == 130
     assert children
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    kept = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
-    assert kept["interrupted"] is True
-    assert sum(len(row["results"]) for row in kept["rows"]) >= 2
+    kept = record.read(tmp_path / "r.json")
+    assert kept.interrupted is True
+    assert sum(len(row.results) for row in kept.rows) >= 2
 
 
 @pytest.mark.parametrize(
