@@ -11,7 +11,7 @@ from support.project import ROOT, tool
 
 from resnet18_lab.benchmark.kept_records import read_record
 
-TOOL = ROOT / "tools" / "load.py"
+TOOL = ROOT / "tools" / "records" / "serving.py"
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +75,12 @@ def test_only_a_full_run_on_photographs_is_written_over_the_kept_record(monkeypa
     assert load.place_of(tmp_path, short=False) == load.RECORD
     assert load.RECORD not in (load.place_of(None, short=False), load.place_of(tmp_path, short=True))
     monkeypatch.setenv("RESNET18_LAB_IMAGES", str(tmp_path))
-    assert load.class_room_pictures() == tmp_path
+    assert load.classroom_pictures() == tmp_path
     (tmp_path / "imagenet-sample").mkdir()
-    assert load.class_room_pictures() == tmp_path / "imagenet-sample"
+    assert load.classroom_pictures() == tmp_path / "imagenet-sample"
     monkeypatch.setenv("RESNET18_LAB_IMAGES", str(tmp_path / "nothing"))
     with pytest.raises(SystemExit, match="RESNET18_LAB_IMAGES"):
-        load.class_room_pictures()
+        load.classroom_pictures()
 
 
 def git(*arguments):
