@@ -6,6 +6,7 @@ from math import exp, floor, log, log10, sqrt
 from statistics import fmean, median
 
 import numpy as np
+from numpy.typing import NDArray
 
 # Two-sided 95 % points of Student's t for 1, 2, ... degrees of freedom (standard tables).
 _T_95 = (
@@ -60,6 +61,11 @@ class Interval:
 def t_95(freedom: int) -> float:
     """Two-sided 95 % point of Student's t."""
     return _T_95[freedom - 1] if freedom <= len(_T_95) else 1.960 + 2.42 / freedom
+
+
+def mean_half_width(values: Sequence[float] | NDArray[np.float64]) -> float:
+    """Half of the 95 % interval of the mean of two values or more, in their unit; Student's t."""
+    return t_95(len(values) - 1) * float(np.std(values, ddof=1)) / sqrt(len(values))
 
 
 def pooled_spread(groups: Iterable[Sequence[Sequence[float]]]) -> tuple[float, int]:

@@ -18,7 +18,7 @@ from resnet18_lab.preprocessing import png
 from resnet18_lab.preprocessing.formats import ALLOWED, unsupported_format, webp_is_cut_off
 from resnet18_lab.preprocessing.gif import gif_structure
 from resnet18_lab.preprocessing.jpeg import jpeg_structure
-from resnet18_lab.preprocessing.pixels import SIDEWAYS, in_colour, on_canvas, to_rgb, turn_upright, upright_by, whiten
+from resnet18_lab.preprocessing.pixels import SIDEWAYS, in_colour, on_canvas, orientation_of, to_rgb, upright_by, whiten
 from resnet18_lab.preprocessing.png import png_structure
 from resnet18_lab.preprocessing.refusals import image_error
 from resnet18_lab.preprocessing.structure import Structure
@@ -94,8 +94,8 @@ def _from_pillow(picture: Image.Image, limits: Limits) -> Image.Image:
     _check_size(picture.size, limits)
     try:
         with picture.copy() as copy:
-            turn_upright(copy)
-            upright = to_rgb(copy)
+            orientation = orientation_of(copy)
+            upright = upright_by(to_rgb(copy), orientation)
             upright = copy.copy() if upright is copy else upright
     except MemoryError as error:
         raise image_error("out_of_memory") from error

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from resnet18_lab.preprocessing import png
 from resnet18_lab.preprocessing.formats import ALLOWED
 from resnet18_lab.preprocessing.structure import Structure
 
 SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
-
-
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -25,8 +23,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
 _STRIP = 256  # rows
 
 
@@ -82,13 +78,12 @@ def upright_by(picture: Image.Image, orientation: int) -> Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
-def turn_upright(picture: Image.Image) -> bool:
-    """Turn the picture upright in place (a copy costs as much as decoding); True when it was on its side."""
-    was_sideways = False
+def orientation_of(picture: Image.Image) -> int:
+    """EXIF's orientation of a picture that Pillow has opened, 1 where it says none."""
     with contextlib.suppress(Exception):  # pixels may be fine where EXIF data is damaged
-        was_sideways = picture.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
-        ImageOps.exif_transpose(picture, in_place=True)
-    return was_sideways
+        found: int = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        return found
+    return 1
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

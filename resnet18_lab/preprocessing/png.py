@@ -38,8 +38,6 @@ def png_structure(data: bytes) -> Structure:
         place = end
         if kind == b"IEND":
             break
-    else:
-        place = len(data) if place >= len(data) else place
     kept.append(b"" if kept[-1][4:8] == b"IEND" else data[place:])
     told.data = b"".join(kept)
     return told

@@ -17,7 +17,7 @@ from resnet18_lab.model.network import load_model
 from resnet18_lab.training.checkpoint import read_checkpoint, write_checkpoint
 from resnet18_lab.training.pictures import PackedPictures
 from resnet18_lab.training.recipe import Recipe, learned_parameters, set_training, soft_loss
-from resnet18_lab.training.targets import Targets
+from resnet18_lab.training.targets import Targets, tempered
 from resnet18_lab.training.views import Ahead, Batch, Choice, Choices, FromDisk, InMemory, Source
 
 HELD_OUT = 50
@@ -261,5 +261,4 @@ def _as_asked(targets: Targets, recipe: Recipe) -> Targets:
         return Targets(targets.boxes, targets.classes, hard / hard.sum(axis=2, keepdims=True))
     if recipe.temperature == 1.0:
         return targets
-    powered = targets.probabilities ** (1 / recipe.temperature)
-    return Targets(targets.boxes, targets.classes, powered / powered.sum(axis=2, keepdims=True))
+    return Targets(targets.boxes, targets.classes, tempered(targets.probabilities, recipe.temperature))

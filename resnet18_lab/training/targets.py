@@ -69,6 +69,13 @@ def boxes_of(width: int, height: int, name: str, views: int = _VIEWS) -> NDArray
     return np.asarray(boxes, np.float32)
 
 
+def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Probabilities along the last axis to the power 1/temperature, summing to 1: above 1 softer, below 1 sharper."""
+    powered = probabilities ** (1 / temperature)
+    softened: NDArray[np.float32] = powered / powered.sum(axis=-1, keepdims=True)
+    return softened
+
+
 def kept_classes(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float16]]:
     """The likeliest classes of each row of N×1000 and their probabilities, likeliest first."""
     order = np.argsort(-probabilities, axis=1, kind="stable")[:, :_KEPT_CLASSES]

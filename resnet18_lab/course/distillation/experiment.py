@@ -14,11 +14,12 @@ from torch.nn import functional
 
 from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.base.samples import load_samples
-from resnet18_lab.benchmark.statistics import t_95
+from resnet18_lab.benchmark.statistics import mean_half_width
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
+from resnet18_lab.training.targets import tempered
 
 _SIDE = 64
 """Pixels of the largest crops a student sees."""
@@ -126,9 +127,7 @@ def targets_of(data: SmallSet, hard: bool, temperature: float) -> NDArray[np.flo
     """(pictures, classes), float32: the teacher's probabilities at the temperature, or 1 for its first answer."""
     if hard:
         return np.eye(len(data.classes), dtype=np.float32)[data.answers]
-    powered = data.probabilities ** (1 / temperature)
-    shares: NDArray[np.float32] = (powered / powered.sum(axis=1, keepdims=True)).astype(np.float32)
-    return shares
+    return tempered(data.probabilities, temperature)
 
 
 def _network(classes: int) -> nn.Module:
@@ -160,8 +159,7 @@ def compared(students: Iterable[Student]) -> pd.DataFrame:
 def _around(values: list[float], shape: str) -> str:
     if len(values) == 1:
         return shape.format(values[0])
-    half = t_95(len(values) - 1) * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    return f"{shape.format(np.mean(values))} ± {shape.format(half)}"
+    return f"{shape.format(np.mean(values))} ± {shape.format(mean_half_width(values))}"
 
 
 def worth(students: Iterable[Student], one: str, other: str) -> str:
@@ -172,7 +170,7 @@ def worth(students: Iterable[Student], one: str, other: str) -> str:
     apart = np.asarray([losses[1][seed] - losses[0][seed] for seed in seeds])
     if len(apart) < 2:
         return "One seed decides nothing."
-    half = t_95(len(apart) - 1) * float(apart.std(ddof=1)) / len(apart) ** 0.5
+    half = mean_half_width(apart)
     said = f"{other} less {one}: {apart.mean():+.2f} ± {half:.2f} in cross-entropy over {len(apart)} seeds"
     if abs(apart.mean()) <= half:
         return f"{said}: too noisy to say which is nearer to the teacher."
