@@ -1,14 +1,13 @@
 """``resnet18-lab distill``."""
 
-import json
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from resnet18_lab.cli.console import note
+from resnet18_lab.cli.distill_run import RANDOM, Settings, folder_of, settings_of, write_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,19 +21,7 @@ EXAMPLES = (
     "--resume  ·  resnet18-lab distill packed --targets targets.npz --start distilled --name further"
 )
 INTERRUPTED = 130
-_RANDOM = "random values"
-_SETTINGS = "settings.json"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a run was started with; what is not given when it is resumed stays as it was."""
-
-    teacher: str = "efficientnet-lite2"
-    targets: str | None = None
-    start: str = _RANDOM
-    minutes: float = 30.0
-    seed: int = 0
+_LEAST_DISK = 500_000_000  # bytes
 
 
 _Photographs = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder of pictures, or a packed one.")]
@@ -79,14 +66,14 @@ def distill(
     """
     from resnet18_lab.base import paths
 
-    folder = _folder_of(name, resume)
+    folder = folder_of(name, resume)
     _check(photographs, device, paths.home())
-    settings = _settings(folder, resume, teacher=teacher, targets=targets, start=start, minutes=minutes, seed=seed)
+    settings = settings_of(folder, resume, teacher=teacher, targets=targets, start=start, minutes=minutes, seed=seed)
     pictures, soft_targets = _pictures_and_targets(photographs, settings.targets, settings.teacher, folder)
     run = _opened(settings, pictures, soft_targets, folder, device, threads)
     _take_up(run, resume, folder)
     outcome = _with_progress(run)
-    _write_down(outcome, run, pictures, folder, settings, soft_targets)
+    write_down(outcome, run, pictures, folder, settings, soft_targets)
     typer.echo(outcome.weights)
     if not outcome.finished:
         note(f"interrupted: the best weights so far are kept; go on with `--name {name} --resume`")
@@ -104,8 +91,8 @@ def _opened(
     from resnet18_lab.training.recipe import Recipe, going_on
 
     torch.set_num_threads(threads or usable_cores())
-    make = Recipe if settings.start == _RANDOM else going_on
-    start = "untrained" if settings.start == _RANDOM else settings.start
+    make = Recipe if settings.start == RANDOM else going_on
+    start = "untrained" if settings.start == RANDOM else settings.start
     recipe = make(minutes=settings.minutes, seed=settings.seed)
     return Distillation(pictures, targets, folder, recipe, start=start, device=device, name=folder.name)
 
@@ -120,35 +107,6 @@ def _take_up(run: "Distillation", resume: bool, folder: Path) -> None:
         raise ParameterError(f"There is no run {folder.name!r} to resume in {folder}; leave --resume out to start it.")
 
 
-def _folder_of(name: str, resume: bool) -> Path:
-    """The run's folder, made; ParameterError for a name that cannot be one, or is taken by a run to be resumed."""
-    import re
-
-    from resnet18_lab.base import paths
-    from resnet18_lab.base.errors import ParameterError
-    from resnet18_lab.training.checkpoint import CHECKPOINT
-
-    if not re.fullmatch("[a-z0-9][a-z0-9-]{0,59}", name):
-        raise ParameterError(f"--name {name!r} is not allowed; give small letters, digits and hyphens.")
-    folder = paths.home() / "runs" / name
-    if (folder / CHECKPOINT).is_file() and not resume:
-        raise ParameterError(f"There is a run {name!r} already; add --resume, give another --name, or delete {folder}.")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _settings(folder: Path, resume: bool, **given: Any) -> Settings:  # noqa: ANN401 - options of several types
-    """The settings of the run: those given, else on resuming those it was started with, else the defaults."""
-    from resnet18_lab.base.files import write_text
-
-    path = folder / _SETTINGS
-    before = json.loads(path.read_text(encoding="utf-8")) if resume and path.is_file() else {}
-    given = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
-    settings = Settings(**{**before, **{name: value for name, value in given.items() if value is not None}})
-    write_text(path, json.dumps(asdict(settings), indent=1) + "\n")
-    return settings
-
-
 def _check(photographs: Path, device: str, home: Path) -> None:
     """Raise ParameterError for what can be seen to be wrong before anything is loaded."""
     import shutil
@@ -161,9 +119,6 @@ def _check(photographs: Path, device: str, home: Path) -> None:
         raise ParameterError(f"{photographs} is no folder; give one with pictures in it or below it.")
     if shutil.disk_usage(home).free < _LEAST_DISK:
         raise ParameterError(f"There is less than {_LEAST_DISK // 10**6} MB free in {home}: a checkpoint needs it.")
-
-
-_LEAST_DISK = 500_000_000
 
 
 def _pictures_and_targets(
@@ -218,39 +173,6 @@ def _shown_on(bar: Any) -> "Callable[[Progress, float], None]":  # noqa: ANN401 
         bar.update(min(bar.total, int(progress.seconds)) - bar.n)
 
     return show
-
-
-def _facts(settings: Settings, targets: "Targets") -> dict[str, Any]:
-    """What the record says of where the weights come from; no path of this machine."""
-    start = Path(settings.start).name if settings.start != _RANDOM else _RANDOM
-    teacher = "as in the file of the targets" if settings.targets else settings.teacher
-    return {"start": start, "teacher": teacher, "views": int(targets.boxes.shape[1])}
-
-
-def _write_down(
-    outcome: "Outcome", run: "Distillation", pictures: "PackedPictures", folder: Path,
-    settings: Settings, targets: "Targets",
-) -> None:  # fmt: skip
-    """The run's record and curve, beside its weights."""
-    from resnet18_lab.base import hashing
-    from resnet18_lab.base.machine import snapshot
-    from resnet18_lab.benchmark.kept_records import now, write_record
-    from resnet18_lab.course.distillation.figures import learning_curve
-
-    progress = outcome.progress
-    curve = [{**asdict(look), "loss": None if look.loss != look.loss else look.loss} for look in progress.curve]
-    content = {
-        "weights_sha256": hashing.sha256(outcome.weights, remember=False), "finished": outcome.finished,
-        "views_seen": progress.pictures, "steps": progress.step, "best_agreement": progress.best,
-        "pictures": len(pictures), "pictures_sha256": pictures.sha256, "bf16": run.bf16, "rows": curve,
-    }  # fmt: skip
-    parameters = {**_facts(settings, targets), "recipe": run.recipe.as_json(), "device": run.device.type}
-    write_record(
-        folder / "record.json", content, environment=snapshot(), parameters=parameters, profile="full",
-        started=now(), seconds=round(progress.seconds, 1),
-    )  # fmt: skip
-    figure = learning_curve(curve, folder.name)
-    figure.savefig(folder / "curve.png", dpi=110)
 
 
 COMMANDS = {"distill": (distill, EXAMPLES)}

@@ -59,7 +59,7 @@ def test_there_is_one_crop_of_a_whole_picture():
 def test_there_is_one_reader_and_one_writer_of_records():
     readers = _where(lambda node: isinstance(node, ast.Attribute) and node.attr == "records_dir")
     assert readers - {"base/paths.py"} <= {"benchmark/kept_records.py"}
-    assert _where(_calls("write_record")) <= {"benchmark/kept_records.py", "benchmark/record.py", "cli/distill.py"}
+    assert _where(_calls("write_record")) <= {"benchmark/kept_records.py", "benchmark/record.py", "cli/distill_run.py"}
 
 
 def test_there_is_one_choice_of_language():

@@ -324,6 +324,7 @@ def test_a_killed_run_is_resumed_and_ends_like_an_undisturbed_one(packed, tmp_pa
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert checkpoint.is_file()
+    begun = json.loads((tmp_path / "runs" / "kept" / "settings.json").read_text(encoding="utf-8"))["started"]
     done = subprocess.run(
         [*command, "--resume"], env=environment, capture_output=True, text=True, timeout=300, check=False
     )
@@ -331,6 +332,7 @@ def test_a_killed_run_is_resumed_and_ends_like_an_undisturbed_one(packed, tmp_pa
     assert "resumed after" in done.stderr
     record = json.loads((tmp_path / "runs" / "kept" / "record.json").read_text(encoding="utf-8"))
     assert record["seconds"] >= 18
+    assert record["started"] == begun  # when the first command began it, not when the record was written
     assert record["content"]["finished"] is True
     assert record["content"]["best_agreement"] == 1.0  # the teacher says one class: an undisturbed run gets there too
     assert (tmp_path / "runs" / "kept" / "curve.png").stat().st_size > 1000
