@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from resnet18_lab.base.machine import cpu_flags
 from resnet18_lab.model.codes import write_codes
 from resnet18_lab.model.network import load_model
 from resnet18_lab.training.checkpoint import read_checkpoint, write_checkpoint
+from resnet18_lab.training.device import device_named, quicker_in_bf16
 from resnet18_lab.training.pictures import PackedPictures
 from resnet18_lab.training.recipe import Recipe, learned_parameters, set_training, soft_loss
 from resnet18_lab.training.targets import Targets, tempered
@@ -66,36 +66,6 @@ class Outcome:
     finished: bool
 
 
-def _device_named(name: str) -> torch.device:
-    """``auto`` is a GPU where torch sees one, else the processor."""
-    return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
-
-
-def _quicker_in_bf16(network: nn.Module, device: torch.device, batch: int, side: int) -> bool:
-    """True where a step in bfloat16 takes less time than one in float32: tried, where the processor has bfloat16.
-
-    Having the instructions is not enough: there are processors with them on which float32 is quicker.
-    """
-    if device.type == "cuda":
-        return True
-    flags = cpu_flags()
-    if flags is None or not (flags["avx512_bf16"] or flags["amx_bf16"]):
-        return False
-    pixels = torch.zeros(batch, 3, side, side).contiguous(memory_format=torch.channels_last)
-    trial = copy.deepcopy(network).train()
-
-    def seconds(bf16: bool) -> float:
-        marks = []
-        for _ in range(3):  # the first of each prepares its kernels
-            marks.append(time.perf_counter())
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                logits = trial(pixels)
-            torch.autograd.backward(logits.float().sum())
-        return time.perf_counter() - marks[1]
-
-    return seconds(True) < seconds(False)
-
-
 def _held_out_positions(count: int) -> np.ndarray:
     """Positions of the pictures that are held out, evenly spread."""
     step = max(HELD_OUT, count // _MOST_HELD_OUT)
@@ -110,7 +80,7 @@ class Distillation:
         start: str = "untrained", device: str = "auto", name: str = "weights",
     ) -> None:  # fmt: skip
         torch.manual_seed(recipe.seed)
-        self.recipe, self.folder, self.device = recipe, folder, _device_named(device)
+        self.recipe, self.folder, self.device = recipe, folder, device_named(device)
         loaded = load_model(start)
         self.weights = folder / f"{name}.npz"
         self.progress = Progress()
@@ -130,7 +100,7 @@ class Distillation:
         self._choices = Choices(learned, targets.boxes.shape[1], batch, recipe.seed)
         self._teacher = targets.best
         self._next_look = 0.0
-        self.bf16 = _quicker_in_bf16(self.network, self.device, batch, recipe.sides[0][1])
+        self.bf16 = quicker_in_bf16(self.network, self.device, batch, recipe.sides[0][1])
         self.identity: dict[str, Any] = {
             "pictures": pictures.sha256, "start": loaded.weights.sha256, "recipe": repr(recipe),
             "targets": float(targets.probabilities.sum(dtype=np.float64)),
