@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from resnet18_lab.bulk.batch import Job
     from resnet18_lab.bulk.inputs import Input
     from resnet18_lab.bulk.plan import Plan
-    from resnet18_lab.inference.engine import Engine
     from resnet18_lab.inference.predictions import Result
 
 EXAMPLES = (
@@ -149,22 +148,23 @@ def _one_by_one(
     if not entries:
         runs.note_no_pictures(paths)
         return 1
+    from resnet18_lab.inference.classify import classify_files
+
     with open_engine(backend, weights=weights, threads=threads) as opened:
         note(f"engine: {opened.engine}")
         warn_untrained(opened.engine.weights)
-        failed = write(_answers(entries, opened, top_k, batch if len(entries) > 1 else 1))
+        files = (entry.file for entry in entries if entry.error is None)
+        answers = classify_files(files, opened, k=top_k, batch_size=batch if len(entries) > 1 else 1)
+        failed = write(_in_order(entries, answers))
     if failed:
         note(f"{failed} of {len(entries)} pictures could not be read")
     return 1 if failed else 0
 
 
-def _answers(entries: "list[Input]", opened: "Engine", top_k: int, batch: int) -> "Iterator[Result]":
+def _in_order(entries: "list[Input]", answers: "Iterator[Result]") -> "Iterator[Result]":
     """Answers in order; what could not even be listed is an error of its own."""
-    from resnet18_lab.inference.classify import classify_files
     from resnet18_lab.inference.predictions import Result
 
-    files = (entry.file for entry in entries if entry.error is None)
-    answers = classify_files(files, opened, k=top_k, batch_size=batch)
     for entry in entries:
         yield Result(entry.file, error=entry.error) if entry.error else next(answers)
 

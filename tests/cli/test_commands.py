@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 import pytest
+from support.bulk_pictures import command
 from support.project import run_cli, samples_dir, trained_or_skip
 
 from resnet18_lab import __version__
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.base.text import as_cell, from_cell
 from resnet18_lab.cli import rendering
+from resnet18_lab.cli.main import main
 from resnet18_lab.inference.csv_rows import columns
 
 CAT = samples_dir() / "cat.jpg"
@@ -29,7 +31,7 @@ def classify(untrained_home):
 
 def test_version_and_help_with_examples():
     assert run_cli("--version").stdout.strip() == f"resnet18-lab {__version__}"
-    for command in (
+    for arguments in (
         [],
         ["classify"],
         ["build"],
@@ -40,7 +42,7 @@ def test_version_and_help_with_examples():
         ["labels"],
         ["weights"],
     ):
-        done = run_cli(*command, "--help", env={"COLUMNS": "200"})
+        done = run_cli(*arguments, "--help", env={"COLUMNS": "200"})
         assert done.returncode == 0
         assert "Examples:" in done.stdout
 
@@ -158,21 +160,7 @@ def test_a_folder_without_pictures_says_what_was_looked_for(classify, tmp_path):
 
 
 def test_a_closed_pipe_prints_no_traceback(untrained_home):
-    environment = {**os.environ, "RESNET18_LAB_HOME": str(untrained_home)}
-    command = [
-        sys.executable,
-        "-m",
-        "resnet18_lab",
-        "classify",
-        str(samples_dir()),
-        "--weights",
-        "untrained",
-        "-k",
-        "1000",
-        "-f",
-        "csv",
-    ]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = command(untrained_home, "classify", samples_dir(), "-k", "1000", "-f", "csv")
     process.stdout.readline()
     process.stdout.close()
     process.wait(timeout=120)
@@ -185,25 +173,26 @@ def test_ctrl_c_ends_with_one_line(untrained_home, tmp_path):
             shutil.copy(CAT, tmp_path / "0000.jpg") if number == 0 else tmp_path / "0000.jpg",
             tmp_path / f"{number + 1:04}.jpg",
         )
-    environment = {**os.environ, "RESNET18_LAB_HOME": str(untrained_home)}
-    command = [
-        sys.executable,
-        "-m",
-        "resnet18_lab",
-        "classify",
-        str(tmp_path),
-        "--weights",
-        "untrained",
-        "-f",
-        "json",
-    ]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = command(untrained_home, "classify", tmp_path, "-f", "json")
     assert process.stderr.readline().startswith(b"engine:")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert said.strip().splitlines()[-1] == b"resnet18-lab: interrupted"
     assert b"Traceback" not in said
+
+
+def test_ctrl_c_while_a_class_is_made_by_an_import_is_an_interrupt_too(monkeypatch, capsys):
+    class Interrupting:
+        def __set_name__(self, owner, name):
+            raise KeyboardInterrupt
+
+    def app(**_options):
+        type("Made", (), {"field": Interrupting()})  # Python makes a RuntimeError of it
+
+    monkeypatch.setattr("resnet18_lab.cli.main.app", app)
+    assert main() == 130
+    assert capsys.readouterr().err == "resnet18-lab: interrupted\n"
 
 
 @pytest.mark.slow
