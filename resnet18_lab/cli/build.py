@@ -60,7 +60,7 @@ def build(
     from rich.console import Console
     from rich.table import Table
 
-    rows = build_artifacts(weights, only, force=force, calibrate=calibrate)
+    rows = build_artifacts(weights, only or None, force=force, calibrate=calibrate)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("format", "file", "MB", "seconds", "max |Δlogit|", "of max |logit|"):
         table.add_column(heading, justify="left" if heading in ("format", "file") else "right", overflow="fold")

@@ -112,11 +112,12 @@ def build(
 ) -> list[Built]:
     """Rows for every format, each made from the weights unless a good one is there already.
 
-    ``calibrate`` is a folder of photographs for INT8 (the project's own if not given; a file calibrated on
-    others is then kept). ``notify`` is told what is being made. Two builds at once do not clash: the second
-    waits, then finds the files. Raises WeightsNotFoundError, BuildError, or ParameterError for an unknown format.
+    ``only`` names the formats wanted instead (an empty list: none). ``calibrate`` is a folder of photographs for
+    INT8 (the project's own if not given; a file calibrated on others is then kept). ``notify`` is told what is being
+    made. Two builds at once do not clash: the second waits, then finds the files. Raises WeightsNotFoundError,
+    BuildError, or ParameterError for an unknown format.
     """
-    kinds = [artifacts.kind_of(name) for name in (only or _possible(notify))]
+    kinds = [artifacts.kind_of(name) for name in (_possible(notify) if only is None else only)]
     pictures = calibration.from_folder(calibrate) if calibrate else None
     loaded = load_model(weights)
     folder = artifacts.folder_of(loaded.weights)

@@ -143,10 +143,16 @@ def test_an_unknown_format_is_refused_with_the_nearest_name():
         build("untrained", only=["onnx-fp23"])
 
 
+def test_no_format_named_builds_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
+    assert build("untrained", only=[]) == []
+    assert not list(tmp_path.rglob("resnet18-*"))
+
+
 @pytest.mark.slow
 def test_a_build_that_fails_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
-    monkeypatch.setattr(parity, "FP32_TOLERANCE", -1.0)
+    monkeypatch.setattr("resnet18_lab.export.build.FP32_TOLERANCE", -1.0)
     with pytest.raises(BuildError, match="does not agree"):
         build("untrained", only=ONLY)
     (made,) = (tmp_path / "artifacts").iterdir()
