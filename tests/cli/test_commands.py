@@ -191,6 +191,8 @@ def test_ctrl_c_while_a_class_is_made_by_an_import_is_an_interrupt_too(monkeypat
         type("Made", (), {"field": Interrupting()})  # Python makes a RuntimeError of it
 
     monkeypatch.setattr("resnet18_lab.cli.main.app", app)
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # the command line sets it for its children: here it is undone at the end
+    monkeypatch.setattr(sys, "path", list(sys.path))
     assert main() == 130
     assert capsys.readouterr().err == "resnet18-lab: interrupted\n"
 

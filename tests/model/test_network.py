@@ -1,5 +1,6 @@
 import pytest
 import torch
+from PIL import Image
 from support.project import trained_or_skip, weights_or_skip
 
 from resnet18_lab.base.errors import WeightsError, WeightsNotFoundError
@@ -11,7 +12,7 @@ from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 
 PARAMETERS = 11_689_512  # published for torchvision's ResNet-18
-# Published with the photographs: top-1 and top-5 of 250, torchvision's transforms, float32.
+# Published with the photographs: top-1 and top-5 of 250, torchvision's transforms, float32, colour profiles ignored.
 FIGURES = [("compact", 192, 231), ("compact-large", 180, 226)]
 
 
@@ -23,7 +24,7 @@ def test_compact_weights_give_the_published_counts_with_torchvisions_transforms(
     pictures = evaluate.labelled_pictures(labelled_images)
     assert len(pictures) == 250
     module = load_model(name).module
-    batch = torch.stack([transforms(decode(path)) for path, _ in pictures])
+    batch = torch.stack([transforms(Image.open(path).convert("RGB")) for path, _ in pictures])
     truth = torch.tensor([index for _, (index,) in pictures])
     with torch.inference_mode():
         logits = torch.cat([module(part) for part in batch.split(50)])

@@ -1,6 +1,5 @@
 """The service under load and attack, in small; the page of figures follows from its record."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -24,7 +23,7 @@ def short(tmp_path_factory, trained_or_untrained_home):
         env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return json.loads(target.read_text(encoding="utf-8"))
+    return read_record(target)
 
 
 pytestmark = pytest.mark.slow
