@@ -30,10 +30,11 @@ bench:      ## the full benchmark and the pages made from it, up to 45 minutes; 
 	.venv/bin/python tools/pages/claims.py
 docs:       ## API reference from the docstrings, in site/
 	@$(LAB) setup && .venv/bin/python tools/make/docs.py
-fuzz:       ## 20,000 damaged pictures through decode, and as many with broken forms through the service
+fuzz:       ## 20,000 pictures damaged in bytes, 20,000 in structure, as many through the service, and a minute of dear ones
 	@$(LAB) setup-tests
-	RESNET18_LAB_FUZZ_CASES=20000 .venv/bin/python -m pytest -q --timeout 7200 \
-		tests/preprocessing/test_decode.py tests/service/test_attacks.py -k random
+	RESNET18_LAB_FUZZ_CASES=20000 .venv/bin/python -m pytest -q --timeout 7200 tests/preprocessing/test_decode.py \
+		tests/preprocessing/test_decoders.py tests/service/test_attacks.py -k random
+	RESNET18_LAB_FLOOD_SECONDS=60 .venv/bin/python -m pytest -q --timeout 7200 tests/service/test_hostile.py
 load:       ## the service under load and attack, a quarter of an hour; nothing else should run
 	@$(LAB) setup-tests
 	.venv/bin/python tools/records/serving.py $(ARGS) && .venv/bin/python tools/pages/serving.py

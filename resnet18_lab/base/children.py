@@ -6,9 +6,14 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 SAFE_PATH = {"PYTHONSAFEPATH": "1"}
 """What the environment of every child holds."""
+
+_CREATE_NEW_PROCESS_GROUP = 1 << 9  # of Windows; `subprocess` has it, and takes its time to load
+OWN_GROUP: dict[str, Any] = {"process_group": 0} if os.name == "posix" else {"creationflags": _CREATE_NEW_PROCESS_GROUP}
+"""What ``Popen`` takes so that Ctrl-C reaches only the parent, which then ends its children in order."""
 
 
 def leave_out_working_directory() -> None:

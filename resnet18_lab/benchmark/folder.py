@@ -19,6 +19,7 @@ from resnet18_lab.bulk.batch import Job, open_engine
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.pipeline import stream
 from resnet18_lab.inference.classify import STEPS, Clock, outputs
+from resnet18_lab.preprocessing.prepare import InProcess
 
 WORK = STEPS[:-1]
 """Stages that a run of many pictures spends its time in: naming the classes takes hardly any."""
@@ -68,7 +69,7 @@ def stage_means(files: Sequence[Path], job: Job, batch: int = DEFAULT_BATCH) -> 
         for start in range(0, len(whole), batch):
             outputs(
                 [(path.name, path) for path in whole[start : start + batch]], engine,
-                draft_for=job.draft_for, clock=clock,
+                preparer=InProcess(draft_for=job.draft_for), clock=clock,
             )  # fmt: skip
     return {stage: seconds / len(whole) for stage, seconds in clock.seconds.items() if stage in WORK}
 

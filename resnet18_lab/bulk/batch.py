@@ -15,6 +15,9 @@ from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.inference.classify import answers, outputs
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.registry import EMBEDDING
+from resnet18_lab.preprocessing.decoders import Decoders
+from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
+from resnet18_lab.preprocessing.prepare import Preparer
 from resnet18_lab.preprocessing.refusals import image_error
 from resnet18_lab.preprocessing.transform import preprocess_id
 
@@ -38,6 +41,7 @@ class Job:
     threads: int = 1
     top_k: int = 3
     draft_for: int | None = None
+    decode_seconds: float = DECODE_SECONDS
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -92,10 +96,15 @@ def open_engine(job: Job) -> Engine:
     return registry.open_engine(job.engine, weights=job.weights, threads=job.threads, spinning=False)
 
 
-def run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
+def open_decoders(job: Job) -> Decoders:
+    """A decoding process for one worker: it decodes while other workers compute."""
+    return Decoders(seconds=job.decode_seconds, draft_for=job.draft_for)
+
+
+def run_batch(job: Job, engine: Engine, preparer: Preparer, items: Sequence[Item]) -> list[Answer]:
     """One answer per item, in order; a failure of one picture becomes the error of that picture alone."""
     try:
-        return _run_batch(job, engine, items)
+        return _run_batch(job, engine, preparer, items)
     except MemoryError:
         problem = image_error("out_of_memory")
     except Exception as error:  # engines' errors have no common base, and one picture must not end the run
@@ -103,16 +112,16 @@ def run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
         problem = image_error("internal_error", reason=words[:_LONGEST_REASON])
     if len(items) == 1:
         return [failed(job, items[0][0], problem)]
-    return [answer for item in items for answer in run_batch(job, engine, [item])]
+    return [answer for item in items for answer in run_batch(job, engine, preparer, [item])]
 
 
-def _run_batch(job: Job, engine: Engine, items: Sequence[Item]) -> list[Answer]:
+def _run_batch(job: Job, engine: Engine, preparer: Preparer, items: Sequence[Item]) -> list[Answer]:
     sources = [(file, file if data is None else data) for file, data in items]
     if job.kind == "classify":
-        return list(answers(sources, engine, k=job.top_k, draft_for=job.draft_for))
+        return list(answers(sources, engine, k=job.top_k, preparer=preparer))
     return [
         Vector(one.file, error=one.error) if one.row is None else Vector(one.file, one.row, one.warnings, engine.engine)
-        for one in outputs(sources, engine, draft_for=job.draft_for)
+        for one in outputs(sources, engine, preparer=preparer)
     ]
 
 

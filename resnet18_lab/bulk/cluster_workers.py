@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base.errors import ImageError, LabError
-from resnet18_lab.bulk.batch import Item, Job, failed, open_engine, run_batch
+from resnet18_lab.bulk.batch import Item, failed, open_decoders, open_engine, run_batch
 from resnet18_lab.bulk.parquet_folder import shard_schema, write_shard
 from resnet18_lab.bulk.plan import Plan
 from resnet18_lab.bulk.sources import is_url, read_source
@@ -66,6 +66,7 @@ class Classifier:
         self._job, self._batch, self._run, self._folder = plan.job, plan.batch, run, Path(folder)
         self._schema = shard_schema(run)
         self._engine = open_engine(plan.job)
+        self._decoders = open_decoders(plan.job)
         if self._engine.engine.sha256 != run["artifact_sha256"]:
             raise LabError("This node has another artifact than the one that started the run; build it anew.")
 
@@ -75,25 +76,25 @@ class Classifier:
 
         rows: list[Row] = []
         for start in range(0, table.num_rows, self._batch):
-            rows += _rows(self._job, self._engine, table.slice(start, self._batch), self._run["languages"])
+            rows += self._answer(table.slice(start, self._batch))
         if rows:
             write_shard(self._folder, rows, self._schema)
         return arrow.table({"rows": [len(rows)], "errors": [sum("error" in row for row in rows)]})
 
+    def _answer(self, table: Any) -> list[Row]:  # noqa: ANN401 - Arrow tables
+        names = [os.fsdecode(name) for name in table.column("file").to_pylist()]
+        contents, problems = table.column("content").to_pylist(), table.column("problem").to_pylist()
+        readable: list[Item] = [
+            (name, content) for name, content, problem in zip(names, contents, problems, strict=True) if not problem
+        ]
+        answers = iter(run_batch(self._job, self._engine, self._decoders, readable))
+        rows = []
+        for position, name, problem in zip(table.column("position").to_pylist(), names, problems, strict=True):
+            answer = failed(self._job, name, ImageError(*json.loads(problem))) if problem else next(answers)
+            rows.append({"position": position, **parquet_row(answer.as_json(self._run["languages"]))})
+        return rows
+
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
+            self._decoders.close()
             self._engine.close()
-
-
-def _rows(job: Job, engine: Any, table: Any, languages: list[str]) -> list[Row]:  # noqa: ANN401 - Arrow tables
-    names = [os.fsdecode(name) for name in table.column("file").to_pylist()]
-    contents, problems = table.column("content").to_pylist(), table.column("problem").to_pylist()
-    readable: list[Item] = [
-        (name, content) for name, content, problem in zip(names, contents, problems, strict=True) if not problem
-    ]
-    answers = iter(run_batch(job, engine, readable))
-    rows = []
-    for position, name, problem in zip(table.column("position").to_pylist(), names, problems, strict=True):
-        answer = failed(job, name, ImageError(*json.loads(problem))) if problem else next(answers)
-        rows.append({"position": position, **parquet_row(answer.as_json(languages))})
-    return rows

@@ -20,7 +20,7 @@ from resnet18_lab.bulk.inputs import Input
 from resnet18_lab.bulk.pool import QUEUED, Pool
 from resnet18_lab.inference import artifacts, tuned
 from resnet18_lab.inference.registry import name_in
-from resnet18_lab.preprocessing.decode import read
+from resnet18_lab.preprocessing.source import read
 
 PathLike = str | os.PathLike[str]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resnet18_lab.base.children import SAFE_PATH
+from resnet18_lab.base.children import OWN_GROUP, SAFE_PATH
 from resnet18_lab.base.errors import EngineError, LabError, ParameterError
 from resnet18_lab.bulk.batch import Answer, Item, Job, failed
 from resnet18_lab.inference.engine import Closing
@@ -76,16 +76,13 @@ class Pool(Closing):
     def _start(self) -> _Worker:
         path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), **SAFE_PATH, "PYTHONPATH": path}
-        own_group: dict[str, Any] = (  # Ctrl-C must reach only the parent, which then stops the workers in order
-            {"process_group": 0} if os.name == "posix" else {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
-        )
         try:
             process = subprocess.Popen(
                 [sys.executable, "-m", "resnet18_lab.bulk.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=environment,
-                **own_group,
+                **OWN_GROUP,
             )
         except OSError as error:
             raise EngineError(

@@ -8,8 +8,8 @@ from typing import Any
 
 from resnet18_lab.base.errors import ImageError, LabError
 from resnet18_lab.bulk.inputs import PICTURE_SUFFIXES, Input, walk
-from resnet18_lab.preprocessing.decode import read
 from resnet18_lab.preprocessing.refusals import image_error
+from resnet18_lab.preprocessing.source import read
 
 _LONGEST_REASON = 200
 

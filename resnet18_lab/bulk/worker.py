@@ -11,7 +11,7 @@ import sys
 from typing import BinaryIO
 
 from resnet18_lab.base.errors import LabError
-from resnet18_lab.bulk.batch import open_engine, run_batch
+from resnet18_lab.bulk.batch import open_decoders, open_engine, run_batch
 
 
 def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
@@ -27,11 +27,11 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
 
     job = pickle.load(tasks)  # noqa: S301
     try:
-        with open_engine(job) as engine:
+        with open_decoders(job) as decoders, open_engine(job) as engine:
             send(("ready", engine.engine))
             while True:
                 number, items = pickle.load(tasks)  # noqa: S301
-                send(("done", number, run_batch(job, engine, items)))
+                send(("done", number, run_batch(job, engine, decoders, items)))
     except LabError as error:
         send(("failed", error))
     except (EOFError, BrokenPipeError):

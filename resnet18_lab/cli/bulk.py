@@ -13,6 +13,7 @@ from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
 from resnet18_lab.cli.runs import announced, note_no_pictures, plan_of, write
+from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
 
 if TYPE_CHECKING:
     from resnet18_lab.bulk.similar import Neighbour
@@ -41,6 +42,7 @@ def embed(
     resume: options.Resume = False,
     workers: options.Workers = None,
     batch: options.Batch = DEFAULT_BATCH,
+    decode_seconds: options.DecodeSeconds = DECODE_SECONDS,
     dedupe: options.Dedupe = False,
     cache: options.Cache = None,
     shard: options.ShardOption = None,
@@ -53,7 +55,8 @@ def embed(
     from resnet18_lab.bulk.batch import Job
 
     how: dict[str, Any] = {"resume": resume, "workers": workers, "batch": batch, "dedupe": dedupe, "cache": cache}
-    return write(plan_of(paths, output, Job("embed", weights=weights), shard=shard, read=read, languages=(), **how))
+    job = Job("embed", weights=weights, decode_seconds=decode_seconds)
+    return write(plan_of(paths, output, job, shard=shard, read=read, languages=(), **how))
 
 
 def similar(

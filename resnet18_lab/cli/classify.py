@@ -12,6 +12,7 @@ from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.cli import options, runs
 from resnet18_lab.cli.console import note, warn_untrained
 from resnet18_lab.inference.labels import Language
+from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
 
 if TYPE_CHECKING:
     from resnet18_lab.bulk.batch import Job
@@ -53,6 +54,7 @@ def classify(
     resume: options.Resume = False,
     workers: options.Workers = None,
     batch: options.Batch = DEFAULT_BATCH,
+    decode_seconds: options.DecodeSeconds = DECODE_SECONDS,
     dedupe: options.Dedupe = False,
     cache: options.Cache = None,
     shard: options.ShardOption = None,
@@ -68,26 +70,30 @@ def classify(
     when a picture could not be read (it is reported, and the rest go on), or when there is none.
     """
     on_cluster = _on_cluster(engine or runner, address, paths)
-    if output is None and not on_cluster and (resume or shard or bom):
-        raise ParameterError("--resume, --shard and --bom are about an output file; add --output FILE.")
+    _need_output(resume or shard or bom, output is not None or on_cluster)
     _build(weights, backend, build)
     read = options.listed(paths, nul=nul, resume=resume)
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
     if output is None and not on_cluster and not with_workers:
         writer = _writer(output_format, languages, top_k)
-        return _one_by_one(paths, read, writer, backend, weights, threads, top_k, batch)
+        return _one_by_one(paths, read, writer, backend, weights, threads, top_k, batch, decode_seconds)
     plan = runs.plan_of(
-        paths, output, _job(backend, weights, threads, top_k), shard=shard, read=read, languages=languages, bom=bom,
-        resume=resume, workers=workers, batch=batch, dedupe=dedupe, cache=cache,
+        paths, output, _job(backend, weights, threads, top_k, decode_seconds), shard=shard, read=read,
+        languages=languages, bom=bom, resume=resume, workers=workers, batch=batch, dedupe=dedupe, cache=cache,
     )  # fmt: skip
     return runs.on_cluster(plan, address) if on_cluster else _with_workers(plan, output_format)
 
 
-def _job(backend: str, weights: str, threads: int | None, top_k: int) -> "Job":
+def _need_output(wanted: object, given: bool) -> None:
+    if wanted and not given:
+        raise ParameterError("--resume, --shard and --bom are about an output file; add --output FILE.")
+
+
+def _job(backend: str, weights: str, threads: int | None, top_k: int, decode_seconds: float) -> "Job":
     from resnet18_lab.bulk.batch import Job
 
-    return Job("classify", backend, weights, threads or 1, top_k)
+    return Job("classify", backend, weights, threads or 1, top_k, decode_seconds=decode_seconds)
 
 
 def _with_workers(plan: "Plan", output_format: OutputFormat) -> int:
@@ -138,6 +144,7 @@ def _one_by_one(
     threads: int | None,
     top_k: int,
     batch: int,
+    decode_seconds: float,
 ) -> int:
     """In this process, without workers: what is quickest for a few pictures."""
     from resnet18_lab.bulk.inputs import walk
@@ -149,12 +156,15 @@ def _one_by_one(
         runs.note_no_pictures(paths)
         return 1
     from resnet18_lab.inference.classify import classify_files
+    from resnet18_lab.preprocessing.prepare import InProcess
 
+    preparer = InProcess(decode_seconds=decode_seconds)
     with open_engine(backend, weights=weights, threads=threads) as opened:
         note(f"engine: {opened.engine}")
         warn_untrained(opened.engine.weights)
         files = (entry.file for entry in entries if entry.error is None)
-        answers = classify_files(files, opened, k=top_k, batch_size=batch if len(entries) > 1 else 1)
+        batch_size = batch if len(entries) > 1 else 1
+        answers = classify_files(files, opened, k=top_k, batch_size=batch_size, preparer=preparer)
         failed = write(_in_order(entries, answers))
     if failed:
         note(f"{failed} of {len(entries)} pictures could not be read")

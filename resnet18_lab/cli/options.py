@@ -29,6 +29,9 @@ Workers = Annotated[
     int | None, typer.Option(help="Worker processes; if not given, as tuned here or one a usable core.")
 ]
 Batch = Annotated[int, typer.Option(help="Pictures of one run of the engine.")]
+DecodeSeconds = Annotated[
+    float, typer.Option(help="CPU time that one picture may take to decode; more is the error image_too_costly.")
+]
 Dedupe = Annotated[bool, typer.Option("--dedupe", help="Run identical bytes once.")]
 Cache = Annotated[Path | None, typer.Option(help="SQLite file that remembers answers by content across runs.")]
 ShardOption = Annotated[str | None, typer.Option("--shard", metavar="K/N", help="Every N-th input, from the K-th.")]

@@ -7,6 +7,7 @@ import typer
 
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.cli.console import note
+from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
 
 EXAMPLES = (
     "Examples:  resnet18-lab serve  ·  resnet18-lab serve --port 0 --workers 2 --threads 1  ·  "
@@ -40,6 +41,13 @@ def serve(
         bool, typer.Option("--proxy-headers", help="Take the client's address from a local proxy's X-Forwarded-For.")
     ] = False,
     upload_mb: Annotated[int, typer.Option(help="Uploads a worker holds in memory together; more get 503.")] = 120,
+    decode_seconds: Annotated[
+        float, typer.Option(help="CPU time that one picture may take to decode; more is image_too_costly, 422.")
+    ] = DECODE_SECONDS,
+    decoders: Annotated[
+        int | None,
+        typer.Option(help="Decoding processes of a worker; its share of the cores, and one, if not given."),
+    ] = None,
     header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
     body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
     request_seconds: Annotated[float, typer.Option(help="Time for all of it.")] = 60,
@@ -63,6 +71,8 @@ def _run(options: dict[str, Any]) -> None:
     options["cors_origins"] = tuple(options.pop("cors_origin") or ())
     if options["threads"] is None:
         options["threads"] = max(1, usable_cores() // max(1, options["workers"]))
+    if options["decoders"] is None:
+        options["decoders"] = max(2, min(4, usable_cores() // max(1, options["workers"]) + 1))
     settings = Settings(**options)
     choose(settings.backend, weights=settings.weights)  # what is wrong is better told before the start
     run(settings, note)

@@ -11,22 +11,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from os import PathLike, environ, fspath
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from resnet18_lab.base.errors import ImageError, ParameterError
 from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.predictions import top_k as best_of
+from resnet18_lab.preprocessing import prepare as preparing
 from resnet18_lab.preprocessing import transform
-from resnet18_lab.preprocessing.decode import DEFAULT_LIMITS, Limits, Source, decode, file_size, read
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from PIL import Image
+from resnet18_lab.preprocessing.prepare import InProcess, Prepared, Preparer
+from resnet18_lab.preprocessing.source import Source, read
 
 STEPS = ("read", "decode", "resize", "normalise", "run", "top-k")
 
@@ -48,6 +45,10 @@ class Clock:
         self.seconds[stage] += now - self._mark
         self._mark = now
 
+    def add(self, stage: str, seconds: float) -> None:
+        """Count seconds that were measured elsewhere."""
+        self.seconds[stage] += seconds
+
 
 class _NoClock(Clock):
     def start(self) -> None:
@@ -56,19 +57,12 @@ class _NoClock(Clock):
     def lap(self, stage: str) -> None:  # noqa: ARG002 - it measures nothing
         return
 
+    def add(self, stage: str, seconds: float) -> None:  # noqa: ARG002
+        return
+
 
 _NO_CLOCK = _NoClock()
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A picture ready for the network: its crop (uint8 224×224×3), and facts about its file."""
-
-    crop: transform.Crop
-    size: tuple[int, int]
-    """Width and height of the picture in the file, upright."""
-    animated: bool
-    warnings: tuple[str, ...]
+_IN_PROCESS = InProcess()
 
 
 @dataclass(frozen=True)
@@ -81,45 +75,40 @@ class Output:
     error: ImageError | None = None
 
 
-def prepare(
-    source: "Source | Image.Image",
-    *,
-    limits: Limits = DEFAULT_LIMITS,
-    draft_for: int | None = None,
-    before_pixels: "Callable[[int], object] | None" = None,
-    clock: Clock = _NO_CLOCK,
-) -> Prepared:
+def prepare(source: Source | Image.Image, *, preparer: Preparer = _IN_PROCESS, clock: Clock = _NO_CLOCK) -> Prepared:
     """The crop of a picture, from a path, bytes, a binary file or a Pillow picture; raises ImageError.
 
-    ``draft_for`` and ``before_pixels`` are passed to ``decode``.
+    ``preparer`` decodes: in this process, or in decoding processes (``Decoders``) where many strangers' pictures are.
     """
-    clock.start()
-    data = read(source, limits=limits) if isinstance(source, str | PathLike) else source
-    clock.lap("read")
-    picture = decode(data, limits=limits, draft_for=draft_for, before_pixels=before_pixels)
-    clock.lap("decode")
-    crop = transform.crop(picture)
-    size, animated = file_size(picture), bool(picture.info.get("animated"))
-    warnings = (*transform.warnings_for(size), *picture.info.get("warnings", ()))
-    picture.close()
-    clock.lap("resize")
-    return Prepared(crop, size, animated, warnings)
+    if isinstance(source, Image.Image):
+        ready = preparing.prepare(source, limits=preparer.limits)
+    else:
+        clock.start()
+        data = read(source, limits=preparer.limits)
+        clock.lap("read")
+        ready = preparer.prepare(data)
+    clock.add("decode", ready.decode_seconds)
+    clock.add("resize", ready.resize_seconds)
+    return ready
 
 
 def outputs(
-    sources: "Sequence[tuple[str, Source | Image.Image]]",
+    sources: Sequence[tuple[str, Source | Image.Image]],
     engine: Engine,
     *,
-    draft_for: int | None = None,
+    preparer: Preparer = _IN_PROCESS,
     clock: Clock = _NO_CLOCK,
 ) -> list[Output]:
-    """The engine's output for each (name, source), run as one batch; a bad picture yields an error in its place."""
+    """The engine's output for each (name, source), run as one batch; a bad picture yields an error in its place.
+
+    ``preparer`` is that of ``prepare``.
+    """
     inputs: list[Prepared | ImageError] = []
     for _, source in sources:
         try:
-            inputs.append(prepare(source, draft_for=draft_for, clock=clock))
+            inputs.append(prepare(source, preparer=preparer, clock=clock))
         except ImageError as error:
-            inputs.append(error)
+            inputs.append(error.with_traceback(None))  # whose frames would keep the bytes of every bad file
     crops = [one.crop for one in inputs if isinstance(one, Prepared)]
     rows: Iterator[NDArray[np.float32]] = iter(())
     if crops:
@@ -135,15 +124,15 @@ def outputs(
 
 
 def answers(
-    sources: "Sequence[tuple[str, Source | Image.Image]]",
+    sources: Sequence[tuple[str, Source | Image.Image]],
     engine: Engine,
     *,
     k: int = 3,
-    draft_for: int | None = None,
+    preparer: Preparer = _IN_PROCESS,
     clock: Clock = _NO_CLOCK,
 ) -> list[Result]:
     """The result of each (name, source), run as one batch, in order; a bad picture yields a result with an error."""
-    engine_outputs = outputs(sources, engine, draft_for=draft_for, clock=clock)
+    engine_outputs = outputs(sources, engine, preparer=preparer, clock=clock)
     clock.start()
     results = [
         Result(one.file, error=one.error)
@@ -166,18 +155,18 @@ def classify_files(
     *,
     k: int = 3,
     batch_size: int = 1,
-    draft_for: int | None = None,
+    preparer: Preparer = _IN_PROCESS,
 ) -> Iterator[Result]:
     """Results in the order of the files; a bad file yields a result with an error, and the rest go on."""
     if batch_size < 1:
         raise ParameterError(f"batch_size={batch_size} is not allowed; give 1 or more.")
     remaining = iter(files)
     while chunk := [fspath(file) for file in islice(remaining, batch_size)]:
-        yield from answers([(file, file) for file in chunk], engine, k=k, draft_for=draft_for)
+        yield from answers([(file, file) for file in chunk], engine, k=k, preparer=preparer)
 
 
 def classify(
-    source: "Source | Image.Image",
+    source: Source | Image.Image,
     engine: Engine | str = "auto",
     *,
     top_k: int = 3,

@@ -9,7 +9,7 @@ _DISPOSAL = 0b00011100
 
 def gif_structure(data: bytes) -> Structure:
     """A GIF of the first frame alone, on a canvas of its own size; ``canvas`` and ``offset`` say where it belongs."""
-    told = Structure(data)
+    told = Structure(data, layout="GIF")
     if len(data) < 13:
         return told
     told.size = _size(data, 6)

@@ -11,7 +11,7 @@ from resnet18_lab.preprocessing.structure import (
     too_costly,
 )
 
-_MOST_SCANS = 500
+MOST_SCANS = 500
 _MOST_SCAN_PIXELS = 2_500_000_000
 """Scans × pixels: each scan is a pass over all blocks. 50 megapixels in 12 scans, as usual, are 600 million."""
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
@@ -20,6 +20,7 @@ _TABLES = {0xC4, 0xCC, 0xDB, 0xDC, 0xDD}
 _ALONE = {0x01, *range(0xD0, 0xD9)}
 _END, _SCAN, _APP0, _APP1, _APP2, _ADOBE = 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_COLOURS = {1: "grey", 3: "colour"}
 _LOSSLESS = {0xC3, 0xC7, 0xCB, 0xCF}
 
 
@@ -54,13 +55,14 @@ def jpeg_structure(data: bytes) -> Structure:
                 break
             scans += 1
             _check_scans(scans, told)
+            told.layout = f"{_layout(told.samples)} in scans"
             end = _scan_end(data, end)
         if marker in _FRAMES or marker in _TABLES or marker == _SCAN or _matters(marker, body):
             kept.append(data[place:end])
         else:
             _read_metadata(told, profile, marker, body)
         place = end
-    told.data = b"".join([*kept, _rest(data, place)])
+    told.data, told.passes = b"".join([*kept, _rest(data, place)]), max(1, scans)
     joined = b"".join(profile[number] for number in sorted(profile))
     told.profile = joined if 0 < len(joined) <= LARGEST_PROFILE else None
     return told
@@ -99,9 +101,15 @@ def _read_frame(told: Structure, marker: int, body: bytes) -> None:
     if body[0] != 8:
         raise image_error("unsupported_format", format=f"{body[0]}-bit JPEG")
     told.size = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+    told.samples = body[5]
+    told.layout = _layout(told.samples)
+
+
+def _layout(samples: int) -> str:
+    return f"JPEG {_COLOURS.get(samples, 'CMYK')}"
 
 
 def _check_scans(scans: int, told: Structure) -> None:
     width, height = told.size or (0, 0)
-    if scans > _MOST_SCANS or scans * width * height > _MOST_SCAN_PIXELS:
+    if scans > MOST_SCANS or scans * width * height > _MOST_SCAN_PIXELS:
         raise too_costly(f"{scans} scans or more of {width}×{height} pixels")

@@ -8,6 +8,7 @@ from resnet18_lab.preprocessing.structure import LARGEST_PROFILE, MOST_PARTS, St
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, RGB = 0, 2
+_KINDS = {_GREY: "grey", RGB: "RGB", 3: "palette", 4: "grey alpha"}
 _CRITICAL = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _USED = {b"tRNS", b"eXIf", b"iCCP", b"acTL"}
 
@@ -34,13 +35,17 @@ def png_structure(data: bytes) -> Structure:
             _take(told, kept, kind, data[place:end], pixels_begun)
         if kind == b"IHDR" and told.size is None and length == 13:
             width, height, told.bits, told.kind = struct.unpack_from(">IIBB", data, place + 8)
-            told.size = width, height
+            told.size, told.layout = (width, height), _layout(told.kind, told.bits)
         place = end
         if kind == b"IEND":
             break
     kept.append(b"" if kept[-1][4:8] == b"IEND" else data[place:])
     told.data = b"".join(kept)
     return told
+
+
+def _layout(kind: int, bits: int) -> str:
+    return f"PNG {_KINDS.get(kind, 'RGBA')}{' 16-bit' if bits == 16 else ''}"
 
 
 def _sum_is_wrong(data: bytes, place: int, end: int) -> bool:

@@ -29,8 +29,8 @@ TEXTS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 _CODE_OF_TEXT = {"svg": "unsupported_format", "side_too_long": "too_many_pixels"}
 
-TRANSIENT = frozenset({"out_of_memory", "worker_died", "internal_error"})
-"""Codes that do not depend on the picture's bytes: the same bytes may succeed another time."""
+TRANSIENT = frozenset({"out_of_memory", "worker_died", "internal_error", "image_too_costly"})
+"""Codes that do not depend on the picture's bytes alone: the same bytes may succeed another time."""
 
 
 def codes() -> list[str]:

@@ -8,6 +8,7 @@ is found: the library says what is wrong with it.
 import struct
 from dataclasses import dataclass, field
 
+from resnet18_lab.base.errors import ImageError
 from resnet18_lab.preprocessing.refusals import image_error
 
 MOST_PARTS = 50_000
@@ -26,6 +27,14 @@ class Structure:
     data: bytes
     size: tuple[int, int] | None = None
     """Width and height as the file's head has them; None where it was not reached."""
+    length: int = 0
+    """Bytes of the whole file."""
+    layout: str = ""
+    """How pixels are stored: a row of the table of costs; "" where the head does not say."""
+    samples: int = 1
+    """Of a JPEG: samples a pixel."""
+    passes: int = 1
+    """Scans of a progressive JPEG: each goes over all blocks."""
     animated: bool = False
     orientation: int = 1
     """EXIF's 1 to 8."""
@@ -42,7 +51,7 @@ class Structure:
     offset: tuple[int, int] = (0, 0)
 
 
-def too_costly(what: str) -> Exception:
+def too_costly(what: str) -> ImageError:
     """The error of a picture that would take too long to decode, whatever its size in bytes and pixels."""
     return image_error("image_too_costly", reason=what)
 

@@ -8,7 +8,7 @@ _PIXELS = (b"VP8 ", b"VP8L", b"ALPH")
 
 def webp_structure(data: bytes) -> Structure:
     """The file without metadata, and of an animation with its first frame alone."""
-    told = Structure(data)
+    told = Structure(data, layout="WebP")
     kept: list[bytes] = []
     frames, place, parts = 0, 12, 0
     end_of_all = min(len(data), int.from_bytes(data[4:8], "little") + 8)
@@ -19,7 +19,7 @@ def webp_structure(data: bytes) -> Structure:
         kind, length = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
         end = place + 8 + length + length % 2
         if end > len(data) and length + place + 8 > len(data):
-            return Structure(data, _size(data))  # cut off: the library says so
+            return Structure(data, _size(data), layout="WebP")  # cut off: the library says so
         body = data[place + 8 : place + 8 + length]
         frames += kind == b"ANMF"
         if kind == b"VP8X" and not kept:

@@ -31,6 +31,7 @@ def create_app(settings: Settings) -> Edge:
             settings.backend, weights=settings.weights, threads=settings.threads, spinning=False
         )  # fmt: skip
         app.state.classifier = Classifier(settings, backend)
+        app.state.classifier.wait_ready()
         prometheus.WORKERS.inc()
         yield
         prometheus.WORKERS.dec()

@@ -1,6 +1,5 @@
-"""Limits of a worker's load: pictures waiting for an answer, bytes of uploads, pixels being decoded."""
+"""Limits of a worker's load: pictures waiting for an answer, bytes of uploads."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -74,26 +73,3 @@ class Holding:
             raise service_error("server_busy")
         self._budget.used += size
         self.size += size
-
-
-class PixelGate:
-    """Limits the pixels that threads decode at the same time; a picture above the limit is decoded alone."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._used = 0
-        self._turn = threading.Lock()  # first come, first served: small pictures must not keep a large one waiting
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def entered(self, pixels: int) -> Iterator[None]:
-        """Wait until there is room for that many pixels, and occupy it while the block runs."""
-        with self._turn, self._changed:
-            self._changed.wait_for(lambda: not self._used or self._used + pixels <= self._limit)
-            self._used += pixels
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._used -= pixels
-                self._changed.notify_all()

@@ -3,10 +3,10 @@
 import asyncio
 import base64
 import io
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,14 +16,16 @@ from PIL import Image
 from resnet18_lab.base.errors import CodedError
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.inference import artifacts
-from resnet18_lab.inference.classify import Clock, Prepared, prepare, result_of
+from resnet18_lab.inference.classify import result_of
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.labels import Language
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.decoders import Decoders
+from resnet18_lab.preprocessing.prepare import Prepared
 from resnet18_lab.service import prometheus
 from resnet18_lab.service.batcher import Inference
-from resnet18_lab.service.budgets import Admission, PixelGate, UploadBudget
+from resnet18_lab.service.budgets import Admission, UploadBudget
 from resnet18_lab.service.cache import AnswerCache, Known
 from resnet18_lab.service.settings import Settings
 from resnet18_lab.service.uploads import Upload
@@ -51,17 +53,32 @@ class Classifier:
         self.preprocess_id = transform.preprocess_id(settings.draft_for)
         self.admission = Admission(settings.queue)
         self.uploads = UploadBudget(settings.upload_bytes)
-        self._gate = PixelGate(settings.limits.max_pixels)
+        self._decoders = Decoders(
+            settings.decoders, seconds=settings.decode_seconds, limits=settings.limits, draft_for=settings.draft_for
+        )
         self.inference = Inference(backend, settings.max_batch)
         self.weights_sha256 = weights_sha256(settings.weights)
         engine = backend.engine
         engine_key = (engine.backend, engine.sha256, self.weights_sha256, self.preprocess_id)
         self.cache = AnswerCache(settings.cache, engine_key)
-        self._pool = ThreadPoolExecutor(min(4, usable_cores() + 1), thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(min(4, usable_cores() + 1), thread_name_prefix="pool")
+        # A thread for every picture that may have been accepted: they wait for decoding processes, and use no CPU time.
+        self._waiting = ThreadPoolExecutor(max(settings.queue, settings.max_files), thread_name_prefix="decode")
+
+    @property
+    def can_decode(self) -> bool:
+        """False only while no decoding process is there: at the start, or when all are being replaced."""
+        return self._decoders.is_ready
+
+    def wait_ready(self) -> None:
+        """Return when pictures can be decoded; raises EngineError when decoding processes cannot start."""
+        self._decoders.wait_ready()
 
     def close(self) -> None:
         """Finish the running work."""
-        self._pool.shutdown(cancel_futures=True)
+        self._decoders.close()
+        for pool in (self._pool, self._waiting):
+            pool.shutdown(cancel_futures=True)
         self.inference.close()
 
     async def in_pool(self, work: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - what the work takes
@@ -78,9 +95,8 @@ class Classifier:
         prometheus.CACHE.labels("hit" if entry else "miss").inc()
         cached, prepared = entry is not None, None
         if entry is None or options.crop:
-            clock = Clock()
-            prepared = await self.in_pool(self._prepare, upload.data, clock)
-            timing |= {"decode": clock.seconds["decode"] * 1000, "prepare": clock.seconds["resize"] * 1000}
+            prepared = await self._prepare(upload.data)
+            timing |= {"decode": prepared.decode_seconds * 1000, "prepare": prepared.resize_seconds * 1000}
         if entry is None and prepared is not None:
             answer = await self.inference.run(prepared.crop[None])
             timing |= {"queue": answer.queue_ms, "model": answer.model_ms}
@@ -105,12 +121,16 @@ class Classifier:
         prometheus.PICTURES.labels("ok").inc()
         return answer
 
-    def _prepare(self, data: bytes, clock: Clock) -> Prepared:
-        with ExitStack() as room:  # held until the crop exists: so long the whole picture is in memory
-            return prepare(
-                data, limits=self.settings.limits, draft_for=self.settings.draft_for, clock=clock,
-                before_pixels=lambda pixels: room.enter_context(self._gate.entered(pixels)),
-            )  # fmt: skip
+    async def _prepare(self, data: bytes) -> Prepared:
+        """The crop from a decoding process; a client that disconnects frees its place among those that wait."""
+        abandoned = threading.Event()
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._waiting, self._decoders.prepare, data, abandoned.is_set)
+        except asyncio.CancelledError:
+            abandoned.set()
+            self._decoders.wake()
+            raise
 
     def _body(self, upload: Upload, options: Asked, entry: Known) -> dict[str, Any]:
         result = result_of(upload.name, entry.logits, entry.warnings, self.engine, options.top_k)

@@ -45,8 +45,9 @@ async def alive() -> JsonAnswer:
 
 @router.get("/readyz", tags=["health"])
 async def ready(request: Request) -> JsonAnswer:
-    """The engine is there and its thread works; 503 otherwise."""
-    is_ready = classifier_of(request).inference.is_alive()
+    """The engine and its thread work, and there is a decoding process; 503 otherwise."""
+    classifier = classifier_of(request)
+    is_ready = classifier.inference.is_alive() and classifier.can_decode
     return JsonAnswer({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
 
 

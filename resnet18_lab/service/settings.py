@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.preprocessing.decode import Limits
+from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
+from resnet18_lab.preprocessing.source import Limits
 
 MEGABYTE = 1_000_000
 ENVELOPE_BYTES = 200_000
@@ -16,7 +17,8 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _AT_LEAST_ONE = (
     "workers", "threads", "max_mb", "queue", "max_files", "max_batch", "batch_mb", "upload_mb", "connections"
 )  # fmt: skip
-_SECONDS = ("header_seconds", "body_seconds", "request_seconds", "close_seconds", "drain_seconds")
+_FEWEST_DECODERS = 2
+_SECONDS = ("decode_seconds", "header_seconds", "body_seconds", "request_seconds", "close_seconds", "drain_seconds")
 _LONGEST_SECONDS = 86_400
 
 
@@ -27,8 +29,9 @@ class Settings:
     Limits per worker: ``queue`` is the number of pictures accepted and not yet answered, ``cache`` of answers
     remembered, ``max_batch`` of waiting pictures run together, ``connections`` of clients at a time; ``upload_mb``
     limits the memory for all uploads. With ``proxy_headers`` a proxy on this machine names the client in
-    X-Forwarded-For. The times in seconds are for a request's head, its body, the whole request, reading the end of an
-    answer, and finishing the running requests when the service stops.
+    X-Forwarded-For. ``decoders`` is the number of decoding processes, ``decode_seconds`` the CPU time that one picture
+    may take in them. The other times in seconds are for a request's head, its body, the whole request, reading the end
+    of an answer, and finishing the running requests when the service stops.
     """
 
     host: str = "127.0.0.1"
@@ -45,6 +48,8 @@ class Settings:
     batch_mb: int = 60
     upload_mb: int = 120
     connections: int = 1000
+    decoders: int = 3
+    decode_seconds: float = DECODE_SECONDS
     draft: bool = False
     access_log: bool = True
     proxy_headers: bool = False
@@ -64,6 +69,10 @@ class Settings:
                 raise ParameterError(
                     f"{name}={getattr(self, name)} is not allowed; give more than 0 and at most {_LONGEST_SECONDS}."
                 )
+        if self.decoders < _FEWEST_DECODERS:
+            raise ParameterError(
+                f"decoders={self.decoders} is not allowed; give 2 or more: one is kept for small pictures."
+            )
         if self.cache < 0:
             raise ParameterError(f"cache={self.cache} is not allowed; give 0 (none) or more.")
         if not 0 <= self.port <= 65_535:

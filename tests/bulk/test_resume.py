@@ -10,6 +10,7 @@ import time
 import psutil
 import pytest
 from support.bulk_pictures import CAT, command, end, folder_of, rows_of, start_and_wait
+from support.pictures import slow_bmp
 
 from resnet18_lab.bulk import journal
 from resnet18_lab.bulk.plan import WORKING_DIRECTORY
@@ -157,3 +158,16 @@ def test_the_lock_is_gone_after_a_run_that_failed(classify, tmp_path):
     journal.journal_of(output).write_text(json.dumps({"run": {}}) + "\n")
     assert classify(CAT, "--output", output).returncode == 2
     assert not list(tmp_path.glob("*.lock.part"))
+
+
+def test_a_picture_that_is_too_dear_is_an_error_row_and_passed_when_the_run_goes_on(untrained_home, classify, tmp_path):
+    folder, output = folder_of(tmp_path / "in", 60), tmp_path / "out.jsonl"
+    (folder / "0.bmp").write_bytes(slow_bmp())
+    process = start_and_wait(untrained_home, output, folder, "--decode-seconds", 0.3)
+    end(process)
+    done = classify(folder, "--output", output, "--resume", "--decode-seconds", 0.3)
+    assert done.returncode == 1, done.stderr
+    assert "from before" in done.stderr
+    rows = rows_of(output)
+    assert len(rows) == 61
+    assert [row["error"]["code"] for row in rows if "error" in row] == ["image_too_costly"]

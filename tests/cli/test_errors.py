@@ -1,5 +1,6 @@
 """Every command with the wrong thing: one line that says what to do, no traceback, exit status 2 (or 1)."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.pictures import slow_bmp
 from support.project import CLASSROOM, run_cli, samples_dir
 
 CAT = str(samples_dir() / "cat.jpg")
@@ -64,6 +66,19 @@ def test_half_a_weights_file_is_refused_by_its_size(tmp_path):
 
 def test_a_folder_where_a_weights_file_is_meant(tmp_path):
     one_line(run_cli("classify", CAT, "--weights", str(tmp_path), home=tmp_path), "is a folder")
+
+
+def test_a_dear_picture_ends_at_its_deadline(tmp_path):
+    (tmp_path / "slow.bmp").write_bytes(slow_bmp())
+    done = run_cli(
+        "classify", tmp_path / "slow.bmp", CAT, "--weights", "untrained", "--decode-seconds", "0.2", "--format", "json",
+        "--backend", "eager", home=tmp_path / "home",
+    )  # fmt: skip
+    assert done.returncode == 1
+    slow, cat = json.loads(done.stdout)
+    assert slow["error"]["code"] == "image_too_costly"
+    assert "0.2 s of CPU time" in slow["error"]["message"]
+    assert cat["predictions"]
 
 
 def test_a_file_where_the_report_folder_is_meant(tmp_path, untrained_home):

@@ -16,8 +16,9 @@ from support import pictures
 from support.project import ROOT, samples_dir
 
 from resnet18_lab.base.errors import ImageError
-from resnet18_lab.preprocessing.decode import DEFAULT_LIMITS, Limits, decode, file_size
+from resnet18_lab.preprocessing.decode import decode, file_size
 from resnet18_lab.preprocessing.refusals import codes, image_error
+from resnet18_lab.preprocessing.source import DEFAULT_LIMITS, Limits
 
 REJECTED = pictures.rejected()
 CASES = int(os.environ.get("RESNET18_LAB_FUZZ_CASES", "500"))
@@ -258,14 +259,6 @@ def test_a_draft_tells_the_size_of_the_file(orientation):
     drafted = decode(pictures.encode(pictures.scene(2000, 1401), "JPEG", exif=exif), draft_for=256)
     assert file_size(drafted) == ((1401, 2000) if orientation > 4 else (2000, 1401))
     assert file_size(decode(pictures.jpeg())) == (160, 120)
-
-
-def test_the_number_of_pixels_is_told_before_they_are_decoded():
-    told = []
-    decode(pictures.jpeg(), before_pixels=told.append)
-    with pytest.raises(ImageError):
-        decode(REJECTED["18 PNG header 50000x50000"][0], before_pixels=told.append)
-    assert told == [160 * 120]
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to read the peak memory")

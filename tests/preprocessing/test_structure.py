@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 from support import pictures
+from support.dear_pictures import scans, segment
+from support.true_pixels import chunk, exchanged_profile, png
 
 from resnet18_lab.base.errors import ImageError
 from resnet18_lab.inference.classify import prepare
@@ -16,38 +18,8 @@ from resnet18_lab.preprocessing.decode import decode, structure_of
 from resnet18_lab.preprocessing.structure import orientation_in
 
 
-def segment(marker, body):
-    return b"\xff" + bytes([marker]) + struct.pack(">H", len(body) + 2) + body
-
-
 def jpeg(side=64, **options):
     return pictures.encode(pictures.scene(side, side), "JPEG", **options)
-
-
-def chunk(kind, data, wrong=0):
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ wrong)
-
-
-def png(bits, colour, rows, extra=b"", width=32, height=32):
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
-    return b"\x89PNG\r\n\x1a\n" + head + extra + body + chunk(b"IEND", b"")
-
-
-def scans(count, side=64):
-    """A progressive JPEG with that many empty scans."""
-
-    def table(kind, symbol):
-        return segment(0xC4, bytes([kind << 4]) + bytes([1] + [0] * 15) + bytes([symbol]))
-
-    data = b"\xff\xd8" + segment(0xDB, b"\0" + b"\x01" * 64)
-    data += segment(0xC2, struct.pack(">BHHB", 8, side, side, 1) + bytes([1, 0x11, 0])) + table(0, 0) + table(1, 0xE0)
-    return (
-        data
-        + segment(0xDA, bytes([1, 1, 0, 0, 0, 0]))
-        + segment(0xDA, bytes([1, 1, 0, 1, 63, 0])) * count
-        + b"\xff\xd9"
-    )
 
 
 GREY = [b"\x80" * 32] * 32
@@ -157,21 +129,11 @@ def test_garbled_exif_says_nothing(exif):
     assert orientation_in(exif) == 1
 
 
-def profile_with_red_and_blue_exchanged():
-    """sRGB's own profile with the primaries of red and blue exchanged: unmistakable when it is ignored."""
-    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    red, blue = data.index(b"rXYZ"), data.index(b"bXYZ")
-    data[red : red + 4], data[blue : blue + 4] = b"bXYZ", b"rXYZ"
-    return bytes(data).replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_profile_that_is_not_srgb_is_taken_into_account(kind):
     red = Image.new("RGB", (64, 64), (200, 30, 30))
     options = {"lossless": True} if kind == "WEBP" else {"quality": 95} if kind == "JPEG" else {}
-    pixel = decode(pictures.encode(red, kind, icc_profile=profile_with_red_and_blue_exchanged(), **options)).getpixel(
-        (32, 32)
-    )
+    pixel = decode(pictures.encode(red, kind, icc_profile=exchanged_profile(), **options)).getpixel((32, 32))
     assert pixel[2] > 150 > pixel[0]
 
 
@@ -212,6 +174,37 @@ def test_what_is_not_taken_is_named_for_what_it_is(head, name):
     with pytest.raises(ImageError) as caught:
         decode(head + b"\0" * 100)
     assert name in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("bits", "compression", "said"), [(32, 3, "bit fields"), (2, 0, "bits a pixel"), (24, 4, "compression")]
+)
+def test_bmps_that_are_not_taken_are_named(bits, compression, said):
+    head = struct.pack("<IiiHHIIiiII", 40, 32, 32, 1, bits, compression, 4096, 0, 0, 0, 0)
+    data = b"BM" + struct.pack("<IHHI", 54 + 4096, 0, 0, 54) + head + b"\1" * 4096
+    with pytest.raises(ImageError, match=f"BMP with .*{said}") as caught:
+        decode(data)
+    assert caught.value.code == "unsupported_format"
+
+
+def test_a_bmp_of_run_lengths_that_ends_too_early_is_truncated():
+    with pytest.raises(ImageError) as caught:
+        decode(pictures.bmp_runs(16, 12, b"\5\7\0\0" * 3))
+    assert caught.value.code == "image_truncated"
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_run_lengths_give_the_pixels_of_the_library_where_nothing_is_skipped(bits):
+    source, rows = np.random.default_rng(0), b""
+    for _ in range(12):
+        row = source.integers(0, 1 << bits, 16)
+        if bits == 8:
+            rows += b"".join(b"\2" + bytes([value, 2, value]) for value in row[:4]) + b"\0\0"
+        else:
+            rows += b"".join(b"\5" + bytes([value << 4 | 3]) for value in row[:2]) + b"\6\x21\0\0"
+    data = pictures.bmp_runs(16, 12, rows + b"\0\1", bits)
+    with Image.open(io.BytesIO(data)) as theirs:
+        np.testing.assert_array_equal(np.asarray(theirs.convert("RGB")), np.asarray(decode(data)))
 
 
 @pytest.mark.parametrize(("marker", "precision", "name"), [(0xC1, 12, "12-bit JPEG"), (0xC3, 8, "Lossless JPEG")])

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tomllib
 import urllib.request
+from dataclasses import replace
 from fnmatch import fnmatch
 
 import pytest
 from support.project import ROOT, run_cli, samples_dir
 
 from resnet18_lab.service import client
+from resnet18_lab.service.memory import decoding_mb, service_mb, worker_mb
 from resnet18_lab.service.settings import ENVELOPE_BYTES, MEGABYTE, Settings
 
 DEPLOY = sorted((ROOT / "deploy").iterdir())
@@ -88,11 +90,13 @@ def test_the_proxy_lets_the_largest_body_through_and_names_the_client():
 def test_the_unit_s_memory_holds_the_bound_that_is_written():
     settings, unit = Settings(), (ROOT / "deploy" / "resnet18-lab.service").read_text(encoding="utf-8")
     page = " ".join((ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").split())
-    pixels = settings.limits.max_pixels * 8 // MEGABYTE
-    bound = 150 + settings.upload_mb + settings.max_mb + pixels
-    assert f"150 + {settings.upload_mb} + {settings.max_mb} + {pixels} = {bound} MB" in page
+    bound, decoding = worker_mb(settings), decoding_mb(settings)
+    assert f"150 + {settings.upload_mb} + {settings.max_mb} + {decoding} = {bound} MB" in page
     workers = int(re.search(r"--workers (\d+)", unit)[1])
-    assert workers * bound <= int(re.search(r"MemoryMax=(\d+)M", unit)[1]) * 2**20 / MEGABYTE
+    assert (
+        service_mb(replace(settings, workers=workers))
+        <= int(re.search(r"MemoryMax=(\d+)M", unit)[1]) * 2**20 / MEGABYTE
+    )
 
 
 @pytest.mark.slow

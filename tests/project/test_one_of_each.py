@@ -52,7 +52,7 @@ def test_there_is_one_crop_of_a_whole_picture():
     """`crop_box` is what a crop is made from; lessons that show other ways to do it are in the course."""
     assert _where(_calls("crop_box")) == {"preprocessing/transform.py"}
     assert {name for name in _where(_calls("transform.crop", "crop")) if not name.startswith("course/")} == {
-        "inference/classify.py", "preprocessing/reference.py", "preprocessing/transform.py", "quantization/calibration.py",
+        "preprocessing/prepare.py", "preprocessing/reference.py", "preprocessing/transform.py", "quantization/calibration.py",
     }  # fmt: skip
 
 

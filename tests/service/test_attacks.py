@@ -38,6 +38,9 @@ def warm_up(url: str) -> None:
     uploads = [*large * 4, b"x" * 20_000_000, *(pictures.jpeg() + bytes([number]) for number in range(40))]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda data: httpx.post(url + "/predict", files={"file": data}, timeout=30), uploads))
+    many = [pictures.jpeg() + bytes([number, 1]) for number in range(256)]
+    with ThreadPoolExecutor(64) as pool:  # as many as may wait for a decoding process, each in a thread
+        list(pool.map(lambda data: httpx.post(url + "/predict", files={"file": data}, timeout=30), many))
 
 
 @pytest.fixture(scope="module")

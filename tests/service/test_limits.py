@@ -1,7 +1,6 @@
 """What a worker bounds: deadlines, bytes, pixels, connections; and what it says when one of its parts breaks."""
 
 import json
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -13,7 +12,7 @@ from support import pictures
 from support.running_service import inside, number, post, read_all, status_of, wait_until
 
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.service.budgets import PixelGate, UploadBudget
+from resnet18_lab.service.budgets import UploadBudget
 from resnet18_lab.service.cache import AnswerCache, Known
 from resnet18_lab.service.refusals import ServiceError
 from resnet18_lab.service.settings import MEGABYTE, Settings
@@ -32,7 +31,7 @@ def head(length: int, target: str = CLASSIFY) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "name", ["header_seconds", "body_seconds", "request_seconds", "close_seconds", "drain_seconds"]
+    "name", ["decode_seconds", "header_seconds", "body_seconds", "request_seconds", "close_seconds", "drain_seconds"]
 )
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 def test_seconds_are_more_than_none_and_not_for_ever(name, value):
@@ -46,6 +45,8 @@ def test_other_limits_are_at_least_one(name):
         Settings(**{name: 0})
     with pytest.raises(ParameterError, match="cache"):
         Settings(cache=-1)
+    with pytest.raises(ParameterError, match="decoders"):
+        Settings(decoders=1)
 
 
 def test_an_answer_that_is_not_ready_in_time_is_504(untrained):
@@ -257,26 +258,6 @@ def test_a_cache_never_holds_more_than_its_limit(limit):
     for key in keys:
         cache.put(key, known)
     assert [cache.get(key) is not None for key in keys] == [False] * (5 - limit) + [True] * limit
-
-
-def test_pixels_decoded_together_stay_within_their_limit():
-    gate, lock = PixelGate(10), threading.Lock()
-    now, most = 0, 0
-
-    def decode(pixels):
-        nonlocal now, most
-        with gate.entered(pixels):
-            with lock:
-                now += pixels
-                most = max(most, now)
-            time.sleep(0.005)
-            with lock:
-                now -= pixels
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(decode, [3, 4, 10, 2, 9, 1, 5, 5] * 5))
-        assert most <= 10
-        pool.submit(decode, 50).result(5)  # more than the limit, alone
 
 
 @pytest.mark.parametrize(("proxied", "client"), [(False, "127.0.0.1"), (True, "203.0.113.9")])

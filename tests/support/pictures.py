@@ -73,6 +73,22 @@ def animation(kind: str, frames: int = 12) -> bytes:
     return encode(scene(), kind, save_all=True, append_images=others, duration=40)
 
 
+def slow_bmp(pixels: int = 2_000_000) -> bytes:
+    """A BMP of as many runs of one pixel: about a microsecond of CPU time each, which its structure foretells."""
+    width = 1000
+    body = (b"\1\7" * width + b"\0\0") * (pixels // width) + b"\0\1"
+    return bmp_runs(width, pixels // width, body)
+
+
+def bmp_runs(width: int, height: int, body: bytes, bits: int = 8) -> bytes:
+    """A BMP of run lengths whose colour number N is (N // 2, 255 - N, N)."""
+    colours = b"".join(bytes([level, 255 - level, level // 2, 0]) for level in range(1 << bits))
+    offset = 54 + len(colours)
+    head = struct.pack("<IHHI", offset + len(body), 0, 0, offset)
+    form = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, 1 if bits == 8 else 2, len(body), 0, 0, 0, 0)
+    return b"BM" + head + form + colours + body
+
+
 def with_orientation(orientation: int, kind: str = "JPEG") -> bytes:
     """The scene stored so that the EXIF orientation turns it upright."""
     turn = {

@@ -15,6 +15,7 @@ from resnet18_lab.benchmark.measure.loops import repeated, sample, timed
 from resnet18_lab.inference.classify import STEPS, Clock, answers, prepare
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.preprocessing import transform
+from resnet18_lab.preprocessing.prepare import InProcess
 
 _JPEG_QUALITY = 90
 _DRAFT = 256
@@ -79,7 +80,7 @@ def measure_size(open_one: Callable[[], Engine], path: Path, how: str, effort: E
 def _preparation(how: str, path: Path) -> Callable[[], Any]:
     if how != "torchvision":
         draft = _DRAFT if how == "ours with draft" else None
-        return lambda: transform.normalise(prepare(path, draft_for=draft).crop)
+        return lambda: transform.normalise(prepare(path, preparer=InProcess(draft_for=draft)).crop)
     return torchvision_preparation(path)
 
 
