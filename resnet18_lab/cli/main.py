@@ -12,6 +12,7 @@ import typer
 from resnet18_lab import __version__
 from resnet18_lab.base.children import leave_out_working_directory
 from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.streams import fill_closed
 from resnet18_lab.cli.console import complain
 
 _USAGE_ERROR = 2
@@ -61,6 +62,9 @@ for _module in COMMANDS:
 
 def main() -> int:
     """Exit status: 0 all well, 1 some inputs failed, 2 an error of use or place, 130 after Ctrl-C."""
+    fill_closed()
+    if os.environ.get("COLUMNS") == "0":  # some terminals say so before they know their width
+        del os.environ["COLUMNS"]
     leave_out_working_directory()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
