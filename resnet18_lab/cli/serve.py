@@ -34,12 +34,17 @@ def serve(
     cors_origin: Annotated[
         list[str] | None, typer.Option(help="Site whose scripts may ask; may be given again. None if not given.")
     ] = None,
+    allowed_host: Annotated[
+        list[str] | None, typer.Option(help="Name it may be asked by, such as the proxy's; may be given again.")
+    ] = None,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember no answers; the same as --cache 0.")] = False,
     draft: Annotated[
         bool, typer.Option("--draft", help="Decode large JPEGs at a fraction of their size: quicker, other pixels.")
     ] = False,
     proxy_headers: Annotated[
         bool, typer.Option("--proxy-headers", help="Take the client's address from a local proxy's X-Forwarded-For.")
     ] = False,
+    rate: Annotated[float, typer.Option(help="Requests a second of a client that a worker takes; 0: any number.")] = 0,
     upload_mb: Annotated[int, typer.Option(help="Uploads a worker holds in memory together; more get 503.")] = 120,
     decode_seconds: Annotated[
         float, typer.Option(help="CPU time that one picture may take to decode; more is image_too_costly, 422.")
@@ -51,6 +56,10 @@ def serve(
     header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
     body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
     request_seconds: Annotated[float, typer.Option(help="Time for all of it.")] = 60,
+    grace_seconds: Annotated[
+        float,
+        typer.Option(help="After SIGTERM, time to answer on while /readyz says 503; 5 behind a balancer."),
+    ] = 0.5,
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A JSON line a request.")] = True,
 ) -> int:
     """Serve the web page and the REST API until Ctrl-C or SIGTERM."""
@@ -68,6 +77,9 @@ def _run(options: dict[str, Any]) -> None:
     from resnet18_lab.service.settings import Settings
     from resnet18_lab.service.supervisor import serve as run
 
+    options["allowed_hosts"] = tuple(name.lower() for name in options.pop("allowed_host") or ())
+    if options.pop("no_cache"):
+        options["cache"] = 0
     options["cors_origins"] = tuple(options.pop("cors_origin") or ())
     if options["threads"] is None:
         options["threads"] = max(1, usable_cores() // max(1, options["workers"]))

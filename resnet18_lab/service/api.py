@@ -9,20 +9,23 @@ from starlette.requests import ClientDisconnect
 
 from resnet18_lab import __version__
 from resnet18_lab.base.errors import CodedError
-from resnet18_lab.base.machine import package_versions
 from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.base.samples import Sample, load_samples
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.labels import Language
 from resnet18_lab.service import prometheus
-from resnet18_lab.service.classifier import Asked, Classifier
+from resnet18_lab.service.classifier import Asked, Classifier, error_result
+from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer, refusal
 from resnet18_lab.service.schemas import BATCH_BODY, PICTURE_BODY, REFUSALS
-from resnet18_lab.service.uploads import read_many, read_one
+from resnet18_lab.service.uploads import Upload, read_many, read_one
 
 router = APIRouter()
+_SHARE_FOR_PICTURES = 0.9
+"""Of a request's time: what is ready by then is answered, before all of the answer would be too late."""
 TopK = Annotated[int, Query(ge=1, le=CLASSES, description="Answers per picture.")]
 Lang = Annotated[Language, Query(description="Language of the names.")]
+Cached = Annotated[bool, Query(description="Say whether the answer was remembered from an earlier request.")]
 Crop = Annotated[bool, Query(description="Add the 224×224 pixels the network saw, as a data: address.")]
 
 
@@ -63,14 +66,18 @@ async def _classify_one(request: Request, options: Asked) -> JsonAnswer:
                 prometheus.PICTURES.labels(error.code).inc()
                 return refusal(error, request.state.request_id, file=upload.name)
     prometheus.PICTURES.labels("ok").inc()
-    request.state.log_fields = {"cached": answer["cached"]}
-    return JsonAnswer({**answer, "request_id": request.state.request_id})
+    request.state.log_fields = {"cached": answer.pop("was_cached")}
+    timing = ", ".join(f"{name};dur={ms}" for name, ms in answer["timing_ms"].items())
+    body = {**answer, "request_id": request.state.request_id}
+    return JsonAnswer(body, headers={"server-timing": timing})
 
 
 @router.post("/api/v1/classify", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
-async def classify(request: Request, top_k: TopK = 3, lang: Lang = Language.both, crop: Crop = False) -> JsonAnswer:
+async def classify(
+    request: Request, top_k: TopK = 3, lang: Lang = Language.both, crop: Crop = False, cached: Cached = False
+) -> JsonAnswer:
     """Name what is in one picture: the field ``file`` of a form, or the raw bytes as body."""
-    return await _classify_one(request, Asked(top_k, lang, crop))
+    return await _classify_one(request, Asked(top_k, lang, crop, cached))
 
 
 @router.post("/predict", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
@@ -88,14 +95,27 @@ async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = Languag
     with classifier.uploads.holding() as holding:
         uploads = await read_many(request, classifier.settings, holding)
         with classifier.admission.taking(len(uploads)):
-            work = (classifier.classify_or_error(upload, options) for upload in uploads)
-            results = await while_connected(request, _together(list(work)))
+            seconds = classifier.settings.request_seconds * _SHARE_FOR_PICTURES
+            results = await while_connected(request, _results(classifier, uploads, options, seconds))
     request.state.log_fields = {"pictures": len(uploads)}
     return JsonAnswer({"results": results, "request_id": request.state.request_id})
 
 
-async def _together(work: list[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:
-    return list(await asyncio.gather(*work))
+async def _results(
+    classifier: Classifier, uploads: list[Upload], options: Asked, seconds: float
+) -> list[dict[str, Any]]:
+    """The results in order; what is not ready after that time is an error in its place, and its work is given up."""
+    tasks = [asyncio.ensure_future(classifier.classify_or_error(upload, options)) for upload in uploads]
+    try:
+        await asyncio.wait(tasks, timeout=seconds)
+        late = service_error("timeout", seconds=classifier.settings.request_seconds)
+        return [
+            one.result() if one.done() else error_result(upload.name, late)
+            for one, upload in zip(tasks, uploads, strict=True)
+        ]
+    finally:
+        for one in tasks:
+            one.cancel()
 
 
 @router.get("/api/v1/labels", tags=["about"])
@@ -117,7 +137,7 @@ async def model(request: Request) -> JsonAnswer:
             "weights": {"name": classifier.engine.weights, "sha256": classifier.weights_sha256},
             "preprocess_id": classifier.preprocess_id,
             "limits": {**vars(settings.limits), "max_files": settings.max_files, "queue": settings.queue},
-            "versions": {"resnet18_lab": __version__, **package_versions()},
+            "versions": {"resnet18_lab": __version__},
         }
     )
 

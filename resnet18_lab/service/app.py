@@ -1,5 +1,6 @@
 """The ASGI application, put together from its parts."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,21 +9,25 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from resnet18_lab import __version__
 from resnet18_lab.base.errors import CodedError
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.registry import open_engine
-from resnet18_lab.service import api, open_inference, pages, prometheus
+from resnet18_lab.service import api, log, open_inference, pages, prometheus
 from resnet18_lab.service.classifier import Classifier
 from resnet18_lab.service.middleware import Edge
 from resnet18_lab.service.refusals import of_status, service_error
 from resnet18_lab.service.responses import refusal
 from resnet18_lab.service.settings import Settings
 
+_WORTH_PACKING = 2_000  # bytes; the answer to a picture has fewer
 
-def create_app(settings: Settings) -> Edge:
-    """The application; it opens its engine when the server starts."""
+
+def create_app(settings: Settings, draining: threading.Event | None = None) -> Edge:
+    """The application; it opens its engine when the server starts, and is not ready any more once it is draining."""
+    draining = draining or threading.Event()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -36,6 +41,7 @@ def create_app(settings: Settings) -> Edge:
         yield
         prometheus.WORKERS.dec()
         app.state.classifier.close()
+        log.flush()
 
     app = FastAPI(
         title="resnet18_lab",
@@ -49,12 +55,14 @@ def create_app(settings: Settings) -> Edge:
         app.include_router(part.router)
     pages.mount_files(app)
     _add_refusals(app)
+    app.add_middleware(GZipMiddleware, minimum_size=_WORTH_PACKING, compresslevel=5)  # it leaves pictures as they are
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["GET", "POST"],
             allow_headers=["content-type", "x-filename"], expose_headers=["x-request-id", "retry-after"],
         )  # fmt: skip
-    return Edge(app, settings, lambda: app.state.classifier.admission.is_full)
+    app.state.draining = draining
+    return Edge(app, settings, lambda: app.state.classifier.admission.is_full, draining)
 
 
 def _add_refusals(app: FastAPI) -> None:

@@ -42,6 +42,7 @@ class Asked:
     top_k: int = 3
     lang: Language = Language.both
     crop: bool = False
+    cached: bool = False
 
 
 class Classifier:
@@ -107,7 +108,9 @@ class Classifier:
         if options.crop and prepared is not None:
             body["crop"] = await self.in_pool(_data_url, prepared.crop)
         timing["total"] = (time.perf_counter() - start) * 1000
-        return {**body, "cached": cached, "timing_ms": {name: round(ms, 2) for name, ms in timing.items()}}
+        if options.cached:
+            body["cached"] = cached
+        return {**body, "was_cached": cached, "timing_ms": {name: round(ms, 2) for name, ms in timing.items()}}
 
     async def classify_or_error(self, upload: Upload, options: Asked) -> dict[str, Any]:
         """The answer as JSON, or the item's error."""
@@ -115,10 +118,9 @@ class Classifier:
             answer = await self.classify(upload, options)
         except CodedError as error:
             prometheus.PICTURES.labels(error.code).inc()
-            answer = Result(upload.name, error=error).as_json()
-            answer["error"]["filename"] = upload.name
-            return answer
+            return error_result(upload.name, error)
         prometheus.PICTURES.labels("ok").inc()
+        del answer["was_cached"]
         return answer
 
     async def _prepare(self, data: bytes) -> Prepared:
@@ -139,6 +141,13 @@ class Classifier:
         if entry.animated:
             body["animated"] = True
         return body
+
+
+def error_result(file: str, error: CodedError) -> dict[str, Any]:
+    """An item of a batch that has no answer."""
+    answer = Result(file, error=error).as_json()
+    answer["error"]["filename"] = file
+    return answer
 
 
 def weights_sha256(name: str) -> str:

@@ -118,7 +118,7 @@ def get(url: str, path: str) -> tuple[int, Any]:
 
 def classify(url: str, data: bytes, name: str) -> dict[str, Any]:
     """The answer to one picture sent as the body of a request."""
-    answer: dict[str, Any] = json.loads(fetch(url, CLASSIFY, body=data, headers={"X-Filename": name})[1])
+    answer: dict[str, Any] = json.loads(fetch(url, f"{CLASSIFY}?cached=1", body=data, headers={"X-Filename": name})[1])
     return answer
 
 

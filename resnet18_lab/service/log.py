@@ -2,13 +2,15 @@
 
 import json
 import logging
-import sys
+import os
 import time
 import traceback
 from collections.abc import Mapping
 
 from resnet18_lab.service import prometheus
+from resnet18_lab.service.lines import Lines
 
+_lines = Lines(prometheus.LOST_LINES.inc)
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH")
 
 
@@ -20,9 +22,16 @@ class _JsonLines(logging.Formatter):
         return json.dumps({"time": _now(), **line})
 
 
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _lines.put(self.format(record))
+
+
 def take_over_logging() -> None:
     """Write warnings of libraries (uvicorn, python_multipart, asyncio) and of Python as JSON lines, too."""
-    handler = logging.StreamHandler(sys.stderr)
+    global _lines  # noqa: PLW0603 - a process has one log
+    _lines = Lines(prometheus.LOST_LINES.inc, os.dup(2))
+    handler = _Handler()
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
@@ -43,7 +52,12 @@ def complain(error: BaseException, request_id: str) -> None:
 
 def write(line: Mapping[str, object]) -> None:
     """One line, with the time before it."""
-    sys.stderr.write(json.dumps({"time": _now(), **line}) + "\n")
+    _lines.put(json.dumps({"time": _now(), **line}))
+
+
+def flush() -> None:
+    """Return when what was logged is written, or after a second."""
+    _lines.flush()
 
 
 def _now() -> str:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
-from resnet18_lab.service import log, prometheus
+from resnet18_lab.service import log, origins, prometheus
+from resnet18_lab.service.rates import Rates
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import HEADERS, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import threading
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,6 +29,9 @@ _CLIENT_GONE = 499
 """Status in the log for a client that disconnected, as in nginx; it is never sent."""
 OVER_LIMIT = "over_limit"
 """Key in a request's state: its connection exceeds the number that a worker serves."""
+LAST = "last"
+"""Key in a request's state: the worker is about to stop, and closes the connection with this answer."""
+_ABOUT_HEALTH = ("/healthz", "/readyz", "/metrics")
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 50_000_000
 _TOO_SLOW = 408
@@ -35,13 +40,31 @@ _FOR_PICTURES = ("/api/v1/classify", "/api/v1/classify/batch", "/predict")
 _FILES = re.compile(r"/(static|docs|samples)\b")
 
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_TRACE_PARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, version 00
+
+
+def _given(headers: Mapping[bytes, bytes], name: bytes, form: re.Pattern[str]) -> str:
+    """A header that the client or a proxy sent, where it has the form it should have."""
+    text = headers.get(name, b"").decode("latin-1")
+    return text if form.fullmatch(text) else ""
+
+
 class Edge:
     """The outermost ASGI application."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, is_full: Callable[[], bool] = bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        is_full: Callable[[], bool] = bool,
+        draining: threading.Event | None = None,
+    ) -> None:
         self.app = app
         self._settings = settings
         self._is_full = is_full
+        self._draining = draining
+        self._rates = Rates(settings.rate)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever happens in the application."""
@@ -49,6 +72,16 @@ class Edge:
             await self.app(scope, receive, send)
             return
         app = _busy if self._turns_away(scope) else self.app
+        headers = dict(scope["headers"])
+        error = origins.refusal_of(scope["method"], headers, self._settings)
+        if error is None and scope["method"] == "POST":
+            error = self._rates.refusal_of((scope.get("client") or ("",))[0])
+        if error is not None:
+            app = _refusing(error)
+        if b"content-length" in headers and b"transfer-encoding" in headers:  # RFC 9112, 6.1: answered, then closed
+            scope.setdefault("state", {})[LAST] = True
+        if self._draining is not None and self._draining.is_set():
+            scope.setdefault("state", {})[LAST] = True
         await _Exchange(self._settings, scope, receive, send).answer_with(app)
 
     def _turns_away(self, scope: Scope) -> bool:
@@ -58,32 +91,41 @@ class Edge:
         With CORS the answer needs headers that the application adds.
         """
         if OVER_LIMIT in scope.get("state", {}):
-            return True
+            return scope["path"] not in _ABOUT_HEALTH
         is_upload = scope["method"] == "POST" and scope["path"] in _FOR_PICTURES and not self._settings.cors_origins
         return is_upload and self._is_full()
 
 
-async def _busy(scope: Scope, receive: Receive, send: Send) -> None:
-    error = service_error("server_busy")
-    await refusal(error, scope["state"]["request_id"], path=scope["path"])(scope, receive, send)
+def _refusing(error: CodedError) -> ASGIApp:
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await refusal(error, scope["state"]["request_id"], path=scope["path"])(scope, receive, send)
+
+    return refuse
+
+
+_busy = _refusing(service_error("server_busy"))
 
 
 class _Exchange:
     """One request and its answer."""
 
     def __init__(self, settings: Settings, scope: Scope, receive: Receive, send: Send) -> None:
-        self._settings, self._scope, self._receive, self._send = settings, scope, receive, send
+        self._settings, self._receive, self._send = settings, receive, send
+        self._method = scope["method"]
+        # HEAD is a GET whose body is not sent, which the server below sees to.
+        self._scope = {**scope, "method": "GET"} if self._method == "HEAD" else scope
         self._started = time.perf_counter()
-        self._id = uuid.uuid4().hex[:16]
+        headers = dict(scope["headers"])
+        self._id = _given(headers, b"x-request-id", _REQUEST_ID) or uuid.uuid4().hex[:16]
+        self._trace = _given(headers, b"traceparent", _TRACE_PARENT)
         self._status = 0
         self._in = self._out = 0
-        headers = dict(scope["headers"])
         is_chunked, length = b"transfer-encoding" in headers, headers.get(b"content-length", b"0")
         self._body_left = is_chunked or length != b"0"
         # The rest of a small refused body is left to the connection, which can then be used again.
         is_small = length.isdigit() and int(length) <= _SMALL_BYTES and not is_chunked and b"expect" not in headers
         self._closes = not is_small or OVER_LIMIT in scope.get("state", {})
-        scope.setdefault("state", {})["request_id"] = self._id
+        self._scope.setdefault("state", {})["request_id"] = self._id
 
     async def answer_with(self, app: ASGIApp) -> None:
         error: CodedError | None = None
@@ -128,7 +170,10 @@ class _Exchange:
         # The page's files are revalidated each time: after an upgrade new files must not be mixed with old ones.
         caching = "no-cache" if _FILES.match(self._scope["path"]) or self._scope["path"] == "/" else "no-store"
         own_headers = {**HEADERS, "x-request-id": self._id, "cache-control": caching}
-        if self._closes and (self._body_left or OVER_LIMIT in self._scope["state"]):
+        if self._trace:
+            own_headers["traceparent"] = self._trace
+        is_last = OVER_LIMIT in self._scope["state"] or LAST in self._scope["state"]
+        if is_last or (self._closes and self._body_left):
             own_headers["connection"] = "close"  # the rest of the body would be taken for the next request
         new_headers = [
             (name.encode(), value.encode()) for name, value in own_headers.items() if name.encode() not in names
@@ -161,12 +206,13 @@ class _Exchange:
         line = {
             "request_id": self._id,
             "client": client[0],
-            "method": self._scope["method"],
+            "method": self._method,
             "path": self._scope["path"][:200],
             "bytes_in": self._in,
             "bytes_out": self._out,
+            **({"trace_id": self._trace.split("-")[1]} if self._trace else {}),
             **self._scope["state"].get("log_fields", {}),
         }
         seconds = time.perf_counter() - self._started
         access_line = line if self._settings.access_log else None
-        log.note_request(self._route(), self._scope["method"], self._status, seconds, access_line)
+        log.note_request(self._route(), self._method, self._status, seconds, access_line)

@@ -45,9 +45,10 @@ async def alive() -> JsonAnswer:
 
 @router.get("/readyz", tags=["health"])
 async def ready(request: Request) -> JsonAnswer:
-    """The engine and its thread work, and there is a decoding process; 503 otherwise."""
+    """The engine and its thread work, there is a decoding process, and it is not about to stop; 503 otherwise."""
     classifier = classifier_of(request)
-    is_ready = classifier.inference.is_alive() and classifier.can_decode
+    is_draining = request.app.state.draining.is_set()
+    is_ready = classifier.inference.is_alive() and classifier.can_decode and not is_draining
     return JsonAnswer({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
 
 

@@ -5,6 +5,7 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from resnet18_lab.service import metrics_files
 from resnet18_lab.service.settings import METRICS_DIRECTORY
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -34,6 +35,8 @@ WORKERS = Gauge("resnet18_workers", "Workers that are ready.", registry=_REGISTR
 RESTARTS = Counter("resnet18_worker_restarts", "Workers that died and were replaced.", registry=_REGISTRY)
 DROPPED = Counter("resnet18_dropped_requests", "Requests whose client had gone.", registry=_REGISTRY)
 
+LOST_LINES = Counter("resnet18_lost_log_lines", "Lines of the log that could not be written.", registry=_REGISTRY)
+
 
 def exposition() -> bytes:
     """The numbers in Prometheus's text format."""
@@ -46,4 +49,6 @@ def exposition() -> bytes:
 
 def forget_process(pid: int) -> None:
     """Remove a dead worker from the gauges; its counters are kept."""
-    multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    if os.environ.get(METRICS_DIRECTORY):
+        multiprocess.mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        metrics_files.shrink(pid)

@@ -15,8 +15,11 @@ _TEXTS: dict[str, tuple[int, str, str]] = {
     "slow_head": (408, "The head of the request did not arrive within {seconds:g} s; send it again.", "请求头未在 {seconds:g} 秒内到达，请重新发送。"),
     "slow_client": (408, "The body did not arrive within {seconds:g} s; send it again.", "请求体未在 {seconds:g} 秒内到达，请重新发送。"),
     "not_finite": (400, "The values are too large: the logits are no finite numbers; normalise the pictures.", "数值过大，输出不是有限数；请先对图片做归一化。"),
+    "too_many_requests": (429, "More than {rate:g} requests a second came from this address; try again in a moment.", "来自该地址的请求超过每秒 {rate:g} 次，请稍后重试。"),
     "server_busy": (503, "The service has as much work as it takes; try again in a moment.", "服务器繁忙，请稍后重试。"),
     "timeout": (504, "The answer was not ready within {seconds:g} s; try again.", "未能在 {seconds:g} 秒内得到结果，请重试。"),
+    "cross_site": (403, "A page of {origin} may not use this service; name it with --cors-origin if it shall.", "不允许 {origin} 的网页使用本服务；如需允许，请用 --cors-origin 指定。"),
+    "unknown_host": (421, "This service is not {host}; name it with --allowed-host if it is.", "本服务的地址不是 {host}；如果是，请用 --allowed-host 指定。"),
     "not_found": (404, "There is nothing at this address; /docs lists what there is.", "该地址不存在，请参阅 /docs。"),
     "method_not_allowed": (405, "This address does not take that method; /docs lists what there is.", "该地址不支持此请求方法，请参阅 /docs。"),
     "internal_error": (500, "Something went wrong in the service; its log has more under the request id.", "服务器内部错误，详情见日志中的请求编号。"),
@@ -32,6 +35,7 @@ _STATUS_OF_PICTURE = {
 _BROKEN_PICTURE = 422
 _ABOUT_BODIES = ("no_file", "bad_multipart", "too_many_files", "body_too_large")
 RETRY_AFTER_SECONDS = 1
+_BUSY = 503
 
 
 class ServiceError(CodedError):
@@ -40,6 +44,8 @@ class ServiceError(CodedError):
     def __init__(self, status: int, code: str, message: str, message_zh: str) -> None:
         super().__init__(code, message, message_zh)
         self.status = status
+        self.retry_after: int | None = RETRY_AFTER_SECONDS if status == _BUSY else None
+        """Seconds after which to ask again."""
 
 
 def service_error(code: str, **values: Any) -> ServiceError:  # noqa: ANN401 - figures and names for the text

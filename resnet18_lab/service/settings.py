@@ -11,14 +11,22 @@ ENVELOPE_BYTES = 200_000
 """Bytes a multipart body may hold in addition to its files: boundaries, headers, small fields."""
 METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable that names the folder in which the workers' metrics are collected."""
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 _AT_LEAST_ONE = (
     "workers", "threads", "max_mb", "queue", "max_files", "max_batch", "batch_mb", "upload_mb", "connections"
 )  # fmt: skip
 _FEWEST_DECODERS = 2
-_SECONDS = ("decode_seconds", "header_seconds", "body_seconds", "request_seconds", "close_seconds", "drain_seconds")
+_SECONDS = (
+    "decode_seconds",
+    "header_seconds",
+    "body_seconds",
+    "request_seconds",
+    "close_seconds",
+    "drain_seconds",
+)
+_HIGHEST_RATE = 100_000
 _LONGEST_SECONDS = 86_400
 
 
@@ -27,11 +35,14 @@ class Settings:
     """All settings of the service; the command line fills them in, and each worker gets a copy.
 
     Limits per worker: ``queue`` is the number of pictures accepted and not yet answered, ``cache`` of answers
-    remembered, ``max_batch`` of waiting pictures run together, ``connections`` of clients at a time; ``upload_mb``
-    limits the memory for all uploads. With ``proxy_headers`` a proxy on this machine names the client in
-    X-Forwarded-For. ``decoders`` is the number of decoding processes, ``decode_seconds`` the CPU time that one picture
-    may take in them. The other times in seconds are for a request's head, its body, the whole request, reading the end
-    of an answer, and finishing the running requests when the service stops.
+    remembered, ``max_batch`` of waiting pictures run together, ``connections`` of clients at a time;
+    ``upload_mb`` limits the memory for all uploads. With ``proxy_headers`` a proxy on this machine names the
+    client in X-Forwarded-For. ``allowed_hosts`` are the names by which the service may be asked; where it listens
+    on this machine alone, loopback's are always among them, and elsewhere all names are allowed if none is given.
+    ``decoders`` is the number of decoding processes, ``decode_seconds`` the CPU time that one picture may take in
+    them. The other times in seconds are for a request's head, its body, the whole request, reading the end of an
+    answer, finishing the running requests when the service stops, and going on before that while it says that it
+    is no longer ready.
     """
 
     host: str = "127.0.0.1"
@@ -52,13 +63,16 @@ class Settings:
     decode_seconds: float = DECODE_SECONDS
     draft: bool = False
     access_log: bool = True
+    rate: float = 0.0
     proxy_headers: bool = False
     cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     header_seconds: float = 10.0
     body_seconds: float = 30.0
     request_seconds: float = 60.0
     close_seconds: float = 10.0
     drain_seconds: float = 10.0
+    grace_seconds: float = 0.5
 
     def __post_init__(self) -> None:
         for name in _AT_LEAST_ONE:
@@ -73,6 +87,10 @@ class Settings:
             raise ParameterError(
                 f"decoders={self.decoders} is not allowed; give 2 or more: one is kept for small pictures."
             )
+        if not 0 <= self.grace_seconds <= _LONGEST_SECONDS:
+            raise ParameterError(f"grace_seconds={self.grace_seconds} is not allowed; give 0 to {_LONGEST_SECONDS}.")
+        if not 0 <= self.rate <= _HIGHEST_RATE:
+            raise ParameterError(f"rate={self.rate} is not allowed; give 0 (no limit) to {_HIGHEST_RATE}.")
         if self.cache < 0:
             raise ParameterError(f"cache={self.cache} is not allowed; give 0 (none) or more.")
         if not 0 <= self.port <= 65_535:
@@ -97,4 +115,4 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """True when only programs of this machine can reach the service."""
-        return self.host in _LOOPBACK
+        return self.host in LOOPBACK

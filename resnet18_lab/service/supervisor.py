@@ -1,96 +1,108 @@
 """The parent of the workers: it shares one socket among N processes, replaces dead ones, and ends them in order."""
 
-import multiprocessing
 import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from contextlib import suppress
+from multiprocessing.connection import wait
 from types import FrameType
 
 from resnet18_lab.base.errors import ServeError
 from resnet18_lab.service import worker
+from resnet18_lab.service.listening import bound_socket
+from resnet18_lab.service.metrics_files import reserve
 from resnet18_lab.service.settings import METRICS_DIRECTORY, Settings
+from resnet18_lab.service.staff import SILENT_SECONDS, Worker, pipes
 
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
 """For glibc: large buffers return to the system when freed, whichever thread allocated them."""
-_SPAWN = multiprocessing.get_context("spawn")
 _TOO_QUICK = 5
 """Workers that may die in a row before one is ready; then the service gives up."""
 _LONGEST_PAUSE = 30.0
-
-
-@dataclass
-class _Worker:
-    process: SpawnProcess
-    pipe: Connection
-    ready: bool = False
+_OPEN_FILES = 65_536
+_HANG_UP = getattr(signal, "SIGHUP", None)
 
 
 class Supervisor:
-    """Runs the service until it is stopped; ``notify`` is called with a line for each event."""
+    """Runs the service until it is stopped; ``notify`` is called with a line for each event.
+
+    SIGTERM: no longer ready, then no new connections, then the end. SIGHUP: the workers are replaced one by one (at a
+    terminal, which sends it when it is closed, it ends the service). SIGINT: the end, without a grace.
+    """
 
     def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
         self._settings = settings
-        self._notify = notify
-        self._workers: list[_Worker] = []
-        self._stopping = False
-        self._announced = False
+        self._tell = notify
+        self._workers: list[Worker] = []
+        self._stopping = self._hurried = self._announced = False
         self._failures = 0
         self._due: list[float] = []  # moments at which workers that could not start are tried again
+        self._old: list[Worker] = []  # to be replaced one by one
+        self._fresh: Worker | None = None
 
     def run(self) -> None:
         """Serve; raises ServeError when the address is in use or no worker can start."""
-        metrics_folder = tempfile.mkdtemp(prefix="resnet18_lab-metrics-")
-        os.environ[METRICS_DIRECTORY] = metrics_folder
+        metrics_folder = _shared_folder()
         os.environ.update({name: value for name, value in _MALLOC.items() if name not in os.environ})
-        handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        _raise_limit_of_open_files()
+        numbers = (signal.SIGTERM, signal.SIGINT) if _HANG_UP is None else (signal.SIGTERM, signal.SIGINT, _HANG_UP)
+        handlers = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             with bound_socket(self._settings) as sock:
-                self._workers = [self._start(sock) for _ in range(self._settings.workers)]
+                self._workers = [Worker(self._settings, sock) for _ in range(self._settings.workers)]
                 while not self._stopping:
                     self._watch(sock)
                     self._try_again(sock)
+                    self._go_on_replacing(sock)
+                if not self._hurried:
+                    self._wait_for_grace(sock)
         finally:
             self._end()
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-            del os.environ[METRICS_DIRECTORY]
-            shutil.rmtree(metrics_folder, ignore_errors=True)
+            os.environ.pop(METRICS_DIRECTORY, None)
+            if metrics_folder:
+                shutil.rmtree(metrics_folder, ignore_errors=True)
 
-    def _start(self, sock: socket.socket) -> _Worker:
-        own_end, worker_end = _SPAWN.Pipe()
-        process = _SPAWN.Process(target=worker.work, args=(asdict(self._settings), sock, worker_end), name="worker")
-        process.start()
-        worker_end.close()  # the worker keeps the only copy, so that recv() raises EOFError when it dies
-        return _Worker(process, own_end)
+    def _notify(self, text: str) -> None:
+        with suppress(OSError):  # a log that cannot be written ends nothing
+            self._tell(text)
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if number == _HANG_UP and not _is_at_a_terminal():
+            self._old = [one for one in self._workers if one not in self._old and not one.retiring] or self._old
+            return
         self._stopping = True
+        self._hurried = number != signal.SIGTERM
 
     def _watch(self, sock: socket.socket) -> None:
         """Handle the next messages or deaths of workers; the timeout lets ``run`` notice a signal or a due restart."""
-        pipes = {one.pipe: one for one in self._workers}
-        for pipe in wait(list(pipes), timeout=0.2):
-            one = pipes[pipe]  # type: ignore[index]
-            try:
-                message = one.pipe.recv()
-            except (EOFError, OSError):
+        by_pipe = pipes(self._workers)
+        for pipe in wait(list(by_pipe), timeout=0.2):
+            one = by_pipe[pipe]  # type: ignore[index]
+            message = one.hear()
+            if message is None:
                 if not self._stopping:
                     self._replace(one, sock)
-                continue
-            if message == "ready":
-                one.ready, self._failures = True, 0
+            elif message == worker.READY:
+                self._failures = 0
                 self._announce(sock)
+            elif message == worker.ALIVE:
+                continue
             elif self._announced:
                 self._notify(message)  # the other workers go on; this one ends by itself and is restarted later
             else:
                 raise ServeError(message)
+        for one in self._workers:
+            if one.is_silent and not self._stopping:
+                self._notify(f"worker {one.process.pid} has said nothing for {SILENT_SECONDS:g} s: it is killed")
+                one.process.kill()
+            one.go_on_retiring()
 
     def _announce(self, sock: socket.socket) -> None:
         if self._announced or self._due or not all(one.ready for one in self._workers):
@@ -99,15 +111,20 @@ class Supervisor:
         host, port = sock.getsockname()[:2]
         self._notify(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
 
-    def _replace(self, dead: _Worker, sock: socket.socket) -> None:
-        dead.process.join(5)
-        dead.pipe.close()
+    def _replace(self, dead: Worker, sock: socket.socket) -> None:
+        end = dead.bury()
         self._workers.remove(dead)
+        self._old = [one for one in self._old if one is not dead]
         self._count(dead)
-        end = f"worker {dead.process.pid} ended with status {dead.process.exitcode}"
+        if dead.retiring:
+            return
+        if dead is self._fresh:  # what is there goes on
+            self._fresh, self._old = None, []
+            self._notify(f"{end} before it was ready: the others are not replaced")
+            return
         if dead.ready:
             self._notify(f"{end}: starting another")
-            self._workers.append(self._start(sock))
+            self._workers.append(Worker(self._settings, sock))
             return
         self._failures += 1
         if not self._announced and self._failures >= _TOO_QUICK:
@@ -121,15 +138,36 @@ class Supervisor:
         now = time.monotonic()
         for moment in [moment for moment in self._due if moment <= now]:
             self._due.remove(moment)
-            self._workers.append(self._start(sock))
+            self._workers.append(Worker(self._settings, sock))
+
+    def _go_on_replacing(self, sock: socket.socket) -> None:
+        """After SIGHUP: when a fresh worker is ready, an old one retires, and the next fresh one is started."""
+        if self._fresh is not None and self._fresh.ready:
+            if self._old:
+                self._old.pop(0).retire(self._settings.grace_seconds, self._settings.drain_seconds + 2)
+            self._fresh = None
+            if not self._old:
+                self._notify("all workers have been replaced")
+        if self._fresh is None and self._old:
+            self._fresh = Worker(self._settings, sock)
+            self._workers.append(self._fresh)
 
     @staticmethod
-    def _count(dead: _Worker) -> None:
+    def _count(dead: Worker) -> None:
         from resnet18_lab.service import prometheus
 
-        prometheus.RESTARTS.inc()
+        if not dead.retiring:
+            prometheus.RESTARTS.inc()
         if dead.process.pid:
             prometheus.forget_process(dead.process.pid)
+
+    def _wait_for_grace(self, sock: socket.socket) -> None:
+        """Let those who send requests see that the service is no longer ready, while it still answers."""
+        for one in self._workers:
+            one.drain()
+        end = time.monotonic() + self._settings.grace_seconds
+        while time.monotonic() < end and not self._hurried:
+            self._watch(sock)
 
     def _end(self) -> None:
         """Let the workers finish their requests, then make sure that they have ended."""
@@ -144,24 +182,30 @@ class Supervisor:
                 one.process.join()
 
 
-def bound_socket(settings: Settings) -> socket.socket:
-    """A socket bound to the address, not yet listening; ServeError when it cannot be bound."""
+def _shared_folder() -> str | None:
+    """A folder for the metrics of all workers; None where there is no room for one."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        # Without IPPROTO_TCP asyncio leaves Nagle's algorithm on: an answer's body would wait 40 ms for an ACK.
-        sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        if os.name == "posix":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-    except OSError as error:
-        raise ServeError(
-            f"{settings.host}:{settings.port} cannot be served on ({error.strerror or error}); "
-            "choose another --port (0 takes any free one) or --host."
-        ) from error
-    sock.set_inheritable(True)
-    return sock
+        folder = tempfile.mkdtemp(prefix="resnet18_lab-metrics-")
+    except OSError:
+        return None
+    os.environ[METRICS_DIRECTORY] = folder
+    reserve()
+    return folder
+
+
+def _raise_limit_of_open_files() -> None:
+    """A connection is an open file, and the usual soft limit is 1024."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+        if soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _is_at_a_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def serve(settings: Settings, notify: Callable[[str], None]) -> None:
@@ -169,6 +213,6 @@ def serve(settings: Settings, notify: Callable[[str], None]) -> None:
     if not settings.is_local:
         notify(
             f"{settings.host} is no loopback address: everybody who can reach this machine can use the service. "
-            "It has no TLS, passwords or rate limits of its own; put a reverse proxy before it (docs/deploy.md)."
+            "It has no TLS and no passwords; put a reverse proxy before it (docs/deploy.md)."
         )
     Supervisor(settings, notify).run()

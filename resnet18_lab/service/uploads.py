@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -35,9 +36,13 @@ class Upload:
     data: bytes
 
 
+_NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c\ud800-\udfff\u2028\u2029]")
+"""Control characters, those that turn the direction of text, surrogates, separators of lines."""
+
+
 def _shown_name(name: str) -> str:
-    """The name without control characters, shortened."""
-    return "".join(character for character in name if character.isprintable())[:_SHOWN_NAME]
+    """The name as it was sent, but for what is no text, shortened."""
+    return _NOT_SHOWN.sub("", name)[:_SHOWN_NAME]
 
 
 async def body_chunks(request: Request, limit: int, seconds: float, holding: Holding) -> AsyncIterator[bytes]:
@@ -119,11 +124,11 @@ async def _read_form(
     limit = file_limit if most_files == 1 else max(file_limit, settings.batch_mb * MEGABYTE)
     if most_files == 1:
         _refuse_announced(request, limit + ENVELOPE_BYTES)
-    parts = _Parts(most_files, settings)
+    parts, preamble = _Parts(most_files, settings), _Preamble(boundary)
     try:
         parser = MultipartParser(boundary, parts.callbacks(), max_header_size=_MAX_HEADER_BYTES)
         async for chunk in body_chunks(request, limit + ENVELOPE_BYTES, settings.body_seconds, holding):
-            parser.write(chunk)
+            parser.write(preamble.taken_off(chunk))
         parser.finalize()
     except (FormParserError, UnicodeError) as error:
         raise service_error("bad_multipart", reason=type(error).__name__) from error
@@ -132,6 +137,26 @@ async def _read_form(
     if not parts.files:
         raise no_file(parts.others)
     return parts.files
+
+
+class _Preamble:
+    """What may stand before the first boundary, and means nothing (RFC 2046, 5.1.1); the parser does not know it."""
+
+    def __init__(self, boundary: bytes) -> None:
+        self._start = re.compile(rb"(?:\A|\r\n)(--" + re.escape(boundary) + rb")(?=[ \t]*\r|--)")
+        self._held: bytes | None = b""
+
+    def taken_off(self, chunk: bytes) -> bytes:
+        """The chunk from the first boundary on; nothing before it has come."""
+        if self._held is None:
+            return chunk
+        held = self._held = self._held + chunk
+        if found := self._start.search(held):
+            self._held = None
+            return held[found.start(1) :]
+        if len(held) > ENVELOPE_BYTES:
+            raise service_error("bad_multipart", reason="it does not begin with its boundary")
+        return b""
 
 
 class _Parts:

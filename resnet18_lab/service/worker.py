@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import select
 import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,28 +21,39 @@ if TYPE_CHECKING:
     from resnet18_lab.service.settings import Settings
 
 _STARTED_WRONG = 3
+BEAT_SECONDS = 1.0
+READY, ALIVE, DRAIN = "ready", "alive", "drain"
+"""What worker and parent tell each other; anything else a worker says is why it cannot start."""
 
 
 def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connection) -> None:
-    """Serve until SIGTERM; tell the parent when the worker is ready, or why it cannot start."""
+    """Serve until SIGTERM; tell the parent when the worker is ready and that it is alive, or why it cannot start."""
+    from resnet18_lab.service.metrics_files import reserve
+
+    has_shared_metrics = reserve()  # before anything imports prometheus_client
     import uvicorn
 
     from resnet18_lab.base.errors import LabError
+    from resnet18_lab.service import log
     from resnet18_lab.service.app import create_app
-    from resnet18_lab.service.log import take_over_logging
     from resnet18_lab.service.settings import Settings
 
-    take_over_logging()
-    settings = Settings(**settings_fields)  # type: ignore[arg-type]
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    log.take_over_logging()
+    if not has_shared_metrics:
+        log.write({"level": "warning", "message": "no room for metrics that workers share: each counts for itself"})
+    settings, draining = Settings(**settings_fields), threading.Event()  # type: ignore[arg-type]
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is meant for the parent, which replaces workers in order
+    threading.Thread(target=_obey, args=(parent, draining), daemon=True).start()
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            parent.send("ready")
+            parent.send(READY)
+            self.beating = asyncio.create_task(_beat(parent))
 
     try:
-        Server(server_config(create_app(settings), settings)).run(sockets=[sock])
+        Server(server_config(create_app(settings, draining), settings)).run(sockets=[sock])
     except LabError as error:
         parent.send(str(error))
         sys.exit(_STARTED_WRONG)
@@ -66,9 +80,18 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     )
 
 
-def _end_with(parent: Connection) -> None:
-    """End this process when the parent has died: its end of the pipe closes with it."""
-    try:
-        parent.recv()
-    except (EOFError, OSError):
-        os.kill(os.getpid(), signal.SIGTERM)
+async def _beat(parent: Connection) -> None:
+    """Say again and again that the event loop turns; a parent that does not listen is not waited for."""
+    while True:
+        with suppress(OSError):
+            if select.select([], [parent], [], 0)[1]:
+                parent.send(ALIVE)
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+def _obey(parent: Connection, draining: threading.Event) -> None:
+    """Do what the parent says, and end this process when it has died: its end of the pipe closes with it."""
+    with suppress(EOFError, OSError):
+        while parent.recv() == DRAIN:
+            draining.set()
+    os.kill(os.getpid(), signal.SIGTERM)

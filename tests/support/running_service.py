@@ -18,9 +18,9 @@ import uvicorn
 
 from resnet18_lab.service.app import create_app
 from resnet18_lab.service.client import resident, workers_of
+from resnet18_lab.service.listening import bound_socket
 from resnet18_lab.service.middleware import Edge
 from resnet18_lab.service.settings import Settings
-from resnet18_lab.service.supervisor import bound_socket
 from resnet18_lab.service.worker import server_config
 
 
@@ -168,7 +168,7 @@ def _collect(service: Service) -> None:
 
 def post(name: str, body: bytes, *headers: str, target: str = "/api/v1/classify") -> bytes:
     """A raw POST of a body with these header lines."""
-    lines = [f"POST {target} HTTP/1.1", "Host: x", *headers]
+    lines = [f"POST {target} HTTP/1.1", "Host: localhost", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 

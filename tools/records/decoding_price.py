@@ -28,8 +28,8 @@ from resnet18_lab.preprocessing.decoders import Decoders
 from resnet18_lab.preprocessing.prepare import InProcess, Prepared
 from resnet18_lab.service import classifier, client
 from resnet18_lab.service.app import create_app
+from resnet18_lab.service.listening import bound_socket
 from resnet18_lab.service.settings import Settings
-from resnet18_lab.service.supervisor import bound_socket
 from resnet18_lab.service.worker import server_config
 
 HOWS = ("in processes", "in the worker")

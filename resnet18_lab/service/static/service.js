@@ -5,7 +5,8 @@ import { both } from "./language.js";
 const PATIENCE = 60_000; // ms for one picture
 const SHORT_PATIENCE = 5_000; // ms to learn whether the service lives
 const LARGE = 20_000_000; // bytes from which a broken-off upload is the file's fault: the service's own default limit
-const TRY_AGAIN = [408, 503, 504]; // nothing is wrong with the picture
+const TOO_MANY = 429; // from this address, in a second
+const TRY_AGAIN = [408, TOO_MANY, 503, 504]; // nothing is wrong with the picture
 const TRIES = 6; // when the service says it is busy
 const LONGEST_WAIT = 5; // s between tries, whatever the service asks for
 
@@ -34,12 +35,14 @@ export async function get(path) {
 
 // The Result of one picture, with the crop the model saw.
 export async function classify(file, name, signal) {
-  for (let left = TRIES - 1; ; left -= 1) {
+  for (let left = TRIES - 1; ; ) {
     const found = await within(signal, PATIENCE, async (limited) => {
       const answer = await post(file, name, signal, limited);
-      return answer.status === 503 && left > 0 ? answer : read(answer, signal);
+      const comesAgain = answer.status === TOO_MANY || (answer.status === 503 && left > 0);
+      return comesAgain ? answer : read(answer, signal);
     });
     if (!(found instanceof Response)) return found;
+    if (found.status !== TOO_MANY) left -= 1; // those who wait as they are told come to their turn
     await pause(found, signal);
   }
 }
@@ -47,7 +50,7 @@ export async function classify(file, name, signal) {
 async function post(file, name, signal, limited) {
   const form = new FormData();
   form.append("file", file, name);
-  const address_ = address("api/v1/classify?top_k=3&lang=both&crop=1");
+  const address_ = address("api/v1/classify?top_k=3&lang=both&crop=1&cached=1");
   try {
     return await fetch(address_, { method: "POST", body: form, signal: limited });
   } catch (error) {
