@@ -16,50 +16,59 @@ EXAMPLES = (
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_offline")
 
 
+Threads = Annotated[
+    int | None, typer.Option(help="Threads of one run; the usable cores shared among the workers if not given.")
+]
+Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
+CorsOrigin = Annotated[
+    list[str] | None, typer.Option(help="Site whose scripts may ask; may be given again. None if not given.")
+]
+AllowedHost = Annotated[
+    list[str] | None, typer.Option(help="Name it may be asked by, such as the proxy's; may be given again.")
+]
+Draft = Annotated[
+    bool, typer.Option("--draft", help="Decode large JPEGs at a fraction of their size: quicker, other pixels.")
+]
+ProxyHeaders = Annotated[
+    bool, typer.Option("--proxy-headers", help="Take the client's address from a local proxy's X-Forwarded-For.")
+]
+DecodeSeconds = Annotated[
+    float, typer.Option(help="CPU time that one picture may take to decode; more is image_too_costly, 422.")
+]
+Decoders = Annotated[
+    int | None,
+    typer.Option(help="Decoding processes of a worker; its share of the cores, and one, if not given."),
+]
+GraceSeconds = Annotated[
+    float,
+    typer.Option(help="After SIGTERM, time to answer on while /readyz says 503; 5 behind a balancer."),
+]
+
+
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
     workers: Annotated[int, typer.Option(help="Processes, each with its own engine.")] = 1,
-    threads: Annotated[
-        int | None, typer.Option(help="Threads of one run; the usable cores shared among the workers if not given.")
-    ] = None,
+    threads: Threads = None,
     backend: Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")] = "auto",
-    weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
-    ] = "auto",
+    weights: Weights = "auto",
     max_mb: Annotated[int, typer.Option(help="Largest picture, in MB.")] = 20,
     queue: Annotated[int, typer.Option(help="Pictures a worker takes at a time; more are refused with 503.")] = 64,
     cache: Annotated[int, typer.Option(help="Answers a worker remembers; 0 for none.")] = 2048,
     max_batch: Annotated[int, typer.Option(help="Waiting pictures that are run together; 1 runs each alone.")] = 8,
-    cors_origin: Annotated[
-        list[str] | None, typer.Option(help="Site whose scripts may ask; may be given again. None if not given.")
-    ] = None,
-    allowed_host: Annotated[
-        list[str] | None, typer.Option(help="Name it may be asked by, such as the proxy's; may be given again.")
-    ] = None,
+    cors_origin: CorsOrigin = None,
+    allowed_host: AllowedHost = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Remember no answers; the same as --cache 0.")] = False,
-    draft: Annotated[
-        bool, typer.Option("--draft", help="Decode large JPEGs at a fraction of their size: quicker, other pixels.")
-    ] = False,
-    proxy_headers: Annotated[
-        bool, typer.Option("--proxy-headers", help="Take the client's address from a local proxy's X-Forwarded-For.")
-    ] = False,
+    draft: Draft = False,
+    proxy_headers: ProxyHeaders = False,
     rate: Annotated[float, typer.Option(help="Requests a second of a client that a worker takes; 0: any number.")] = 0,
     upload_mb: Annotated[int, typer.Option(help="Uploads a worker holds in memory together; more get 503.")] = 120,
-    decode_seconds: Annotated[
-        float, typer.Option(help="CPU time that one picture may take to decode; more is image_too_costly, 422.")
-    ] = DECODE_SECONDS,
-    decoders: Annotated[
-        int | None,
-        typer.Option(help="Decoding processes of a worker; its share of the cores, and one, if not given."),
-    ] = None,
+    decode_seconds: DecodeSeconds = DECODE_SECONDS,
+    decoders: Decoders = None,
     header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
     body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
     request_seconds: Annotated[float, typer.Option(help="Time for all of it.")] = 60,
-    grace_seconds: Annotated[
-        float,
-        typer.Option(help="After SIGTERM, time to answer on while /readyz says 503; 5 behind a balancer."),
-    ] = 0.5,
+    grace_seconds: GraceSeconds = 0.5,
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A JSON line a request.")] = True,
 ) -> int:
     """Serve the web page and the REST API until Ctrl-C or SIGTERM."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-_KEPT = 1000
+_KEPT = 1024
 """Lines that may wait to be written; more are lost, and counted."""
 
 

@@ -19,6 +19,8 @@ from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.weights.find import find_weights
 
+pytestmark = pytest.mark.slow
+
 JOB = Job("embed", weights="untrained")
 
 

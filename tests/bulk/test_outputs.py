@@ -14,6 +14,8 @@ from resnet18_lab.bulk import parquet_folder as shards_module
 from resnet18_lab.bulk.plan import WORKING_DIRECTORY
 from resnet18_lab.bulk.writers import METADATA_KEY, write_parquet
 
+pytestmark = pytest.mark.slow
+
 parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
 
 

@@ -160,6 +160,7 @@ def test_the_lock_is_gone_after_a_run_that_failed(classify, tmp_path):
     assert not list(tmp_path.glob("*.lock.part"))
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_too_dear_is_an_error_row_and_passed_when_the_run_goes_on(untrained_home, classify, tmp_path):
     folder, output = folder_of(tmp_path / "in", 60), tmp_path / "out.jsonl"
     (folder / "0.bmp").write_bytes(slow_bmp())

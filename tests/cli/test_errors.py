@@ -68,6 +68,7 @@ def test_a_folder_where_a_weights_file_is_meant(tmp_path):
     one_line(run_cli("classify", CAT, "--weights", str(tmp_path), home=tmp_path), "is a folder")
 
 
+@pytest.mark.slow
 def test_a_dear_picture_ends_at_its_deadline(tmp_path):
     (tmp_path / "slow.bmp").write_bytes(slow_bmp())
     done = run_cli(

@@ -8,7 +8,7 @@ import sys
 import pytest
 from support.bulk_pictures import CAT
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="closes streams with a shell")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="closes streams with a shell")]
 
 
 def shell(home, line, **environment):
@@ -30,7 +30,7 @@ def test_a_closed_stderr_costs_no_answer(untrained_home, output_format):
     [
         "classify {cat} --weights untrained",
         "classify {cat} --weights untrained -f json",
-        "labels",
+        "labels cat",
         "weights list",
         "--help",
         "doctor --json",

@@ -22,6 +22,8 @@ from resnet18_lab.inference import artifacts, registry
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.reference import reference_batch
 
+pytestmark = pytest.mark.slow
+
 FP32, INT8 = (artifacts.KINDS[name] for name in ("onnx-fp32", "onnx-int8-static"))
 TORCH_FREE = ["onnxruntime-fp32", "onnxruntime-int8", "openvino-fp32", "openvino-int8"]
 SCRIPTS = ["torchscript", "torchscript-traced"]

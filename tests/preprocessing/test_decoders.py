@@ -104,6 +104,7 @@ def test_one_process_alone_does_it_all():
         assert one.prepare(CAT).size == (451, 300)
 
 
+@pytest.mark.slow
 def test_small_pictures_do_not_wait_for_dear_ones():
     with Decoders(3, seconds=1.0) as some:
         some.prepare(CAT)
@@ -123,6 +124,7 @@ def test_small_pictures_do_not_wait_for_dear_ones():
         assert max(times) < 1.0
 
 
+@pytest.mark.slow
 def test_dear_pictures_take_turns_for_the_memory_of_the_largest():
     large = pictures.encode(pictures.scene(4000, 3000), "WEBP", quality=1, method=0)
     assert foretold(structure_of(large)).memory > decoders.CHEAP_MEMORY
@@ -136,6 +138,7 @@ def test_dear_pictures_take_turns_for_the_memory_of_the_largest():
         assert not any(one.is_alive() for one in threads)
 
 
+@pytest.mark.slow
 def test_no_more_memory_is_used_than_was_granted():
     process = Process({"limits": vars(InProcess().limits), "draft_for": None})
     process.wait_ready()
@@ -168,6 +171,7 @@ def test_it_is_not_ready_while_all_are_being_replaced(two):
     assert two.is_ready
 
 
+@pytest.mark.slow
 def test_a_stopped_process_is_replaced(monkeypatch):
     monkeypatch.setattr(decoder_pool, "_WATCH_SECONDS", 0.1)
     with Decoders(seconds=0.5) as one:
@@ -178,6 +182,7 @@ def test_a_stopped_process_is_replaced(monkeypatch):
         assert one.prepare(CAT).size == (451, 300)
 
 
+@pytest.mark.slow
 def test_a_picture_nobody_waits_for_leaves_the_queue():
     with Decoders(2, seconds=1.0) as some:
         some.prepare(CAT)
@@ -221,6 +226,7 @@ def test_a_dear_picture_gets_a_process_of_its_own_and_others_get_none(monkeypatc
     assert started
 
 
+@pytest.mark.slow
 def test_random_damage_to_structure_costs_no_more_than_was_foretold():
     wholes = [*true_pixels.made().values(), dear_pictures.scans(12), pictures.slow_bmp(20_000)]
     source, limits = random.Random(0), Limits(max_pixels=1_000_000)

@@ -27,6 +27,8 @@ from resnet18_lab.quantization.qdq import quantized
 from resnet18_lab.quantization.ranges import closest_range, minmax_range, range_between
 from resnet18_lab.quantization.reconstruction import Method
 
+pytestmark = pytest.mark.slow
+
 INT8 = artifacts.KINDS["onnx-int8-static"]
 SIZE_LIMIT = 12_000_000
 

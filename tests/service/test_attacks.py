@@ -21,7 +21,10 @@ from support import pictures
 from support import running_service as serving
 from support.running_service import FORM, form, number, post, status_of, wait_until
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc and signals of Unix")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc and signals of Unix"),
+]
 CASES = int(os.environ.get("RESNET18_LAB_FUZZ_CASES", "500"))
 DEADLINE = 2.0
 STATUS = {

@@ -5,6 +5,8 @@ import pytest
 from support import pictures
 from support.running_service import inside
 
+pytestmark = pytest.mark.slow
+
 CLASSIFY = "/api/v1/classify"
 FORM = {"content-type": "multipart/form-data; boundary=x"}
 PART = (

@@ -16,6 +16,8 @@ from support.project import samples_dir
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 
+pytestmark = pytest.mark.slow
+
 CLASSIFY = "POST /api/v1/classify"
 
 

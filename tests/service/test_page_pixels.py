@@ -5,6 +5,8 @@ import pytest
 from support import pictures, true_pixels
 from support.page_actions import picture_file, recognise
 
+pytestmark = pytest.mark.slow
+
 CROP_OF_PREVIEW = """async () => {
   const pixelsOf = (draw) => {
     const pen = new OffscreenCanvas(224, 224).getContext("2d");

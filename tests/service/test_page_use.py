@@ -17,6 +17,8 @@ from resnet18_lab.base.text import from_cell
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.csv_rows import columns
 
+pytestmark = pytest.mark.slow
+
 expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra: playwright").expect
 
 STATIC = ROOT / "resnet18_lab" / "service" / "static"

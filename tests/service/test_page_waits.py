@@ -1,8 +1,11 @@
 """The page comes again when it is told to."""
 
+import pytest
 from support import pictures
 from support.page_actions import picture_file, recognise
 from support.page_driver import open_page, running_service
+
+pytestmark = pytest.mark.slow
 
 
 def test_pictures_over_the_rate_have_their_turn(browser, trained_or_untrained_home):
