@@ -1,6 +1,7 @@
 """The workers that a supervisor has: how they are started, how they are doing, how they leave."""
 
 import multiprocessing
+import os
 import socket
 import time
 from contextlib import suppress
@@ -44,8 +45,8 @@ class Worker:
 
     @property
     def is_silent(self) -> bool:
-        """True when it should have said that it is alive, and has not."""
-        return self.ready and time.monotonic() - self._heard > SILENT_SECONDS
+        """True when it should have said that it is alive, and has not; pipes of Windows do not tell whether one may."""
+        return os.name == "posix" and self.ready and time.monotonic() - self._heard > SILENT_SECONDS
 
     def drain(self) -> None:
         """Tell it to be no longer ready, and to close connections with their next answers."""

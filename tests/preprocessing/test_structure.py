@@ -2,17 +2,21 @@
 
 import io
 import struct
+import subprocess
+import sys
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps
 from support import pictures
 from support.dear_pictures import scans, segment
 from support.true_pixels import chunk, exchanged_profile, png
 
 from resnet18_lab.base.errors import ImageError
+from resnet18_lab.base.samples import load_samples
 from resnet18_lab.inference.classify import prepare
 from resnet18_lab.preprocessing.decode import decode, structure_of
 from resnet18_lab.preprocessing.structure import orientation_in
@@ -221,3 +225,29 @@ def test_the_bytes_that_the_library_gets_give_the_same_pixels(kind):
     data = pictures.encode(pictures.scene(90, 60), kind)
     with Image.open(io.BytesIO(data)) as whole, Image.open(io.BytesIO(structure_of(data).data)) as reduced:
         np.testing.assert_array_equal(np.asarray(whole.convert("RGB")), np.asarray(reduced.convert("RGB")))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its memory from /proc")
+def test_errors_that_are_kept_keep_no_picture():
+    cut = pictures.encode(pictures.scene(3000, 3000), "PNG")[:-2000]
+    code = (
+        "import sys; from pathlib import Path; from resnet18_lab.base.errors import ImageError\n"
+        "from resnet18_lab.inference.classify import outputs; from resnet18_lab.preprocessing.decode import decode\n"
+        "from resnet18_lab.base import proc; data, kept = sys.stdin.buffer.read(), []\n"
+        "def refused():\n    try: decode(data)\n    except ImageError as error: kept.append(error)\n"
+        "refused(); before = proc.rss('self/status')\n"
+        "for _ in range(12): refused()\n"
+        "kept += [one.error for one in outputs([('a', data)] * 12, None)]\n"
+        "assert {error.code for error in kept} == {'image_truncated'}; print(proc.rss('self/status') - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], input=cut, capture_output=True, check=True)
+    assert int(done.stdout) < 60e6  # one of them takes 36 MB, all together would take 800
+
+
+@pytest.mark.parametrize("sample", load_samples(), ids=lambda sample: sample.path.name)
+def test_pixels_of_pictures_without_a_profile_are_the_librarys(sample):
+    with Image.open(sample.path) as picture:
+        if "icc_profile" in picture.info:
+            pytest.skip("it has a profile")
+        theirs = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+    np.testing.assert_array_equal(np.asarray(decode(sample.path)), theirs)
