@@ -58,9 +58,13 @@ def _plane(data: bytes, place: int, width: int, height: int, *, is_rle4: bool) -
     plane = np.full(width * height, _SKIPPED, np.uint16)
     pairs = [np.tile(np.array([value >> 4, value & 15], np.uint8), 128) for value in range(256)] if is_rle4 else []
     x = y = 0
+    left = 2 * (width + 2) * height  # a run that sets no pixel moves on, or the data are damaged
     while y < height:
         if place + 2 > len(data):
             raise image_error("image_truncated")
+        left -= 1
+        if left < 0:
+            raise image_error("image_corrupt")
         count, value = data[place], data[place + 1]
         place += 2
         first, room = y * width + x, max(0, width - x)

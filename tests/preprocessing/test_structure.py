@@ -197,6 +197,14 @@ def test_a_bmp_of_run_lengths_that_ends_too_early_is_truncated():
     assert caught.value.code == "image_truncated"
 
 
+def test_runs_that_set_no_pixel_are_counted():
+    began = time.process_time()
+    with pytest.raises(ImageError) as caught:
+        decode(pictures.bmp_runs(16, 12, b"\1\7" * 2_000_000))
+    assert caught.value.code == "image_corrupt"
+    assert time.process_time() - began < 0.5
+
+
 @pytest.mark.parametrize("bits", [4, 8])
 def test_run_lengths_give_the_pixels_of_the_library_where_nothing_is_skipped(bits):
     source, rows = np.random.default_rng(0), b""
