@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,15 @@ def _built_home(factory: pytest.TempPathFactory, file: WeightsFile) -> Path:
         patch.setenv("RESNET18_LAB_HOME", str(home))
         build(file, only=["onnx-fp32"])
     return home
+
+
+@pytest.fixture(autouse=True)
+def _own_imports() -> Iterator[None]:
+    """The command line keeps children from importing what lies beside them; run in this process, it must not go on so."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    yield
+    if before is None:
+        os.environ.pop("PYTHONSAFEPATH", None)
 
 
 @pytest.fixture(autouse=True)
