@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from resnet18_lab.base.children import SAFE_PATH
+from resnet18_lab.base.children import import_path
 from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.bulk import journal
 from resnet18_lab.bulk.cluster_workers import READ_AT_ONCE, Classifier, Reader, packed
@@ -31,7 +31,6 @@ ENGINES_OF_A_READER = 4
 SMALLEST_BLOCK, LARGEST_BLOCK = READ_AT_ONCE, 512  # pictures that a reader passes to an engine; also per shard
 BLOCKS_OF_AN_ENGINE = 16  # at least, given enough pictures: all engines then end at about the same time
 _INHERITED_VARIABLES = ("RESNET18_LAB_HOME", "RESNET18_LAB_WEIGHTS", "RESNET18_LAB_OFFLINE", "PYTHONPATH")
-_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
 def run(plan: Plan, *, address: str | None = None, progress: Progress = lambda *_: None) -> Summary:
@@ -106,9 +105,8 @@ def _last_line(error: BaseException) -> str:
 
 
 def _environment() -> dict[str, str]:
-    path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
     variables = {name: os.environ[name] for name in _INHERITED_VARIABLES if name in os.environ}
-    return {**variables, **SAFE_PATH, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    return {**variables, **import_path(), "OMP_NUM_THREADS": "1"}
 
 
 def _run_stages(ray: Any, plan: Plan, run: Row, listing: Listing, folder: Path, progress: Progress) -> None:  # noqa: ANN401

@@ -11,10 +11,9 @@ import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resnet18_lab.base.children import OWN_GROUP, SAFE_PATH
+from resnet18_lab.base.children import ONE_THREAD, OWN_GROUP, import_path
 from resnet18_lab.base.errors import EngineError, LabError, ParameterError
 from resnet18_lab.bulk.batch import Answer, Item, Job, failed
 from resnet18_lab.inference.engine import Closing
@@ -27,8 +26,6 @@ _MAX_WORKERS = 256
 QUEUED = 2  # batches per worker: the one it runs and the next, so that it never waits for the parent
 _ATTEMPTS = 2
 STARTS = 3  # replacement workers that may die in a row before they are ready
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
 @dataclass
@@ -74,14 +71,12 @@ class Pool(Closing):
             raise
 
     def _start(self) -> _Worker:
-        path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
-        environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), **SAFE_PATH, "PYTHONPATH": path}
         try:
             process = subprocess.Popen(
                 [sys.executable, "-m", "resnet18_lab.bulk.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=environment,
+                env={**os.environ, **ONE_THREAD, **import_path()},
                 **OWN_GROUP,
             )
         except OSError as error:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from resnet18_lab.base.errors import LabError
+from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
 from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
 
@@ -19,7 +20,6 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fasta
 Threads = Annotated[
     int | None, typer.Option(help="Threads of one run; the usable cores shared among the workers if not given.")
 ]
-Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
 CorsOrigin = Annotated[
     list[str] | None, typer.Option(help="Site whose scripts may ask; may be given again. None if not given.")
 ]
@@ -31,9 +31,6 @@ Draft = Annotated[
 ]
 ProxyHeaders = Annotated[
     bool, typer.Option("--proxy-headers", help="Take the client's address from a local proxy's X-Forwarded-For.")
-]
-DecodeSeconds = Annotated[
-    float, typer.Option(help="CPU time that one picture may take to decode; more is image_too_costly, 422.")
 ]
 Decoders = Annotated[
     int | None,
@@ -50,8 +47,8 @@ def serve(
     port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
     workers: Annotated[int, typer.Option(help="Processes, each with its own engine.")] = 1,
     threads: Threads = None,
-    backend: Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")] = "auto",
-    weights: Weights = "auto",
+    backend: options.BackendOption = "auto",
+    weights: options.Weights = "auto",
     max_mb: Annotated[int, typer.Option(help="Largest picture, in MB.")] = 20,
     queue: Annotated[int, typer.Option(help="Pictures a worker takes at a time; more are refused with 503.")] = 64,
     cache: Annotated[int, typer.Option(help="Answers a worker remembers; 0 for none.")] = 2048,
@@ -63,7 +60,7 @@ def serve(
     proxy_headers: ProxyHeaders = False,
     rate: Annotated[float, typer.Option(help="Requests a second of a client that a worker takes; 0: any number.")] = 0,
     upload_mb: Annotated[int, typer.Option(help="Uploads a worker holds in memory together; more get 503.")] = 120,
-    decode_seconds: DecodeSeconds = DECODE_SECONDS,
+    decode_seconds: options.DecodeSeconds = DECODE_SECONDS,
     decoders: Decoders = None,
     header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
     body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
@@ -76,7 +73,7 @@ def serve(
     return 0
 
 
-def _run(options: dict[str, Any]) -> None:
+def _run(chosen: dict[str, Any]) -> None:
     """Serve with these options, each a setting of the same name."""
     missing = [package for package in _NEEDED if find_spec(package) is None]
     if missing:
@@ -86,15 +83,15 @@ def _run(options: dict[str, Any]) -> None:
     from resnet18_lab.service.settings import Settings
     from resnet18_lab.service.supervisor import serve as run
 
-    options["allowed_hosts"] = tuple(name.lower() for name in options.pop("allowed_host") or ())
-    if options.pop("no_cache"):
-        options["cache"] = 0
-    options["cors_origins"] = tuple(options.pop("cors_origin") or ())
-    if options["threads"] is None:
-        options["threads"] = max(1, usable_cores() // max(1, options["workers"]))
-    if options["decoders"] is None:
-        options["decoders"] = max(2, min(4, usable_cores() // max(1, options["workers"]) + 1))
-    settings = Settings(**options)
+    chosen["allowed_hosts"] = tuple(name.lower() for name in chosen.pop("allowed_host") or ())
+    if chosen.pop("no_cache"):
+        chosen["cache"] = 0
+    chosen["cors_origins"] = tuple(chosen.pop("cors_origin") or ())
+    if chosen["threads"] is None:
+        chosen["threads"] = max(1, usable_cores() // max(1, chosen["workers"]))
+    if chosen["decoders"] is None:
+        chosen["decoders"] = max(2, min(4, usable_cores() // max(1, chosen["workers"]) + 1))
+    settings = Settings(**chosen)
     choose(settings.backend, weights=settings.weights)  # what is wrong is better told before the start
     run(settings, note)
 

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 
+from resnet18_lab.preprocessing.bmp import RUNS
 from resnet18_lab.preprocessing.structure import Structure
 
 
@@ -35,7 +36,7 @@ TABLE = {
     "GIF": Layout(9, 14),
     "WebP": Layout(22, 28),
     "BMP": Layout(5, 6),
-    "BMP RLE": Layout(10, 40),
+    RUNS: Layout(10, 40),
 }
 _DEAREST = Layout(max(one.bytes_a_pixel for one in TABLE.values()), max(one.ns_a_pixel for one in TABLE.values()))
 _NS_PROFILE, _NS_TURN = 16, 4
@@ -64,7 +65,7 @@ def foretold(told: Structure, draft_for: int | None = None) -> Cost:
     decoded = pixels // _reduction(told, draft_for) ** 2
     later = _NS_PROFILE * (told.profile is not None) + _NS_TURN * (told.orientation != 1)
     nanoseconds = decoded * (layout.ns_a_pixel + later) + (told.passes - 1) * pixels * _NS_A_PASS
-    if told.layout == "BMP RLE":
+    if told.layout == RUNS:
         nanoseconds += told.length * _NS_A_RUN_BYTE
     memory = (pixels if told.passes > 1 else decoded) * layout.bytes_a_pixel + _COPIES * told.length
     return Cost(memory, nanoseconds / 1e9)

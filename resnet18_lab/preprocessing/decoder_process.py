@@ -5,29 +5,25 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from resnet18_lab.base.children import OWN_GROUP, SAFE_PATH
+from resnet18_lab.base.children import ONE_THREAD, OWN_GROUP, import_path
 from resnet18_lab.preprocessing.decoder import CROP_BYTES, receive, send
 
 _PIPE_BYTES = 1 << 20
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
 """For glibc: what a large picture took returns to the system with it."""
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-_PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 
 
 class Process:
     """One decoding process."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        path = os.pathsep.join(filter(None, (_PACKAGE_ROOT, os.environ.get("PYTHONPATH"))))
         self._crop = _shared_memory()
         settings = {**settings, "crop": self._crop}
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "resnet18_lab.preprocessing.decoder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            env={**os.environ, **_MALLOC, **_ONE_THREAD, **SAFE_PATH, "PYTHONPATH": path},
+            env={**os.environ, **_MALLOC, **ONE_THREAD, **import_path()},
             pass_fds=() if self._crop is None else (self._crop,), **OWN_GROUP,
         )  # fmt: skip
         assert self.popen.stdin is not None and self.popen.stdout is not None  # noqa: S101 - they were asked for

@@ -66,7 +66,7 @@ async def _classify_one(request: Request, options: Asked) -> JsonAnswer:
                 prometheus.PICTURES.labels(error.code).inc()
                 return refusal(error, request.state.request_id, file=upload.name)
     prometheus.PICTURES.labels("ok").inc()
-    request.state.log_fields = {"cached": answer.pop("was_cached")}
+    request.state.log_fields = {"cached": answer["cached"] if options.cached else answer.pop("cached")}
     timing = ", ".join(f"{name};dur={ms}" for name, ms in answer["timing_ms"].items())
     body = {**answer, "request_id": request.state.request_id}
     return JsonAnswer(body, headers={"server-timing": timing})

@@ -108,9 +108,7 @@ class Classifier:
         if options.crop and prepared is not None:
             body["crop"] = await self.in_pool(_data_url, prepared.crop)
         timing["total"] = (time.perf_counter() - start) * 1000
-        if options.cached:
-            body["cached"] = cached
-        return {**body, "was_cached": cached, "timing_ms": {name: round(ms, 2) for name, ms in timing.items()}}
+        return {**body, "cached": cached, "timing_ms": {name: round(ms, 2) for name, ms in timing.items()}}
 
     async def classify_or_error(self, upload: Upload, options: Asked) -> dict[str, Any]:
         """The answer as JSON, or the item's error."""
@@ -120,7 +118,8 @@ class Classifier:
             prometheus.PICTURES.labels(error.code).inc()
             return error_result(upload.name, error)
         prometheus.PICTURES.labels("ok").inc()
-        del answer["was_cached"]
+        if not options.cached:
+            del answer["cached"]
         return answer
 
     async def _prepare(self, data: bytes) -> Prepared:

@@ -13,10 +13,11 @@ _KEPT = 1024
 
 
 class Lines:
-    """Writes lines in a thread of its own; with ``descriptor`` there, else to what ``sys.stderr`` is at the time."""
+    """Writes lines in a thread of its own: to its ``descriptor``, else to what ``sys.stderr`` is at the time."""
 
-    def __init__(self, on_loss: Callable[[], None], descriptor: int | None = None) -> None:
-        self._on_loss, self._descriptor = on_loss, descriptor
+    def __init__(self, on_loss: Callable[[], None]) -> None:
+        self.descriptor: int | None = None
+        self._on_loss = on_loss
         self._waiting: queue.Queue[str] = queue.Queue(_KEPT)
         threading.Thread(target=self._write_all, daemon=True).start()
 
@@ -44,10 +45,10 @@ class Lines:
                 self._waiting.task_done()
 
     def _write(self, text: str) -> None:
-        if self._descriptor is not None:
+        if self.descriptor is not None:
             data = text.encode("utf-8", "backslashreplace")
             while data:
-                data = data[os.write(self._descriptor, data) :]
+                data = data[os.write(self.descriptor, data) :]
         elif sys.stderr is not None:
             sys.stderr.write(text)
             with suppress(OSError):

@@ -29,8 +29,7 @@ class _Handler(logging.Handler):
 
 def take_over_logging() -> None:
     """Write warnings of libraries (uvicorn, python_multipart, asyncio) and of Python as JSON lines, too."""
-    global _lines  # noqa: PLW0603 - a process has one log
-    _lines = Lines(prometheus.LOST_LINES.inc, os.dup(2))
+    _lines.descriptor = os.dup(2)
     handler = _Handler()
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

@@ -29,8 +29,6 @@ _CLIENT_GONE = 499
 """Status in the log for a client that disconnected, as in nginx; it is never sent."""
 OVER_LIMIT = "over_limit"
 """Key in a request's state: its connection exceeds the number that a worker serves."""
-LAST = "last"
-"""Key in a request's state: the worker is about to stop, and closes the connection with this answer."""
 _ABOUT_HEALTH = ("/healthz", "/readyz", "/metrics")
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 50_000_000
@@ -71,18 +69,17 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        app = _busy if self._turns_away(scope) else self.app
-        headers = dict(scope["headers"])
-        error = origins.refusal_of(scope["method"], headers, self._settings)
+        error = self._refusal_of(scope)
+        is_last = self._draining is not None and self._draining.is_set()
+        exchange = _Exchange(self._settings, scope, receive, send, is_last=is_last)
+        await exchange.answer_with(self.app if error is None else _refusing(error))
+
+    def _refusal_of(self, scope: Scope) -> CodedError | None:
+        """Why a request does not reach the application: where it comes from, how often, or how much there is to do."""
+        error = origins.refusal_of(scope["method"], dict(scope["headers"]), self._settings)
         if error is None and scope["method"] == "POST":
             error = self._rates.refusal_of((scope.get("client") or ("",))[0])
-        if error is not None:
-            app = _refusing(error)
-        if b"content-length" in headers and b"transfer-encoding" in headers:  # RFC 9112, 6.1: answered, then closed
-            scope.setdefault("state", {})[LAST] = True
-        if self._draining is not None and self._draining.is_set():
-            scope.setdefault("state", {})[LAST] = True
-        await _Exchange(self._settings, scope, receive, send).answer_with(app)
+        return service_error("server_busy") if error is None and self._turns_away(scope) else error
 
     def _turns_away(self, scope: Scope) -> bool:
         """True when the request brings a picture and the queue is full.
@@ -103,13 +100,12 @@ def _refusing(error: CodedError) -> ASGIApp:
     return refuse
 
 
-_busy = _refusing(service_error("server_busy"))
-
-
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, settings: Settings, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, settings: Settings, scope: Scope, receive: Receive, send: Send, *, is_last: bool = False
+    ) -> None:
         self._settings, self._receive, self._send = settings, receive, send
         self._method = scope["method"]
         # HEAD is a GET whose body is not sent, which the server below sees to.
@@ -125,6 +121,9 @@ class _Exchange:
         # The rest of a small refused body is left to the connection, which can then be used again.
         is_small = length.isdigit() and int(length) <= _SMALL_BYTES and not is_chunked and b"expect" not in headers
         self._closes = not is_small or OVER_LIMIT in scope.get("state", {})
+        # RFC 9112, 6.1: a request with both a length and chunks is answered, and the connection closed.
+        is_ambiguous = is_chunked and b"content-length" in headers
+        self._is_last = is_last or is_ambiguous or OVER_LIMIT in scope.get("state", {})
         self._scope.setdefault("state", {})["request_id"] = self._id
 
     async def answer_with(self, app: ASGIApp) -> None:
@@ -172,8 +171,7 @@ class _Exchange:
         own_headers = {**HEADERS, "x-request-id": self._id, "cache-control": caching}
         if self._trace:
             own_headers["traceparent"] = self._trace
-        is_last = OVER_LIMIT in self._scope["state"] or LAST in self._scope["state"]
-        if is_last or (self._closes and self._body_left):
+        if self._is_last or (self._closes and self._body_left):
             own_headers["connection"] = "close"  # the rest of the body would be taken for the next request
         new_headers = [
             (name.encode(), value.encode()) for name, value in own_headers.items() if name.encode() not in names

@@ -35,7 +35,6 @@ _STATUS_OF_PICTURE = {
 _BROKEN_PICTURE = 422
 _ABOUT_BODIES = ("no_file", "bad_multipart", "too_many_files", "body_too_large")
 RETRY_AFTER_SECONDS = 1
-_BUSY = 503
 
 
 class ServiceError(CodedError):
@@ -44,8 +43,8 @@ class ServiceError(CodedError):
     def __init__(self, status: int, code: str, message: str, message_zh: str) -> None:
         super().__init__(code, message, message_zh)
         self.status = status
-        self.retry_after: int | None = RETRY_AFTER_SECONDS if status == _BUSY else None
-        """Seconds after which to ask again."""
+        self.retry_after: int | None = None
+        """Seconds after which to ask again, where it is not the usual time."""
 
 
 def service_error(code: str, **values: Any) -> ServiceError:  # noqa: ANN401 - figures and names for the text

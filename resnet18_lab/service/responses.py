@@ -42,7 +42,7 @@ def refusal(error: CodedError, request_id: str, *, file: str = "", path: str = "
     Under /v2 ``error`` is the sentence itself, as that protocol's clients expect, with the rest beside it.
     """
     status = status_of(error)
-    seconds = getattr(error, "retry_after", RETRY_AFTER_SECONDS if status == 503 else None)
+    seconds = getattr(error, "retry_after", None) or (RETRY_AFTER_SECONDS if status == 503 else None)
     headers = {"retry-after": str(seconds)} if seconds else {}
     body = error_body(error, request_id, file)
     if path == _OPEN_INFERENCE or path.startswith(f"{_OPEN_INFERENCE}/"):

@@ -1,12 +1,12 @@
 """The workers that a supervisor has: how they are started, how they are doing, how they leave."""
 
+import math
 import multiprocessing
 import os
 import socket
 import time
 from contextlib import suppress
 from dataclasses import asdict
-from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
 from resnet18_lab.service import worker
@@ -31,7 +31,7 @@ class Worker:
         self.retiring = False
         """True for one that has been replaced already: its end is no loss."""
         self._heard = time.monotonic()
-        self._ends: float | None = None
+        self._ends = self._killed = math.inf  # moments at which a retiring one is told to end, and is ended
 
     def hear(self) -> str | None:
         """What it says, None when it has died."""
@@ -57,17 +57,16 @@ class Worker:
         """Let it go: after ``grace`` seconds it takes no more connections, ``drain`` seconds later it is killed."""
         self.retiring = True
         self.drain()
-        now = time.monotonic()
-        self._ends = now + grace
-        self._killed = now + grace + drain
+        self._ends = time.monotonic() + grace
+        self._killed = self._ends + drain
 
     def go_on_retiring(self) -> None:
         """Do what is due."""
         now = time.monotonic()
-        if self._ends is not None and now > self._ends:
+        if now > self._ends:
             self.process.terminate()
-            self._ends = None
-        if self.retiring and now > self._killed:
+            self._ends = math.inf
+        if now > self._killed:
             self.process.kill()
 
     def bury(self) -> str:
@@ -75,8 +74,3 @@ class Worker:
         self.process.join(5)
         self.pipe.close()
         return f"worker {self.process.pid} ended with status {self.process.exitcode}"
-
-
-def pipes(workers: list[Worker]) -> dict[Connection, Worker]:
-    """The workers by their pipes."""
-    return {one.pipe: one for one in workers}

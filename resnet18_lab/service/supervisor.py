@@ -17,7 +17,7 @@ from resnet18_lab.service import worker
 from resnet18_lab.service.listening import bound_socket
 from resnet18_lab.service.metrics_files import reserve
 from resnet18_lab.service.settings import METRICS_DIRECTORY, Settings
-from resnet18_lab.service.staff import SILENT_SECONDS, Worker, pipes
+from resnet18_lab.service.staff import SILENT_SECONDS, Worker
 
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
 """For glibc: large buffers return to the system when freed, whichever thread allocated them."""
@@ -82,7 +82,7 @@ class Supervisor:
 
     def _watch(self, sock: socket.socket) -> None:
         """Handle the next messages or deaths of workers; the timeout lets ``run`` notice a signal or a due restart."""
-        by_pipe = pipes(self._workers)
+        by_pipe = {one.pipe: one for one in self._workers}
         for pipe in wait(list(by_pipe), timeout=0.2):
             one = by_pipe[pipe]  # type: ignore[index]
             message = one.hear()

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 from support import pictures
 from support.dear_pictures import scans, segment
-from support.true_pixels import chunk, exchanged_profile, png
+from support.pictures import png_chunk
+from support.true_pixels import exchanged_profile, png
 
 from resnet18_lab.base.errors import ImageError
 from resnet18_lab.base.samples import load_samples
@@ -50,8 +51,8 @@ def test_few_scans_of_many_pixels_are_refused_too():
     [
         pytest.param(lambda: jpeg()[:2] + segment(0xE1, b"Exif\0\0" + b"\0" * 60000) * 200 + jpeg()[2:], id="EXIF in parts"),
         pytest.param(lambda: jpeg()[:2] + segment(0xE2, b"ICC_PROFILE\0\1\1" + b"\0" * 60000) * 200 + jpeg()[2:], id="profiles"),
-        pytest.param(lambda: png(8, 0, GREY, chunk(b"iCCP", b"a\0\0" + zlib.compress(b"\0" * 1_000_000)) * 2000), id="PNG profiles"),
-        pytest.param(lambda: png(8, 0, GREY, chunk(b"zTXt", b"a\0\0" + zlib.compress(b"\0" * 5_000_000))), id="text bomb"),
+        pytest.param(lambda: png(8, 0, GREY, png_chunk(b"iCCP", b"a\0\0" + zlib.compress(b"\0" * 1_000_000)) * 2000), id="PNG profiles"),
+        pytest.param(lambda: png(8, 0, GREY, png_chunk(b"zTXt", b"a\0\0" + zlib.compress(b"\0" * 5_000_000))), id="text bomb"),
         pytest.param(lambda: jpeg()[:2] + segment(0xFE, b"words" * 1000) * 2000 + jpeg()[2:], id="comments"),
     ],
 )  # fmt: skip
@@ -63,7 +64,7 @@ def test_metadata_costs_next_to_nothing(data):
 
 
 @pytest.mark.parametrize("make", [lambda: jpeg()[:2] + segment(0xDD, b"\0\0") * 60_000 + jpeg()[2:],
-                                  lambda: png(8, 0, GREY, chunk(b"tEXt", b"") * 60_000)])  # fmt: skip
+                                  lambda: png(8, 0, GREY, png_chunk(b"tEXt", b"") * 60_000)])  # fmt: skip
 def test_too_many_parts_are_refused(make):
     with pytest.raises(ImageError) as caught:
         decode(make())
@@ -87,7 +88,7 @@ def test_a_transparent_grey_is_white_at_every_depth(bits):
     packed = sum(middle << (bits * place) for place in range(per_byte))
     row = struct.pack(">H", middle) * 32 if bits == 16 else bytes([packed]) * (32 // per_byte)
     plain, keyed = (
-        decode(png(bits, 0, [row] * 32, extra)) for extra in (b"", chunk(b"tRNS", struct.pack(">H", middle)))
+        decode(png(bits, 0, [row] * 32, extra)) for extra in (b"", png_chunk(b"tRNS", struct.pack(">H", middle)))
     )
     assert np.asarray(keyed).min() == 255
     assert (np.asarray(plain).max() < 255) == (bits > 1)
@@ -95,7 +96,7 @@ def test_a_transparent_grey_is_white_at_every_depth(bits):
 
 def test_a_transparent_colour_of_48_bits_is_compared_in_all_of_them():
     row = struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC) * 16 + struct.pack(">HHH", 0x1235, 0x5678, 0x9ABC) * 16
-    pixels = np.asarray(decode(png(16, 2, [row] * 32, chunk(b"tRNS", struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC)))))
+    pixels = np.asarray(decode(png(16, 2, [row] * 32, png_chunk(b"tRNS", struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC)))))
     assert (pixels[:, :16] == 255).all()
     assert (pixels[:, 16:] == (0x12, 0x56, 0x9A)).all()
 
@@ -103,8 +104,8 @@ def test_a_transparent_colour_of_48_bits_is_compared_in_all_of_them():
 @pytest.mark.parametrize(
     "extra",
     [
-        chunk(b"iCCP", b"a\0\0" + zlib.compress(b"profile"), wrong=1), chunk(b"iCCP", b"a\0\7" + b"data"),
-        chunk(b"tEXt", b"a\0b", wrong=1), chunk(b"pHYs", b"\0\0"), chunk(b"eXIf", b"garbled"),
+        png_chunk(b"iCCP", b"a\0\0" + zlib.compress(b"profile"), wrong=1), png_chunk(b"iCCP", b"a\0\7" + b"data"),
+        png_chunk(b"tEXt", b"a\0b", wrong=1), png_chunk(b"pHYs", b"\0\0"), png_chunk(b"eXIf", b"garbled"),
     ],
     ids=["profile, wrong sum", "profile, wrong method", "text, wrong sum", "short density", "garbled EXIF"],
 )  # fmt: skip

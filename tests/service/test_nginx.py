@@ -11,7 +11,7 @@ import pytest
 from support import pictures
 from support import running_service as serving
 from support.project import ROOT
-from support.running_service import wait_until
+from support.running_service import free_port, wait_until
 
 NAME = "pictures.example.org"
 PAGE_REQUESTS = 60
@@ -20,12 +20,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (shutil.which("nginx") and shutil.which("openssl")), reason="needs nginx-light and openssl"),
 ]
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

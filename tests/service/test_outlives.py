@@ -15,7 +15,7 @@ import psutil
 import pytest
 from support import pictures
 from support import running_service as serving
-from support.running_service import number, wait_until
+from support.running_service import free_port, number, wait_until
 
 PICTURE = pictures.jpeg()
 OPTIONS = ("--weights", "untrained", "--cache", "0")
@@ -116,12 +116,6 @@ def test_a_log_that_cannot_be_written_costs_no_request(untrained_home, target):
         for end in (reader, writer):
             if end is not None:
                 os.close(end)
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 def path_with_command():

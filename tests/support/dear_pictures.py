@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from support import pictures
-from support.true_pixels import chunk
+from support.pictures import png_chunk
 
 SIDE = 7000
 """49 megapixels."""
@@ -37,9 +37,9 @@ def large_png(kind: int, bits: int, extra: bytes = b"", cut: int = 0) -> bytes:
     row = b"\0" * (1 + SIDE * {0: 1, 2: 3, 6: 4}[kind] * bits // 8)
     packer = zlib.compressobj(1)
     body = b"".join(packer.compress(row * 100) for _ in range(SIDE // 100)) + packer.flush()
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, bits, kind, 0, 0, 0))
-    whole = chunk(b"IDAT", body)
-    return b"\x89PNG\r\n\x1a\n" + head + extra + (whole[:-cut] if cut else whole + chunk(b"IEND", b""))
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", SIDE, SIDE, bits, kind, 0, 0, 0))
+    whole = png_chunk(b"IDAT", body)
+    return b"\x89PNG\r\n\x1a\n" + head + extra + (whole[:-cut] if cut else whole + png_chunk(b"IEND", b""))
 
 
 def of_memory() -> dict[str, bytes]:
@@ -47,7 +47,7 @@ def of_memory() -> dict[str, bytes]:
     grey, colour = Image.new("L", (SIDE, SIDE), 90), Image.new("RGB", (SIDE, SIDE), (90, 120, 60))
     return {
         "JPEG in scans": pictures.encode(colour.convert("CMYK"), "JPEG", progressive=True, subsampling=0, quality=5),
-        "PNG of 48 bits with a key": large_png(2, 16, chunk(b"tRNS", struct.pack(">HHH", 1, 2, 3))),
+        "PNG of 48 bits with a key": large_png(2, 16, png_chunk(b"tRNS", struct.pack(">HHH", 1, 2, 3))),
         "PNG of 64 bits": large_png(6, 16),
         "PNG cut short": large_png(6, 8, cut=2000),
         "GIF": pictures.encode(grey, "GIF", transparency=3),
@@ -65,6 +65,6 @@ def of_time() -> dict[str, bytes]:
         "a canvas": b"GIF89a" + struct.pack("<HH", 16000, 11000) + b"\x80\0\0\0\0\0\xff\xff\xff!\xf9\4\10\0\0\0\0,"
         + struct.pack("<HHHH", 0, 0, 16000, 11000) + b"\0\2\2\x44\1\0;",
         "profiles": pictures.encode(Image.fromarray(np.zeros((64, 64), np.uint8)), "PNG")[:33]
-        + chunk(b"iCCP", b"a\0\0" + zlib.compress(b"\0" * 1_000_000)) * 1000
+        + png_chunk(b"iCCP", b"a\0\0" + zlib.compress(b"\0" * 1_000_000)) * 1000
         + pictures.encode(Image.fromarray(np.zeros((64, 64), np.uint8)), "PNG")[33:],
     }  # fmt: skip

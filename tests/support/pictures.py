@@ -34,9 +34,9 @@ def jpeg(**options: object) -> bytes:
     return encode(scene(), "JPEG", quality=90, **options)
 
 
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    """One chunk with its length and checksum."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def png_chunk(kind: bytes, data: bytes, wrong: int = 0) -> bytes:
+    """One chunk with its length and checksum, which ``wrong`` spoils."""
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ wrong)
 
 
 def png_header(width: int, height: int, *, data: bytes = b"", bits: int = 8, colour: int = 2) -> bytes:

@@ -147,6 +147,13 @@ def inside(*, send_buffer: int | None = None, **settings: object) -> Iterator[In
             thread.join(30)
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
 def wait_until(happened: Callable[[], object], seconds: float = 20) -> None:
     """Returns when it has happened; an AssertionError when that takes too long."""
     deadline = time.monotonic() + seconds

@@ -7,18 +7,14 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from support import pictures
-
-
-def chunk(kind: bytes, data: bytes, wrong: int = 0) -> bytes:
-    """A PNG chunk; ``wrong`` spoils its checksum."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) ^ wrong)
+from support.pictures import png_chunk
 
 
 def png(bits: int, colour: int, rows: list[bytes], extra: bytes = b"", width: int = 32, height: int = 32) -> bytes:
     """A PNG of packed rows, with chunks before its pixels."""
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
-    body = chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
-    return b"\x89PNG\r\n\x1a\n" + head + extra + body + chunk(b"IEND", b"")
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    body = png_chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    return b"\x89PNG\r\n\x1a\n" + head + extra + body + png_chunk(b"IEND", b"")
 
 
 def exchanged_profile() -> bytes:
@@ -52,7 +48,7 @@ def grey_with_key(bits: int) -> bytes:
         values = [key if 8 <= x < 24 and 8 <= y < 24 else x * top // 31 for x in range(32)]
         whole = int("".join(format(value, f"0{bits}b") for value in values), 2)
         rows.append(whole.to_bytes(32 * bits // 8, "big"))
-    return png(bits, 0, rows, chunk(b"tRNS", struct.pack(">H", key)))
+    return png(bits, 0, rows, png_chunk(b"tRNS", struct.pack(">H", key)))
 
 
 def gif(*, background: int = 0, transparency: int | None = None) -> bytes:
@@ -88,7 +84,7 @@ def made() -> dict[str, bytes]:
         "PNG soft": pictures.encode(soft, "PNG"),
         "PNG grey with alpha": pictures.encode(soft.convert("LA"), "PNG"),
         "PNG 16-bit grey": pictures.encode(ramp, "PNG"),
-        "PNG 48-bit key": png(16, 2, ones, chunk(b"tRNS", struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC))),
+        "PNG 48-bit key": png(16, 2, ones, png_chunk(b"tRNS", struct.pack(">HHH", 0x1234, 0x5678, 0x9ABC))),
         "PNG palette": pictures.encode(small.quantize(64), "PNG"),
         "PNG palette with alpha": pictures.encode(small.quantize(64), "PNG", transparency=bytes(range(0, 256, 4))),
         "PNG animated": pictures.animation("PNG"),
@@ -96,8 +92,8 @@ def made() -> dict[str, bytes]:
         "PNG profile": pictures.encode(small, "PNG", icc_profile=exchanged_profile()),
         "PNG soft with profile": pictures.encode(soft, "PNG", icc_profile=exchanged_profile()),
         "PNG grey with RGB profile": pictures.encode(small.convert("L"), "PNG", icc_profile=exchanged_profile()),
-        "PNG damaged profile": png(8, 0, [b"\x80" * 32] * 32, chunk(b"iCCP", b"a\0\0" + zlib.compress(b"x"), 1)),
-        "PNG damaged text": png(8, 0, [b"\x80" * 32] * 32, chunk(b"tEXt", b"a\0b", 1)),
+        "PNG damaged profile": png(8, 0, [b"\x80" * 32] * 32, png_chunk(b"iCCP", b"a\0\0" + zlib.compress(b"x"), 1)),
+        "PNG damaged text": png(8, 0, [b"\x80" * 32] * 32, png_chunk(b"tEXt", b"a\0b", 1)),
         "GIF": gif(),
         "GIF background": gif(background=200),
         "GIF transparent": gif(transparency=5),
