@@ -102,8 +102,14 @@ def locate(entry: CatalogueEntry, *, by_name: bool = True) -> tuple[str, Path] |
                 continue
             path = place  # the variable may name a file, and that file is meant whatever it is called
         if _stat(path):
-            return origin, path
+            comes_along = entry.bundled and origin != VARIABLE and _is_bundled(place)
+            return BUNDLED if comes_along else origin, path
     return None
+
+
+def _is_bundled(place: Path) -> bool:
+    """True for the clone's own folder of weights, which is also the weights folder where the clone is the home."""
+    return place.resolve() == paths.bundled_weights_dir().resolve()
 
 
 def _find_path(name: str, *, remember: bool) -> WeightsFile:

@@ -1,6 +1,7 @@
 """What the commands that may download do where nothing, or only what comes along, is here."""
 
 import hashlib
+import shutil
 import socket
 import time
 from dataclasses import replace
@@ -11,6 +12,7 @@ from support.fileserver import serving
 from resnet18_lab.base import paths
 from resnet18_lab.weights import catalogue
 from resnet18_lab.weights.ensure import PATIENCE, ensure_weights
+from resnet18_lab.weights.find import BUNDLED, find_weights
 
 
 @pytest.fixture
@@ -31,6 +33,18 @@ def test_offline_it_settles_for_distilled_and_says_so_with_what_was_measured(bar
     (line,) = said
     assert "the distilled weights answer" in line
     assert "of 250 labelled pictures" in line
+
+
+def test_where_the_clone_itself_is_the_home_the_weights_in_it_still_come_along(bare, monkeypatch):
+    own = bare / "weights"
+    own.mkdir()
+    shutil.copy(paths.bundled_weights_dir() / "resnet18-distilled.npz", own)
+    monkeypatch.setattr(paths, "bundled_weights_dir", lambda: own)
+    monkeypatch.setenv("RESNET18_LAB_OFFLINE", "1")
+    said = []
+    assert ensure_weights(notify=said.append).name == "distilled"
+    assert len(said) == 1
+    assert find_weights("distilled").origin == BUNDLED
 
 
 def test_hosts_that_never_answer_cost_at_most_twenty_seconds_together(bare, monkeypatch):
