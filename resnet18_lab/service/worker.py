@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _STARTED_WRONG = 3
 BEAT_SECONDS = 1.0
+LAST_REQUESTS_SECONDS = 0.3
+"""How long connections that have been accepted may still send a request before the idle ones are closed."""
+_LAST_TURNS = 1_000
 READY, ALIVE, DRAIN = "ready", "alive", "drain"
 """What worker and parent tell each other; anything else a worker says is why it cannot start."""
 
@@ -51,6 +54,15 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
             await super().startup(sockets)
             parent.send(READY)
             self.beating = asyncio.create_task(_beat(parent))
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            draining.set()  # each connection ends with its next answer
+            await _accept_the_last(sockets or [])
+            for server in self.servers:
+                server.close()
+            if self.server_state.connections:
+                await asyncio.sleep(LAST_REQUESTS_SECONDS)
+            await super().shutdown(sockets)
 
     try:
         Server(server_config(create_app(settings, draining), settings)).run(sockets=[sock])
@@ -87,6 +99,14 @@ async def _beat(parent: Connection) -> None:
             if select.select([], [parent], [], 0)[1]:
                 parent.send(ALIVE)
         await asyncio.sleep(BEAT_SECONDS)
+
+
+async def _accept_the_last(sockets: list[socket.socket]) -> None:
+    """Let the event loop take the connections that wait: closing a listening socket resets them."""
+    for _ in range(_LAST_TURNS):
+        if not sockets or not select.select(sockets, [], [], 0)[0]:
+            return
+        await asyncio.sleep(0)
 
 
 def _obey(parent: Connection, draining: threading.Event) -> None:
