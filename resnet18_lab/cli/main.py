@@ -50,12 +50,13 @@ COMMANDS = (
     "classify", "bulk", "build", "bench", "evaluate", "doctor", "inspect", "labels", "report", "serve", "distill",
     "weights",
 )  # fmt: skip
-"""Modules of this room with commands, in the order of the help: each has a table COMMANDS, or a group of its own."""
+"""Modules of this room with commands, in the order of the help: each has a table COMMANDS (function, examples, and
+perhaps more arguments of Typer's), or a group of its own."""
 
 for _module in COMMANDS:
     _held = import_module(f"resnet18_lab.cli.{_module}")
     for _name, _function in getattr(_held, "COMMANDS", {}).items():
-        app.command(name=_name, epilog=_function[1])(_function[0])
+        app.command(name=_name, epilog=_function[1], **dict(*_function[2:]))(_function[0])
     if hasattr(_held, "app"):
         app.add_typer(_held.app, name=_module)
 

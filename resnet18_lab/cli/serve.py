@@ -1,18 +1,21 @@
 """``resnet18-lab serve``."""
 
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from resnet18_lab.base.errors import LabError
-from resnet18_lab.cli import options
+from resnet18_lab.cli import options, settings_sources
 from resnet18_lab.cli.console import note
 from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
 
 EXAMPLES = (
     "Examples:  resnet18-lab serve  ·  resnet18-lab serve --port 0 --workers 2 --threads 1  ·  "
-    "curl -F file=@cat.jpg http://127.0.0.1:8000/api/v1/classify"
+    "curl -F file=@cat.jpg http://127.0.0.1:8000/api/v1/classify  ·  "
+    "resnet18-lab serve --show-settings > serve.toml  ·  resnet18-lab serve --settings serve.toml  ·  "
+    "RESNET18_LAB_SERVE_PORT=8080 resnet18-lab serve (each option has such a variable)"
 )
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "fastapi_offline")
 
@@ -42,9 +45,33 @@ GraceSeconds = Annotated[
 ]
 
 
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="TOML file of these options; the environment and the command line come before it.",
+        callback=settings_sources.read_file, is_eager=True,
+    ),
+]  # fmt: skip
+ShowSettings = Annotated[
+    bool, typer.Option("--show-settings", help="Print all settings as such a file, with their sources, and leave.")
+]
+Uds = Annotated[str | None, typer.Option(help="Socket in the file system to listen on, in place of host and port.")]
+RootPath = Annotated[str, typer.Option(help="Path under which a proxy shows the service, such as /pictures.")]
+ApiKeyFile = Annotated[
+    str | None, typer.Option(help="File of keys, one a line; who sends none of them gets 401. SIGHUP reads it again.")
+]
+LeastRate = Annotated[
+    float, typer.Option(help="kB a second that a body must keep up with after --body-seconds; 0 gives no more time.")
+]
+
+
 def serve(
+    context: typer.Context,
     host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes any free one.")] = 8000,
+    uds: Uds = None,
+    root_path: RootPath = "",
+    api_key_file: ApiKeyFile = None,
     workers: Annotated[int, typer.Option(help="Processes, each with its own engine.")] = 1,
     threads: Threads = None,
     backend: options.BackendOption = "auto",
@@ -64,12 +91,20 @@ def serve(
     decoders: Decoders = None,
     header_seconds: Annotated[float, typer.Option(help="Time for the head of a request.")] = 10,
     body_seconds: Annotated[float, typer.Option(help="Time for its body.")] = 30,
-    request_seconds: Annotated[float, typer.Option(help="Time for all of it.")] = 60,
+    least_rate: LeastRate = 50,
+    longest_body_seconds: Annotated[float, typer.Option(help="Time for a body at the very most.")] = 300,
+    request_seconds: Annotated[float, typer.Option(help="Time for the answer, once the body is there.")] = 60,
     grace_seconds: GraceSeconds = 0.5,
     access_log: Annotated[bool, typer.Option("--access-log/--no-access-log", help="A JSON line a request.")] = True,
+    settings: SettingsFile = None,
+    show_settings: ShowSettings = False,
 ) -> int:
     """Serve the web page and the REST API until Ctrl-C or SIGTERM."""
-    _run(dict(locals()))
+    chosen = {name: value for name, value in locals().items() if name not in ("context", "settings", "show_settings")}
+    if show_settings:
+        typer.echo("\n".join(settings_sources.as_toml(context, chosen)))
+        return 0
+    _run(chosen)
     return 0
 
 
@@ -80,6 +115,7 @@ def _run(chosen: dict[str, Any]) -> None:
         raise LabError(f"`serve` needs {', '.join(missing)}; install with `pip install 'resnet18-lab[serve]'`.")
     from resnet18_lab.base.machine import usable_cores
     from resnet18_lab.inference.registry import choose
+    from resnet18_lab.service.keys import Keys
     from resnet18_lab.service.settings import Settings
     from resnet18_lab.service.supervisor import serve as run
 
@@ -92,8 +128,10 @@ def _run(chosen: dict[str, Any]) -> None:
     if chosen["decoders"] is None:
         chosen["decoders"] = max(2, min(4, usable_cores() // max(1, chosen["workers"]) + 1))
     settings = Settings(**chosen)
-    choose(settings.backend, weights=settings.weights)  # what is wrong is better told before the start
+    Keys(settings.api_key_file)  # what is wrong is better told before the start
+    choose(settings.backend, weights=settings.weights)
     run(settings, note)
 
 
-COMMANDS = {"serve": (serve, EXAMPLES)}
+_MORE = {"cls": settings_sources.QuietCommand, "context_settings": {"auto_envvar_prefix": settings_sources.PREFIX}}
+COMMANDS = {"serve": (serve, EXAMPLES, _MORE)}

@@ -15,12 +15,15 @@ from resnet18_lab.inference import labels
 from resnet18_lab.inference.labels import Language
 from resnet18_lab.service import prometheus
 from resnet18_lab.service.classifier import Asked, Classifier, error_result
+from resnet18_lab.service.forms import Upload
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer, refusal
-from resnet18_lab.service.schemas import BATCH_BODY, PICTURE_BODY, REFUSALS
-from resnet18_lab.service.uploads import Upload, read_many, read_one
+from resnet18_lab.service.schema_models import BatchAnswer, LabelAnswer, ModelAnswer, PictureAnswer, SampleAnswer
+from resnet18_lab.service.schemas import BATCH_BODY, OF_PICTURES, PICTURE_BODY, answered
+from resnet18_lab.service.uploads import read_many, read_one
 
 router = APIRouter()
+_PICTURE = answered(PictureAnswer, *OF_PICTURES)
 _SHARE_FOR_PICTURES = 0.9
 """Of a request's time: what is ready by then is answered, before all of the answer would be too late."""
 TopK = Annotated[int, Query(ge=1, le=CLASSES, description="Answers per picture.")]
@@ -72,7 +75,7 @@ async def _classify_one(request: Request, options: Asked) -> JsonAnswer:
     return JsonAnswer(body, headers={"server-timing": timing})
 
 
-@router.post("/api/v1/classify", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
+@router.post("/api/v1/classify", openapi_extra=PICTURE_BODY, responses=_PICTURE, tags=["pictures"])
 async def classify(
     request: Request, top_k: TopK = 3, lang: Lang = Language.both, crop: Crop = False, cached: Cached = False
 ) -> JsonAnswer:
@@ -80,13 +83,15 @@ async def classify(
     return await _classify_one(request, Asked(top_k, lang, crop, cached))
 
 
-@router.post("/predict", openapi_extra=PICTURE_BODY, responses=REFUSALS, tags=["pictures"])
+@router.post("/predict", openapi_extra=PICTURE_BODY, responses=_PICTURE, tags=["pictures"])
 async def predict(request: Request, top_k: TopK = 3, lang: Lang = Language.both) -> JsonAnswer:
     """The same under the address that tutorials use."""
     return await _classify_one(request, Asked(top_k, lang))
 
 
-@router.post("/api/v1/classify/batch", openapi_extra=BATCH_BODY, responses=REFUSALS, tags=["pictures"])
+@router.post(
+    "/api/v1/classify/batch", openapi_extra=BATCH_BODY, responses=answered(BatchAnswer, *OF_PICTURES), tags=["pictures"]
+)
 async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = Language.both) -> JsonAnswer:
     """Name what is in several pictures: results in their order, an error in the place of each bad one."""
     classifier = classifier_of(request)
@@ -118,14 +123,14 @@ async def _results(
             one.cancel()
 
 
-@router.get("/api/v1/labels", tags=["about"])
+@router.get("/api/v1/labels", responses=answered(list[LabelAnswer], 422), tags=["about"])
 async def all_labels(lang: Lang = Language.both) -> JsonAnswer:
     """The 1,000 classes, by index."""
     fields = ("index", "wnid", *lang.keys)
     return JsonAnswer([{name: getattr(label, name) for name in fields} for label in labels.all_labels()])
 
 
-@router.get("/api/v1/model", tags=["about"])
+@router.get("/api/v1/model", responses=answered(ModelAnswer), tags=["about"])
 async def model(request: Request) -> JsonAnswer:
     """Which engine answers, from which file, made of which weights."""
     classifier = classifier_of(request)
@@ -142,7 +147,7 @@ async def model(request: Request) -> JsonAnswer:
     )
 
 
-@router.get("/api/v1/samples", tags=["about"])
+@router.get("/api/v1/samples", responses=answered(list[SampleAnswer]), tags=["about"])
 async def sample_list() -> JsonAnswer:
     """The project's own photographs, to try the service with."""
     return JsonAnswer([_sample(sample) for sample in load_samples()])

@@ -1,8 +1,9 @@
 """The ASGI application, put together from its parts."""
 
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -10,12 +11,13 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp
 
 from resnet18_lab import __version__
 from resnet18_lab.base.errors import CodedError
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.registry import open_engine
-from resnet18_lab.service import api, log, open_inference, pages, prometheus
+from resnet18_lab.service import api, log, open_inference, openapi, pages, prometheus
 from resnet18_lab.service.classifier import Classifier
 from resnet18_lab.service.middleware import Edge
 from resnet18_lab.service.refusals import of_status, service_error
@@ -50,26 +52,38 @@ def create_app(settings: Settings, draining: threading.Event | None = None) -> E
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=openapi.name_of,
+        redirect_slashes=False,  # it would name the host that a proxy asked
     )
     for part in (api, pages, open_inference):
         app.include_router(part.router)
     pages.mount_files(app)
+    app.openapi = openapi.completed(app, asks_for_keys=settings.api_key_file is not None)  # type: ignore[method-assign]
     _add_refusals(app)
     app.add_middleware(GZipMiddleware, minimum_size=_WORTH_PACKING, compresslevel=5)  # it leaves pictures as they are
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware, allow_origins=list(settings.cors_origins), allow_methods=["GET", "POST"],
-            allow_headers=["content-type", "x-filename"], expose_headers=["x-request-id", "retry-after"],
-        )  # fmt: skip
+    shared = _shared_with(settings.cors_origins)
+    if shared is not None:
+        app.add_middleware(shared)
     app.state.draining = draining
-    return Edge(app, settings, lambda: app.state.classifier.admission.is_full, draining)
+    return Edge(app, settings, lambda: app.state.classifier.admission.is_full, draining, shared=shared)
+
+
+def _shared_with(origins: tuple[str, ...]) -> Callable[[ASGIApp], CORSMiddleware] | None:
+    """What adds the headers by which scripts of these sites may read an answer; None without any site."""
+    if not origins:
+        return None
+    return partial(
+        CORSMiddleware, allow_origins=origins, allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "x-filename"],
+        expose_headers=["x-request-id", "retry-after", "server-timing"],
+    )  # fmt: skip
 
 
 def _add_refusals(app: FastAPI) -> None:
     """Give all refusals the same form, whether they come from our code or from the framework."""
 
     def answer(request: Request, error: CodedError) -> Response:
-        return refusal(error, request.state.request_id, path=request.url.path)
+        return refusal(error, request.state.request_id, path=request.state.path)
 
     async def on_image_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, CodedError)  # noqa: S101 - registered for this type

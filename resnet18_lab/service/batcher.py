@@ -131,6 +131,7 @@ class Inference:
         for job in jobs:
             job_logits = logits[row : row + len(job.rows)]
             row += len(job.rows)
+            prometheus.QUEUE_SECONDS.inc(start - job.queued_at)
             _hand_over(job, BatchOutput(job_logits, (start - job.queued_at) * 1000, model_ms))
 
     def _gather(self, jobs: list[_Request]) -> NDArray[np.float32]:

@@ -27,8 +27,8 @@ from resnet18_lab.service import prometheus
 from resnet18_lab.service.batcher import Inference
 from resnet18_lab.service.budgets import Admission, UploadBudget
 from resnet18_lab.service.cache import AnswerCache, Known
+from resnet18_lab.service.forms import Upload
 from resnet18_lab.service.settings import Settings
-from resnet18_lab.service.uploads import Upload
 from resnet18_lab.weights.find import find_weights
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from resnet18_lab.service import log
-from resnet18_lab.service.middleware import OVER_LIMIT
+from resnet18_lab.service.exchange import OVER_LIMIT
 from resnet18_lab.service.refusals import ServiceError, service_error
 from resnet18_lab.service.responses import HEADERS, refusal
 from resnet18_lab.service.settings import Settings

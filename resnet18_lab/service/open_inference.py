@@ -1,78 +1,131 @@
 """The Open Inference Protocol, version 2: tensors in, logits out, for the clients that speak it."""
 
 import json
-from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from resnet18_lab import __version__
-from resnet18_lab.base.resnet18 import CLASSES, SHAPE
-from resnet18_lab.service import tensors
+from resnet18_lab.service import tensor_answers, tensors
+from resnet18_lab.service import tensor_models as models
 from resnet18_lab.service.api import classifier_of, while_connected
+from resnet18_lab.service.bodies import body_chunks
 from resnet18_lab.service.classifier import Classifier
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer
-from resnet18_lab.service.schemas import TENSOR_BODY, TENSOR_REFUSALS
-from resnet18_lab.service.uploads import body_chunks
+from resnet18_lab.service.schemas import OF_TENSORS, TENSOR_BODY, answered, refused
 
+
+async def _named(name: str) -> None:
+    """Refuse a model that is not here."""
+    if name != tensors.MODEL:
+        raise service_error("not_found")
+
+
+async def _of_version(name: str, version: str) -> None:
+    """Refuse a model or a version of it that is not here."""
+    await _named(name)
+    if version != tensors.VERSION:
+        raise service_error("not_found")
+
+
+_OF_NAME, _OF_VERSION = [Depends(_named)], [Depends(_of_version)]
 router = APIRouter(tags=["open inference protocol"])
-_MISSING: dict[int | str, dict[str, Any]] = {404: TENSOR_REFUSALS[404]}
+_EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "model_repository(index)", "statistics")
+_MISSING = refused(404, error=models.TensorError)
+_METADATA = answered(models.ModelMetadata, 404, error=models.TensorError)
+_CONFIG = answered(models.ModelConfig, 404, error=models.TensorError)
+_STATISTICS = answered(models.Statistics, 404, error=models.TensorError)
+_READINESS = {**answered(models.Ready), 503: {"model": models.Ready, "description": "Not ready."}}
+_INFERRED = answered(models.InferAnswer, *OF_TENSORS, error=models.TensorError)
+_INFERRED[200]["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
-@router.get("/v2")
+@router.get("/v2", responses=answered(models.ServerMetadata))
 async def server() -> JsonAnswer:
     """Name, version and extensions."""
-    return JsonAnswer({"name": "resnet18_lab", "version": __version__, "extensions": ["binary_tensor_data"]})
+    return JsonAnswer({"name": "resnet18_lab", "version": __version__, "extensions": list(_EXTENSIONS)})
 
 
-@router.get("/v2/health/live")
+@router.get("/v2/health/live", responses=answered(models.Live))
 async def live() -> JsonAnswer:
     """The process answers."""
     return JsonAnswer({"live": True})
 
 
-@router.get("/v2/health/ready")
-@router.get("/v2/models/{name}/ready", responses=_MISSING)
-@router.get("/v2/models/{name}/versions/{version}/ready", responses=_MISSING)
-async def ready(request: Request, name: str = tensors.MODEL, version: str = tensors.VERSION) -> JsonAnswer:
+@router.get("/v2/health/ready", responses=_READINESS)
+async def server_ready(request: Request) -> JsonAnswer:
     """The engine works."""
-    _check_model(name, version)
+    return _readiness(request)
+
+
+@router.get("/v2/models/{name}/ready", dependencies=_OF_NAME, responses={**_READINESS, **_MISSING})
+@router.get(
+    "/v2/models/{name}/versions/{version}/ready", dependencies=_OF_VERSION, responses={**_READINESS, **_MISSING}
+)
+async def model_ready(request: Request) -> JsonAnswer:
+    """The engine works."""
+    return _readiness(request)
+
+
+def _readiness(request: Request) -> JsonAnswer:
     is_ready = classifier_of(request).inference.is_alive()
     return JsonAnswer({"ready": is_ready}, 200 if is_ready else 503)
 
 
-@router.get("/v2/models/{name}", responses=_MISSING)
-@router.get("/v2/models/{name}/versions/{version}", responses=_MISSING)
-async def metadata(request: Request, name: str, version: str = tensors.VERSION) -> JsonAnswer:
+@router.get("/v2/models/stats", responses=answered(models.Statistics))
+async def all_statistics() -> JsonAnswer:
+    """What the engines of all workers have done since the service started."""
+    return JsonAnswer({"model_stats": [tensor_answers.statistics()]})
+
+
+@router.get("/v2/models/{name}", dependencies=_OF_NAME, responses=_METADATA)
+@router.get("/v2/models/{name}/versions/{version}", dependencies=_OF_VERSION, responses=_METADATA)
+async def metadata(request: Request) -> JsonAnswer:
     """The names, types and shapes of what goes in and comes out."""
-    _check_model(name, version)
-    return JsonAnswer(
-        {
-            "name": tensors.MODEL,
-            "versions": [tensors.VERSION],
-            "platform": classifier_of(request).engine.backend,
-            "inputs": [{"name": tensors.INPUT, "datatype": "FP32", "shape": [-1, *SHAPE]}],
-            "outputs": [{"name": tensors.OUTPUT, "datatype": "FP32", "shape": [-1, CLASSES]}],
-        }
-    )
+    return JsonAnswer(tensor_answers.metadata(classifier_of(request).engine.backend))
 
 
-@router.post("/v2/models/{name}/infer", openapi_extra=TENSOR_BODY, responses=TENSOR_REFUSALS)
-@router.post("/v2/models/{name}/versions/{version}/infer", openapi_extra=TENSOR_BODY, responses=TENSOR_REFUSALS)
-async def infer(request: Request, name: str, version: str = tensors.VERSION) -> Response:
+@router.get("/v2/models/{name}/config", dependencies=_OF_NAME, responses=_CONFIG)
+@router.get("/v2/models/{name}/versions/{version}/config", dependencies=_OF_VERSION, responses=_CONFIG)
+async def config(request: Request) -> JsonAnswer:
+    """The model's configuration, with the largest batch."""
+    engine = classifier_of(request).engine
+    return JsonAnswer(tensor_answers.config(engine.backend, engine.threads))
+
+
+@router.get("/v2/models/{name}/stats", dependencies=_OF_NAME, responses=_STATISTICS)
+@router.get("/v2/models/{name}/versions/{version}/stats", dependencies=_OF_VERSION, responses=_STATISTICS)
+async def statistics() -> JsonAnswer:
+    """What the engines of all workers have done since the service started."""
+    return JsonAnswer({"model_stats": [tensor_answers.statistics()]})
+
+
+@router.post("/v2/repository/index", responses=answered(list[models.ModelState]))
+async def repository() -> JsonAnswer:
+    """The one model there is."""
+    return JsonAnswer([{"name": tensors.MODEL, "version": tensors.VERSION, "state": "READY", "reason": ""}])
+
+
+@router.post("/v2/models/{name}/infer", dependencies=_OF_NAME, openapi_extra=TENSOR_BODY, responses=_INFERRED)
+@router.post(
+    "/v2/models/{name}/versions/{version}/infer",
+    dependencies=_OF_VERSION,
+    openapi_extra=TENSOR_BODY,
+    responses=_INFERRED,
+)
+async def infer(request: Request) -> Response:
     """Logits of normalised pictures, FP32 [N,3,224,224]."""
-    _check_model(name, version)
     classifier = classifier_of(request)
     classifier.admission.check()
     with classifier.uploads.holding() as holding:
-        seconds = classifier.settings.body_seconds
-        data = b"".join([chunk async for chunk in body_chunks(request, tensors.MAX_BYTES, seconds, holding)])
+        chunks = body_chunks(request, tensors.MAX_BYTES, classifier.settings, holding)
+        data = b"".join([chunk async for chunk in chunks])
         head_bytes = tensors.head_length(request.headers.get(tensors.HEAD_LENGTH), len(data))
         tensor_request = await _parse(classifier, data, head_bytes)
         with classifier.admission.taking(len(tensor_request.tensor)):
             output = await while_connected(request, classifier.inference.run(tensor_request.tensor))
-    body, raw = tensors.answer(tensor_request, output.logits)
+    body, raw = tensor_answers.answer(tensor_request, output.logits)
     if not raw:
         return JsonAnswer(body)
     text = json.dumps(body).encode()
@@ -84,8 +137,3 @@ async def _parse(classifier: Classifier, data: bytes, head_bytes: int | None) ->
     """The parsed request; the number of its pictures is not known yet, so while it is parsed it counts as one."""
     with classifier.admission.taking(1):
         return await classifier.in_pool(tensors.parse, data, head_bytes)
-
-
-def _check_model(name: str, version: str) -> None:
-    if name != tensors.MODEL or version != tensors.VERSION:
-        raise service_error("not_found")

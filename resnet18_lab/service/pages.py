@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from resnet18_lab.base.samples import load_samples
@@ -11,8 +11,11 @@ from resnet18_lab.service import prometheus
 from resnet18_lab.service.api import classifier_of
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer
+from resnet18_lab.service.schema_models import StatusAnswer
+from resnet18_lab.service.schemas import Responses, answered, file_of
 
 router = APIRouter()
+_NOT_READY: Responses = {503: {"model": StatusAnswer, "description": "Not ready."}}
 STATIC = Path(__file__).resolve().parent / "static"
 
 
@@ -28,7 +31,13 @@ async def documentation() -> FileResponse:
     return FileResponse(STATIC / "docs.html")
 
 
-@router.get("/samples/{name}", tags=["about"])
+@router.get("/docs/", include_in_schema=False)
+async def documentation_with_slash() -> Response:
+    """The same address without the slash, said relatively: what host and prefix a proxy shows is not known here."""
+    return Response(status_code=307, headers={"location": "../docs"})
+
+
+@router.get("/samples/{name}", response_class=FileResponse, responses=file_of("image/jpeg"), tags=["about"])
 async def sample(name: str) -> FileResponse:
     """One of the project's photographs; only names of the list are looked up."""
     for photograph in load_samples():
@@ -37,13 +46,13 @@ async def sample(name: str) -> FileResponse:
     raise service_error("not_found")
 
 
-@router.get("/healthz", tags=["health"])
+@router.get("/healthz", responses=answered(StatusAnswer), tags=["health"])
 async def alive() -> JsonAnswer:
     """The process answers."""
     return JsonAnswer({"status": "ok"})
 
 
-@router.get("/readyz", tags=["health"])
+@router.get("/readyz", responses={**answered(StatusAnswer), **_NOT_READY}, tags=["health"])
 async def ready(request: Request) -> JsonAnswer:
     """The engine and its thread work, there is a decoding process, and it is not about to stop; 503 otherwise."""
     classifier = classifier_of(request)
@@ -52,7 +61,7 @@ async def ready(request: Request) -> JsonAnswer:
     return JsonAnswer({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
 
 
-@router.get("/metrics", tags=["health"])
+@router.get("/metrics", response_class=PlainTextResponse, tags=["health"])
 async def numbers() -> Response:
     """Prometheus's text format, summed over the workers."""
     return Response(prometheus.exposition(), media_type=prometheus.CONTENT_TYPE)

@@ -27,6 +27,7 @@ CACHE = Counter("resnet18_cache", "Pictures looked up in the cache.", ["result"]
 MODEL_SECONDS = Histogram(
     "resnet18_model_seconds", "One run of the engine.", buckets=_SECONDS, registry=_REGISTRY
 )  # fmt: skip
+QUEUE_SECONDS = Counter("resnet18_queue_seconds", "Waiting of requests for the engine, summed.", registry=_REGISTRY)
 BATCH_ROWS = Histogram("resnet18_batch_rows", "Pictures in one run.", buckets=(1, 2, 4, 8), registry=_REGISTRY)
 PENDING = Gauge(
     "resnet18_pending_pictures", "Taken and not answered.", registry=_REGISTRY, multiprocess_mode="livesum"
@@ -40,11 +41,27 @@ LOST_LINES = Counter("resnet18_lost_log_lines", "Lines of the log that could not
 
 def exposition() -> bytes:
     """The numbers in Prometheus's text format."""
+    return generate_latest(_of_all_workers())
+
+
+def engine_numbers() -> dict[str, float]:
+    """Of the engines of all workers: ``runs``, ``rows`` in them, ``model_seconds`` and ``queue_seconds``."""
+    samples = {one.name: one.value for metric in _of_all_workers().collect() for one in metric.samples}
+    names = {
+        "runs": "resnet18_model_seconds_count",
+        "rows": "resnet18_batch_rows_sum",
+        "model_seconds": "resnet18_model_seconds_sum",
+        "queue_seconds": "resnet18_queue_seconds_total",
+    }
+    return {word: samples.get(name, 0.0) for word, name in names.items()}
+
+
+def _of_all_workers() -> CollectorRegistry:
     if not os.environ.get(METRICS_DIRECTORY):
-        return generate_latest(_REGISTRY)
+        return _REGISTRY
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry)
+    return registry
 
 
 def forget_process(pid: int) -> None:

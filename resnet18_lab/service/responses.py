@@ -44,6 +44,8 @@ def refusal(error: CodedError, request_id: str, *, file: str = "", path: str = "
     status = status_of(error)
     seconds = getattr(error, "retry_after", None) or (RETRY_AFTER_SECONDS if status == 503 else None)
     headers = {"retry-after": str(seconds)} if seconds else {}
+    if status == 401:
+        headers["www-authenticate"] = 'Bearer realm="resnet18_lab"'
     body = error_body(error, request_id, file)
     if path == _OPEN_INFERENCE or path.startswith(f"{_OPEN_INFERENCE}/"):
         words = body["error"]

@@ -1,6 +1,11 @@
-"""The request bodies and refusals in the OpenAPI document."""
+"""The bodies of requests and the kinds of answers in the OpenAPI document."""
 
 from typing import Any
+
+from pydantic import BaseModel
+
+from resnet18_lab.service.schema_models import ErrorAnswer
+from resnet18_lab.service.tensor_models import InputTensor
 
 _BINARY = {"type": "string", "format": "binary"}
 
@@ -26,54 +31,50 @@ BATCH_BODY: dict[str, Any] = {
 }
 
 
-def _texts(*names: str) -> dict[str, Any]:
-    return {"type": "object", "required": list(names), "properties": {name: {"type": "string"} for name in names}}
-
-
-_ERROR_SCHEMA = {
-    "type": "object",
-    "required": ["file", "error", "request_id"],
-    "description": "`file` and `error.filename` are the name that came with the picture, cut; empty when none did.",
-    "properties": {
-        "file": {"type": "string"},
-        "request_id": {"type": "string"},
-        "error": _texts("code", "message", "message_zh", "filename"),
-    },
-}
-_WORDS = {
+WORDS = {
     400: "No file, or a body that cannot be parsed.",
+    401: "No key, or one that is not known.",
+    403: "A page of another site asks, which is not named.",
     404: "There is nothing of that name.",
     408: "The body came too slowly.",
     413: "Too many bytes, pixels or files.",
-    415: "No picture of a format that is taken.",
+    415: "No picture of a format that is taken, or an encoding other than gzip.",
+    421: "The service is not of that name.",
     422: "A broken picture, or a parameter out of range.",
+    429: "Too many requests came from this address; Retry-After says when to come again.",
     503: "The queue is full; Retry-After says when to come again.",
     504: "The answer was not ready in time.",
 }
+Responses = dict[int | str, dict[str, Any]]
 
 
-def _refusals(schema: dict[str, Any], *statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {
-        status: {"description": _WORDS[status], "content": {"application/json": {"schema": schema}}}
-        for status in statuses
-    }
+def answered(model: Any, *refusals: int, error: type[BaseModel] = ErrorAnswer) -> Responses:  # noqa: ANN401 - a type
+    """The answers of a route: 200 with a body of that type, and these refusals."""
+    return {200: {"model": model, "description": "The answer."}, **refused(*refusals, error=error)}
 
 
-REFUSALS = _refusals(_ERROR_SCHEMA, 400, 408, 413, 415, 422, 503, 504)
-TENSOR_REFUSALS = _refusals(_texts("error", "code", "request_id"), 400, 404, 408, 413, 415, 503, 504)
-"""Under /v2 ``error`` is the message itself, as the protocol requires."""
-_TENSOR = {
+def refused(*statuses: int, error: type[BaseModel] = ErrorAnswer) -> Responses:
+    """The refusals with these statuses."""
+    return {status: {"model": error, "description": WORDS[status]} for status in statuses}
+
+
+def file_of(kind: str) -> Responses:
+    """The bytes of a file of that type, or 404."""
+    return {200: {"description": "The file.", "content": {kind: {"schema": _BINARY}}}, **refused(404)}
+
+
+OF_PICTURES = (400, 408, 413, 415, 422, 503, 504)
+OF_TENSORS = (400, 404, 408, 413, 415, 503, 504)
+_INFER = {
     "type": "object",
-    "required": ["name", "datatype", "shape"],
+    "required": ["inputs"],
     "properties": {
-        "name": {"type": "string"},
-        "datatype": {"type": "string"},
-        "shape": {"type": "array", "items": {"type": "integer"}},
-        "data": {"type": "array", "items": {}},
+        "id": {"type": "string", "maxLength": 200},
+        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": InputTensor.model_json_schema()},
+        "outputs": {"type": "array", "maxItems": 1, "items": {"type": "object"}},
         "parameters": {"type": "object"},
     },
 }
-_INFER = {"type": "object", "required": ["inputs"], "properties": {"inputs": {"type": "array", "items": _TENSOR}}}
 TENSOR_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,

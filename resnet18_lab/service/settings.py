@@ -1,5 +1,7 @@
 """The settings with which a service is started."""
 
+import re
+import socket
 from dataclasses import dataclass
 
 from resnet18_lab.base.errors import ParameterError
@@ -22,11 +24,13 @@ _SECONDS = (
     "decode_seconds",
     "header_seconds",
     "body_seconds",
+    "longest_body_seconds",
     "request_seconds",
     "close_seconds",
     "drain_seconds",
 )
 _HIGHEST_RATE = 100_000
+_ROOT_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _LONGEST_SECONDS = 86_400
 
 
@@ -40,13 +44,19 @@ class Settings:
     client in X-Forwarded-For. ``allowed_hosts`` are the names by which the service may be asked; where it listens
     on this machine alone, loopback's are always among them, and elsewhere all names are allowed if none is given.
     ``decoders`` is the number of decoding processes, ``decode_seconds`` the CPU time that one picture may take in
-    them. The other times in seconds are for a request's head, its body, the whole request, reading the end of an
-    answer, finishing the running requests when the service stops, and going on before that while it says that it
-    is no longer ready.
+    them. The other times in seconds are for a request's head, its body, the answer, reading the end of an answer,
+    finishing the running requests when the service stops, and going on before that while it says that it is no
+    longer ready. A body has ``body_seconds``, and beyond them as long as it keeps up with ``least_rate`` (kB a
+    second; 0 gives no more time), at most ``longest_body_seconds``. ``api_key_file`` is a file of keys, one a line;
+    ``uds`` a socket in the file system to listen on instead of ``host`` and ``port``; ``root_path`` the part of the
+    address under which a proxy shows the service.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
+    uds: str | None = None
+    root_path: str = ""
+    api_key_file: str | None = None
     workers: int = 1
     threads: int = 1
     backend: str = "auto"
@@ -69,6 +79,8 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     header_seconds: float = 10.0
     body_seconds: float = 30.0
+    longest_body_seconds: float = 300.0
+    least_rate: float = 50.0
     request_seconds: float = 60.0
     close_seconds: float = 10.0
     drain_seconds: float = 10.0
@@ -89,8 +101,17 @@ class Settings:
             )
         if not 0 <= self.grace_seconds <= _LONGEST_SECONDS:
             raise ParameterError(f"grace_seconds={self.grace_seconds} is not allowed; give 0 to {_LONGEST_SECONDS}.")
-        if not 0 <= self.rate <= _HIGHEST_RATE:
-            raise ParameterError(f"rate={self.rate} is not allowed; give 0 (no limit) to {_HIGHEST_RATE}.")
+        for name in ("rate", "least_rate"):
+            if not 0 <= getattr(self, name) <= _HIGHEST_RATE:
+                raise ParameterError(
+                    f"{name}={getattr(self, name)} is not allowed; give 0 (no limit) to {_HIGHEST_RATE}."
+                )
+        if not _ROOT_PATH.fullmatch(self.root_path):
+            raise ParameterError(f"root_path={self.root_path!r} is no path; give one like /pictures, or nothing.")
+        if self.uds is not None and not hasattr(socket, "AF_UNIX"):
+            raise ParameterError(
+                "uds needs a socket in the file system; this system has none, so give --host and --port."
+            )
         if self.cache < 0:
             raise ParameterError(f"cache={self.cache} is not allowed; give 0 (none) or more.")
         if not 0 <= self.port <= 65_535:
@@ -107,6 +128,11 @@ class Settings:
         one = max(self.max_mb, self.batch_mb) * MEGABYTE + ENVELOPE_BYTES
         return max(one, self.upload_mb * MEGABYTE)
 
+    def time_for_body(self, received: int) -> float:
+        """Seconds from its first byte on in which a body must have come, of which so many bytes have."""
+        more = received / (self.least_rate * 1000) if self.least_rate else 0.0
+        return min(self.body_seconds + more, max(self.body_seconds, self.longest_body_seconds))
+
     @property
     def draft_for(self) -> int | None:
         """Size to which large JPEGs are reduced while decoding; None to decode all pixels."""
@@ -115,4 +141,4 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """True when only programs of this machine can reach the service."""
-        return self.host in LOOPBACK
+        return self.uds is not None or self.host in LOOPBACK

@@ -14,10 +14,11 @@ from types import FrameType
 
 from resnet18_lab.base.errors import ServeError
 from resnet18_lab.service import worker
-from resnet18_lab.service.listening import bound_socket
+from resnet18_lab.service.listening import address_of, listening
 from resnet18_lab.service.metrics_files import reserve
 from resnet18_lab.service.settings import METRICS_DIRECTORY, Settings
 from resnet18_lab.service.staff import SILENT_SECONDS, Worker
+from resnet18_lab.service.systemd import Systemd
 
 _MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
 """For glibc: large buffers return to the system when freed, whichever thread allocated them."""
@@ -44,6 +45,7 @@ class Supervisor:
         self._due: list[float] = []  # moments at which workers that could not start are tried again
         self._old: list[Worker] = []  # to be replaced one by one
         self._fresh: Worker | None = None
+        self._systemd = Systemd(os.environ)
 
     def run(self) -> None:
         """Serve; raises ServeError when the address is in use or no worker can start."""
@@ -53,12 +55,13 @@ class Supervisor:
         numbers = (signal.SIGTERM, signal.SIGINT) if _HANG_UP is None else (signal.SIGTERM, signal.SIGINT, _HANG_UP)
         handlers = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
-            with bound_socket(self._settings) as sock:
+            with listening(self._settings) as sock:
                 self._workers = [Worker(self._settings, sock) for _ in range(self._settings.workers)]
                 while not self._stopping:
                     self._watch(sock)
                     self._try_again(sock)
                     self._go_on_replacing(sock)
+                self._systemd.stopping()
                 if not self._hurried:
                     self._wait_for_grace(sock)
         finally:
@@ -76,12 +79,15 @@ class Supervisor:
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == _HANG_UP and not _is_at_a_terminal():
             self._old = [one for one in self._workers if one not in self._old and not one.retiring] or self._old
+            if self._announced:
+                self._systemd.reloading()
             return
         self._stopping = True
         self._hurried = number != signal.SIGTERM
 
     def _watch(self, sock: socket.socket) -> None:
         """Handle the next messages or deaths of workers; the timeout lets ``run`` notice a signal or a due restart."""
+        self._systemd.beat()
         by_pipe = {one.pipe: one for one in self._workers}
         for pipe in wait(list(by_pipe), timeout=0.2):
             one = by_pipe[pipe]  # type: ignore[index]
@@ -108,8 +114,9 @@ class Supervisor:
         if self._announced or self._due or not all(one.ready for one in self._workers):
             return
         self._announced = True
-        host, port = sock.getsockname()[:2]
-        self._notify(f"serving on http://{f'[{host}]' if ':' in host else host}:{port}")
+        status = f"serving on {address_of(sock)}"
+        self._systemd.ready(status)
+        self._notify(status)
 
     def _replace(self, dead: Worker, sock: socket.socket) -> None:
         end = dead.bury()
@@ -151,6 +158,8 @@ class Supervisor:
         if self._fresh is None and self._old:
             self._fresh = Worker(self._settings, sock)
             self._workers.append(self._fresh)
+        if self._systemd.is_reloading and self._fresh is None:  # even when those to be replaced have died meanwhile
+            self._systemd.ready()
 
     @staticmethod
     def _count(dead: Worker) -> None:

@@ -1,35 +1,42 @@
-"""The Open Inference Protocol's bodies: JSON, and the binary extension (a JSON head, then raw values)."""
+"""Requests of the Open Inference Protocol: JSON, and the binary extension (a JSON head, then raw values).
+
+What a request says is either done or refused with the reason; nothing in it is passed over.
+"""
 
 import json
-import struct
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.base.resnet18 import SHAPE
+from resnet18_lab.base.resnet18 import CLASSES, SHAPE
 from resnet18_lab.service.refusals import ServiceError, service_error
 
 MODEL, VERSION = "resnet18", "1"
 INPUT, OUTPUT = "input", "logits"
-_MAX_ROWS = 32
+MAX_ROWS = 32
 _MAX_JSON_BYTES = 12_000_000
 """Numbers as text are slow to parse; larger requests must be sent in binary."""
 _MAX_HEAD_BYTES = 100_000
 """Limit of the JSON before binary values."""
-MAX_BYTES = _MAX_ROWS * int(np.prod(SHAPE)) * 4 + _MAX_HEAD_BYTES
+MAX_BYTES = MAX_ROWS * int(np.prod(SHAPE)) * 4 + _MAX_HEAD_BYTES
 HEAD_LENGTH = "inference-header-content-length"
 Tensor = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A parsed request: the pictures, float32 N×3×224×224, and the requested form of the answer."""
+    """A parsed request: the pictures, float32 N×3×224×224, and the requested form of the answer.
+
+    With ``classes`` the answer is so many best classes of each picture in place of the logits.
+    """
 
     tensor: Tensor
-    id: str | None
-    binary: bool
+    id: str | None = None
+    binary: bool = False
+    classes: int = 0
 
 
 def head_length(text: str | None, total: int) -> int | None:
@@ -47,69 +54,102 @@ def parse(data: bytes, head_bytes: int | None) -> Asked:
     """The request's only tensor and the requested form of the answer; ServiceError for an invalid request."""
     try:
         head = json.loads(data if head_bytes is None else data[:head_bytes])
-        inputs = head["inputs"]
-        name, datatype, shape = inputs[0]["name"], inputs[0]["datatype"], tuple(inputs[0]["shape"])
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
-        raise _bad("the JSON lacks inputs with name, datatype and shape") from None
-    if len(inputs) != 1 or name != INPUT or datatype != "FP32":
-        raise _bad(f"give one input {INPUT!r} of datatype FP32")
-    is_integral = all(type(side) is int for side in shape)
-    if not is_integral or len(shape) != 4 or shape[1:] != SHAPE or not 1 <= shape[0] <= _MAX_ROWS:
-        raise _bad(f"the shape must be [N,{','.join(map(str, SHAPE))}] with N from 1 to {_MAX_ROWS}")
+    except (ValueError, RecursionError):
+        raise _bad("it is no JSON") from None
+    head = _fields(head, "the request", "id", "parameters", "inputs", "outputs")
+    given, outputs = _only(head, "inputs", INPUT), head.get("outputs") or []
+    given = _fields(given, f"input {INPUT!r}", "name", "shape", "datatype", "parameters", "data")
+    if given.get("datatype") != "FP32":
+        raise _bad(f"input {INPUT!r} is of datatype FP32")
     raw = b"" if head_bytes is None else data[head_bytes:]
-    tensor = _values(inputs[0], raw, int(np.prod(shape))).reshape(shape)
+    tensor = _values(given, raw, _shape(given.get("shape")))
     if not np.isfinite(tensor).all():
         raise _bad("the values must be finite numbers")
     identity = head.get("id")
-    return Asked(tensor, identity[:200] if isinstance(identity, str) else None, _wants_binary(head))
+    if identity is not None and not (isinstance(identity, str) and len(identity) <= 200):
+        raise _bad("id must be a string of at most 200 characters")
+    request = _parameters(head, "the request", binary_data_output=bool)
+    output = _parameters(_output(head, outputs), f"output {OUTPUT!r}", binary_data=bool, classification=int)
+    classes = output.get("classification", 0)
+    if not 0 <= classes <= CLASSES:
+        raise _bad(f"classification (class_count) must be from 1 to {CLASSES}")
+    return Asked(tensor, identity, output.get("binary_data", request.get("binary_data_output", False)), classes)
 
 
-def answer(request: Asked, logits: Tensor) -> tuple[dict[str, Any], bytes]:
-    """The answer's JSON and the raw values after it, which are empty when the JSON holds them.
+def _output(head: dict[str, Any], outputs: object) -> dict[str, Any]:
+    """What is said about the only output; nothing when no output is named, which means all of them."""
+    return _fields(_only(head, "outputs", OUTPUT), f"output {OUTPUT!r}", "name", "parameters") if outputs else {}
 
-    Pictures of huge but finite numbers overflow within the network: this is a ServiceError, too.
-    """
-    if not np.isfinite(logits).all():
-        raise service_error("not_finite")
-    output: dict[str, Any] = {"name": OUTPUT, "datatype": "FP32", "shape": list(logits.shape)}
-    body: dict[str, Any] = {"model_name": MODEL, "model_version": VERSION, "outputs": [output]}
-    if request.id is not None:
-        body["id"] = request.id
-    if not request.binary:
-        output["data"] = logits.astype(float).reshape(-1).tolist()
-        return body, b""
-    raw = struct.pack(f"<{logits.size}f", *logits.reshape(-1).tolist())
-    output["parameters"] = {"binary_data_size": len(raw)}
-    return body, raw
+
+def _only(head: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    tensors = head.get(key)
+    if not isinstance(tensors, list) or len(tensors) != 1 or not isinstance(tensors[0], dict):
+        raise _bad(f"give one tensor {name!r} in {key}, with name, datatype and shape")
+    if tensors[0].get("name") != name:
+        raise _bad(f"the only tensor in {key} is {name!r}")
+    first: dict[str, Any] = tensors[0]
+    return first
+
+
+def _fields(value: object, what: str, *known: str) -> dict[str, Any]:
+    """The object, which has no other fields than these."""
+    if not isinstance(value, dict):
+        raise _bad(f"{what} must be a JSON object")
+    for name in value:
+        if name not in known:
+            raise _bad(f"{what} has a field {name[:30]!r}, which means nothing here; known are {', '.join(known)}")
+    return value
+
+
+def _parameters(holder: dict[str, Any], what: str, **known: type) -> dict[str, Any]:
+    """The parameters of a request or tensor, each of its type."""
+    given = _fields(holder.get("parameters", {}), f"parameters of {what}", *known)
+    for name, value in given.items():
+        if type(value) is not known[name]:
+            raise _bad(f"{name} of {what} must be a JSON {'boolean' if known[name] is bool else 'integer'}")
+    return given
+
+
+def _shape(shape: object) -> tuple[int, ...]:
+    is_right = isinstance(shape, list) and len(shape) == 4 and all(type(side) is int for side in shape)
+    if not is_right or tuple(shape[1:]) != SHAPE or not 1 <= shape[0] <= MAX_ROWS:  # type: ignore[index]
+        raise _bad(f"the shape must be [N,{','.join(map(str, SHAPE))}] with N from 1 to {MAX_ROWS}")
+    return tuple(shape)  # type: ignore[arg-type]
+
+
+def _values(given: dict[str, Any], raw: bytes, shape: tuple[int, ...]) -> Tensor:
+    count = int(np.prod(shape))
+    size = _parameters(given, f"input {INPUT!r}", binary_data_size=int).get("binary_data_size")
+    if size is not None:
+        if size != 4 * count or len(raw) != size or "data" in given:
+            raise _bad(f"binary_data_size and the bytes after the JSON must be {4 * count}, with no data beside them")
+        return np.frombuffer(raw, dtype="<f4").reshape(shape)
+    if raw:
+        raise _bad("bytes follow the JSON, and no binary_data_size says whose they are")
+    numbers = _flat(given.get("data"), shape)
+    if any(type(number) is not float and type(number) is not int for number in numbers):
+        raise _bad("data of FP32 must be numbers, no strings and no booleans")
+    try:
+        return np.asarray(numbers, dtype=np.float32).reshape(shape)
+    except OverflowError:
+        raise _bad("the values must be finite numbers") from None
+
+
+def _flat(data: object, shape: tuple[int, ...]) -> list[Any]:
+    """The numbers in row-major order: given flat, or nested in lists as the shape says."""
+    if not isinstance(data, list):
+        raise _bad("data must be a list of numbers")
+    if not (data and isinstance(data[0], list)):
+        if len(data) != np.prod(shape):
+            raise _bad(f"data holds {len(data)} numbers, the shape asks for {int(np.prod(shape))}")
+        return data
+    level: list[Any] = [data]
+    for depth, side in enumerate(shape):
+        if any(type(one) is not list or len(one) != side for one in level):
+            raise _bad(f"nested data must have the shape {list(shape)}; its dimension {depth} has another length")
+        level = list(chain.from_iterable(level))
+    return level
 
 
 def _bad(reason: str) -> ServiceError:
     return service_error("bad_request", reason=reason)
-
-
-def _values(input_tensor: dict[str, Any], raw: bytes, count: int) -> Tensor:
-    parameters = input_tensor.get("parameters")
-    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
-    if size is not None:
-        if size != 4 * count or len(raw) != size:
-            raise _bad(f"binary_data_size and the bytes after the JSON must be {4 * count}")
-        return np.frombuffer(raw, dtype="<f4")
-    try:
-        values = np.asarray(input_tensor["data"], dtype=np.float32).reshape(-1)
-    except (KeyError, ValueError, TypeError, OverflowError):
-        raise _bad("data holds no numbers of the shape") from None
-    if values.size != count:
-        raise _bad(f"data holds {values.size} numbers, the shape asks for {count}")
-    return values
-
-
-def _wants_binary(head: dict[str, Any]) -> bool:
-    """True when the request wants the output in binary; ServiceError when it asks for another output."""
-    outputs = head.get("outputs") or []
-    if not isinstance(outputs, list) or not all(isinstance(one, dict) and one.get("name") == OUTPUT for one in outputs):
-        raise _bad(f"the only output is {OUTPUT!r}")
-    for holder, name in [*((one, "binary_data") for one in outputs), (head, "binary_data_output")]:
-        parameters = holder.get("parameters")
-        if isinstance(parameters, dict) and name in parameters:
-            return bool(parameters[name])
-    return False

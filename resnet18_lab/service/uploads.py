@@ -1,111 +1,46 @@
-"""Read uploads: into memory only, with limits checked first, and with a deadline."""
-
-from __future__ import annotations
-
-import asyncio
-import re
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-from urllib.parse import unquote
+"""Read uploads: into memory only, with limits checked first."""
 
 from fastapi import Request
-from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
 
 from resnet18_lab.preprocessing.refusals import image_error
+from resnet18_lab.service import names
+from resnet18_lab.service.bodies import body_chunks
 from resnet18_lab.service.budgets import Holding
+from resnet18_lab.service.forms import Upload, boundary_of, files_of
 from resnet18_lab.service.refusals import no_file, service_error
 from resnet18_lab.service.settings import ENVELOPE_BYTES, MEGABYTE, Settings
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
-
-_FIELD = "file"
-_MAX_PARTS = 1000
-_MAX_HEADER_BYTES = 8192
-_SHOWN_NAME = 100
-"""Characters of a file's name that are repeated in the answer, its only use."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An uploaded file: its bytes, and its name as it is shown in the answer."""
-
-    name: str
-    data: bytes
-
-
-_NOT_SHOWN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c\ud800-\udfff\u2028\u2029]")
-"""Control characters, those that turn the direction of text, surrogates, separators of lines."""
-
-
-def _shown_name(name: str) -> str:
-    """The name as it was sent, but for what is no text, shortened."""
-    return _NOT_SHOWN.sub("", name)[:_SHOWN_NAME]
-
-
-async def body_chunks(request: Request, limit: int, seconds: float, holding: Holding) -> AsyncIterator[bytes]:
-    """The body as it arrives; the bytes of each part are taken from the budget first.
-
-    Raises ``body_too_large`` as soon as the announced or the received size exceeds ``limit`` bytes.
-    """
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise service_error("unsupported_encoding")
-    too_large = service_error("body_too_large", limit=limit // MEGABYTE)
-    length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit:
-        raise too_large
-    size = 0
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                size += len(chunk)
-                holding.take(len(chunk))
-                yield chunk  # before the check: the reader may refuse it for a more precise reason
-                if size > limit:
-                    raise too_large
-    except TimeoutError:
-        raise service_error("slow_client", seconds=seconds) from None
 
 
 async def read_one(request: Request, settings: Settings, holding: Holding) -> Upload:
     """The one picture of a request: the field ``file`` of a form, or the raw body."""
-    boundary = _boundary(request)
+    boundary = boundary_of(request.headers.get("content-type"))
     if boundary is None:
         return await _read_raw(request, settings, holding)
-    files = await _read_form(request, boundary, settings, holding, most_files=1)
-    return files[0]
+    limit = settings.limits.max_bytes + ENVELOPE_BYTES
+    _refuse_announced(request, limit)
+    chunks = body_chunks(request, limit, settings, holding)
+    return (await files_of(chunks, boundary, settings, most_files=1))[0]
 
 
 async def read_many(request: Request, settings: Settings, holding: Holding) -> list[Upload]:
     """The pictures of a batch, in order: every part ``file`` of a form."""
-    boundary = _boundary(request)
+    boundary = boundary_of(request.headers.get("content-type"))
     if boundary is None:
         raise service_error("bad_multipart", reason="a batch is sent as multipart/form-data")
-    return await _read_form(request, boundary, settings, holding, most_files=settings.max_files)
-
-
-def _boundary(request: Request) -> bytes | None:
-    """The form's boundary; None for a raw body."""
-    kind, options = parse_options_header(request.headers.get("content-type"))
-    if not kind.startswith(b"multipart/"):
-        return None
-    boundary = options.get(b"boundary", b"")
-    if not boundary:
-        raise service_error("bad_multipart", reason="it names no boundary")
-    return boundary
+    limit = max(settings.limits.max_bytes, settings.batch_mb * MEGABYTE) + ENVELOPE_BYTES
+    chunks = body_chunks(request, limit, settings, holding)
+    return await files_of(chunks, boundary, settings, most_files=settings.max_files)
 
 
 async def _read_raw(request: Request, settings: Settings, holding: Holding) -> Upload:
     limit = settings.limits.max_bytes
     _refuse_announced(request, limit)
     data = bytearray()
-    async for chunk in body_chunks(request, limit + ENVELOPE_BYTES, settings.body_seconds, holding):
+    async for chunk in body_chunks(request, limit + ENVELOPE_BYTES, settings, holding):
         data += chunk
         if len(data) > limit:
             raise image_error("file_too_large", limit=settings.max_mb)
-    name = _shown_name(unquote(request.headers.get("x-filename", "")[: 9 * _SHOWN_NAME]))
+    name = names.of_header(request.headers.get("x-filename", ""))
     if not data and not name:
         raise no_file([])
     return Upload(name, bytes(data))
@@ -115,118 +50,3 @@ def _refuse_announced(request: Request, limit: int) -> None:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > limit:
         raise image_error("file_too_large", limit=limit // MEGABYTE)
-
-
-async def _read_form(
-    request: Request, boundary: bytes, settings: Settings, holding: Holding, *, most_files: int
-) -> list[Upload]:
-    file_limit = settings.limits.max_bytes
-    limit = file_limit if most_files == 1 else max(file_limit, settings.batch_mb * MEGABYTE)
-    if most_files == 1:
-        _refuse_announced(request, limit + ENVELOPE_BYTES)
-    parts, preamble = _Parts(most_files, settings), _Preamble(boundary)
-    try:
-        parser = MultipartParser(boundary, parts.callbacks(), max_header_size=_MAX_HEADER_BYTES)
-        async for chunk in body_chunks(request, limit + ENVELOPE_BYTES, settings.body_seconds, holding):
-            parser.write(preamble.taken_off(chunk))
-        parser.finalize()
-    except (FormParserError, UnicodeError) as error:
-        raise service_error("bad_multipart", reason=type(error).__name__) from error
-    if not parts.ended:
-        raise service_error("bad_multipart", reason="it ends too early")
-    if not parts.files:
-        raise no_file(parts.others)
-    return parts.files
-
-
-class _Preamble:
-    """What may stand before the first boundary, and means nothing (RFC 2046, 5.1.1); the parser does not know it."""
-
-    def __init__(self, boundary: bytes) -> None:
-        self._start = re.compile(rb"(?:\A|\r\n)(--" + re.escape(boundary) + rb")(?=[ \t]*\r|--)")
-        self._held: bytes | None = b""
-
-    def taken_off(self, chunk: bytes) -> bytes:
-        """The chunk from the first boundary on; nothing before it has come."""
-        if self._held is None:
-            return chunk
-        held = self._held = self._held + chunk
-        if found := self._start.search(held):
-            self._held = None
-            return held[found.start(1) :]
-        if len(held) > ENVELOPE_BYTES:
-            raise service_error("bad_multipart", reason="it does not begin with its boundary")
-        return b""
-
-
-class _Parts:
-    """Collects the files of a form while the parser goes through it."""
-
-    def __init__(self, most_files: int, settings: Settings) -> None:
-        self.files: list[Upload] = []
-        self.others: list[str] = []
-        self.ended = False
-        self._most_files = most_files
-        self._settings = settings
-        self._count = 0
-        self._name: str | None = None  # the file's name while its part is read; None in other parts
-        self._data = bytearray()
-        self._field, self._value, self._disposition = b"", b"", b""
-
-    def callbacks(self) -> MultipartCallbacks:
-        return {
-            "on_part_begin": self._part_begin,
-            "on_header_field": self._header_field,
-            "on_header_value": self._header_value,
-            "on_header_end": self._header_end,
-            "on_headers_finished": self._headers_finished,
-            "on_part_data": self._part_data,
-            "on_part_end": self._part_end,
-            "on_end": self._end,
-        }
-
-    def _part_begin(self) -> None:
-        self._count += 1
-        if self._count > _MAX_PARTS:
-            raise service_error("bad_multipart", reason=f"more than {_MAX_PARTS} parts")
-        self._name, self._data, self._disposition = None, bytearray(), b""
-        self._field, self._value = b"", b""
-
-    def _header_field(self, data: bytes, start: int, end: int) -> None:
-        self._field += data[start:end]
-
-    def _header_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _header_end(self) -> None:
-        if self._field.lower() == b"content-disposition":
-            self._disposition = self._value
-        self._field, self._value = b"", b""
-
-    def _headers_finished(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        field = options.get(b"name", b"").decode("utf-8", "replace")
-        if field != _FIELD:
-            self.others.append(_shown_name(field))
-            return
-        if len(self.files) >= self._most_files and self._most_files > 1:
-            raise service_error("too_many_files", limit=self._most_files)
-        self._name = options.get(b"filename", b"").decode("utf-8", "replace")
-
-    def _part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._name is None:
-            return
-        if len(self._data) + end - start > self._settings.limits.max_bytes:
-            raise image_error("file_too_large", limit=self._settings.max_mb)
-        self._data += data[start:end]
-
-    def _part_end(self) -> None:
-        if self._name is None or (not self._name and not self._data):
-            return  # another field, or the empty part that a browser sends when no file is chosen
-        if len(self.files) >= self._most_files:
-            raise service_error("too_many_files", limit=self._most_files)
-        self.files.append(Upload(_shown_name(self._name), bytes(self._data)))
-        self._data = bytearray()
-
-    def _end(self) -> None:
-        self.ended = True

@@ -87,6 +87,8 @@ def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=settings.proxy_headers,
+        # Who may open a socket in the file system may say who asked; else a proxy on this machine may.
+        forwarded_allow_ips="*" if settings.uds is not None else "127.0.0.1",
         timeout_keep_alive=15,
         timeout_graceful_shutdown=max(1, int(settings.drain_seconds)),
     )

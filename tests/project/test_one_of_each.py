@@ -71,7 +71,7 @@ def test_a_number_of_the_network_is_stated_once(number):
     """Other things that happen to be as many are named here."""
     others = {
         1000: {"benchmark/statistics.py", "benchmark/results/roofline.py", "quantization/rounding.py",
-               "service/settings.py", "service/uploads.py", "service/log.py", "service/batcher.py",
+               "service/settings.py", "service/forms.py", "service/log.py", "service/batcher.py",
                "service/classifier.py", "service/prometheus.py", "training/distillation.py", "bulk/answer_cache.py"},
         512: {"benchmark/configuration.py", "benchmark/measure/peak.py", "bulk/cluster.py", "bulk/pool.py"},
         0.485: {"benchmark/measure/folder_loops.py", "course/preprocessing/ways.py"},  # as tutorials write it

@@ -396,7 +396,7 @@ def test_row_50_the_work_of_clients_that_have_gone_is_not_done(service):
 
 
 def test_compressed_bodies_are_refused(service):
-    answer = httpx.post(service.url + "/predict", content=b"x" * 50, headers={"content-encoding": "gzip"})
+    answer = httpx.post(service.url + "/predict", content=b"x" * 50, headers={"content-encoding": "br"})
     refused(answer, 415, "unsupported_encoding")
 
 

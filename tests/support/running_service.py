@@ -84,10 +84,15 @@ def status_of(answer: bytes) -> int:
     return int(match[1]) if match else 0
 
 
+def environment_of(home: Path) -> dict[str, str]:
+    """This process's environment, with that home."""
+    return {**os.environ, "RESNET18_LAB_HOME": str(home)}
+
+
 def start(home: Path, temporary: Path, *options: str, env: dict[str, str] | None = None) -> Service:
     """A service on a free port, ready to be asked."""
     temporary.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "RESNET18_LAB_HOME": str(home), "TMPDIR": str(temporary), **(env or {})}
+    environment = {**environment_of(home), "TMPDIR": str(temporary), **(env or {})}
     command = [sys.executable, "-m", "resnet18_lab", "serve", "--port", "0", "--threads", "1", *options]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, encoding="utf-8")
     service = Service(process, 0, temporary)

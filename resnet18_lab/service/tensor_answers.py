@@ -1,0 +1,96 @@
+"""Answers of the Open Inference Protocol: logits or best classes, in JSON or as raw values after it."""
+
+import struct
+from typing import Any
+
+import numpy as np
+
+from resnet18_lab.base.resnet18 import CLASSES, SHAPE
+from resnet18_lab.inference import labels
+from resnet18_lab.service import prometheus
+from resnet18_lab.service.refusals import service_error
+from resnet18_lab.service.tensors import INPUT, MAX_ROWS, MODEL, OUTPUT, VERSION, Asked, Tensor
+
+_NANOSECONDS = 1_000_000_000
+
+
+def answer(request: Asked, logits: Tensor) -> tuple[dict[str, Any], bytes]:
+    """The answer's JSON and the raw values after it, which are empty when the JSON holds them.
+
+    Pictures of huge but finite numbers overflow within the network: this is a ServiceError, too.
+    """
+    if not np.isfinite(logits).all():
+        raise service_error("not_finite")
+    body: dict[str, Any] = {"model_name": MODEL, "model_version": VERSION}
+    if request.id is not None:
+        body["id"] = request.id
+    if request.classes:
+        rows = [_best(row, request.classes) for row in logits]
+        texts = [text for row in rows for text in row]
+        raw = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in texts)
+        output: dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(rows), request.classes]}
+        values: list[Any] = texts
+    else:
+        output = {"name": OUTPUT, "datatype": "FP32", "shape": list(logits.shape)}
+        values, raw = logits.astype(float).reshape(-1).tolist(), logits.astype("<f4").tobytes()
+    body["outputs"] = [output]
+    if not request.binary:
+        output["data"] = values
+        return body, b""
+    output["parameters"] = {"binary_data_size": len(raw)}
+    return body, raw
+
+
+def _best(logits: Tensor, count: int) -> list[str]:
+    """``score:index:label`` of the best classes, the score being the logit: the classification extension's strings."""
+    order = np.argsort(-logits, kind="stable")[:count]
+    return [f"{float(logits[index]):f}:{index}:{labels.by_index(int(index)).en}" for index in order]
+
+
+def metadata(backend: str) -> dict[str, Any]:
+    """Name, versions, and what goes in and comes out."""
+    return {
+        "name": MODEL,
+        "versions": [VERSION],
+        "platform": backend,
+        "inputs": [{"name": INPUT, "datatype": "FP32", "shape": [-1, *SHAPE]}],
+        "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, CLASSES]}],
+    }
+
+
+def config(backend: str, threads: int) -> dict[str, Any]:
+    """The model's configuration in the words of the model configuration extension."""
+    return {
+        "name": MODEL,
+        "platform": backend,
+        "backend": backend,
+        "version_policy": {"latest": {"num_versions": 1}},
+        "max_batch_size": MAX_ROWS,
+        "input": [{"name": INPUT, "data_type": "TYPE_FP32", "dims": list(SHAPE)}],
+        "output": [{"name": OUTPUT, "data_type": "TYPE_FP32", "dims": [CLASSES]}],
+        "instance_group": [{"name": f"{MODEL}_0", "kind": "KIND_CPU", "count": 1}],
+        "parameters": {"intra_op_threads": {"string_value": str(threads)}},
+    }
+
+
+def statistics() -> dict[str, Any]:
+    """What the engines of all workers have done since the service started, in the statistics extension's words."""
+    numbers = prometheus.engine_numbers()
+    runs, rows = int(numbers["runs"]), int(numbers["rows"])
+    model, waiting = (round(numbers[name] * _NANOSECONDS) for name in ("model_seconds", "queue_seconds"))
+    none = {"count": 0, "ns": 0}
+    return {
+        "name": MODEL,
+        "version": VERSION,
+        "inference_count": rows,
+        "execution_count": runs,
+        "inference_stats": {
+            "success": {"count": rows, "ns": model + waiting},
+            "fail": none,
+            "queue": {"count": rows, "ns": waiting},
+            "compute_input": none,
+            "compute_infer": {"count": runs, "ns": model},
+            "compute_output": none,
+        },
+        "batch_stats": [],
+    }
