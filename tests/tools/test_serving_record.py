@@ -57,6 +57,18 @@ def test_a_killed_worker_is_replaced_and_counted(short):
     assert short["killed"]["seconds"] < 20
 
 
+def test_dear_pictures_fail_nobody_else(short):
+    assert short["hostile"]["failed"] == 0
+    assert short["hostile"]["health_failed"] == 0
+    assert "lost" not in short["hostile"]["hostile"]
+
+
+@pytest.mark.parametrize("event", ["replaced", "ended"])
+def test_signals_lose_no_request(short, event):
+    assert short[event]["answered"] > 10
+    assert short[event]["lost"] == 0
+
+
 def test_memory_does_not_run_away(short):
     assert short["soak"]["growth_mb"] < 20
     assert short["soak"]["failed"] == 0

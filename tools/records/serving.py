@@ -22,6 +22,7 @@ from pathlib import Path
 
 from PIL import Image
 from serving_attack import bad_inputs, killed_worker, overload, slow_clients
+from serving_events import ended, hostile_mix, replaced_workers
 from serving_services import ROOT, ask, cpu_seconds, get, predict, resident, send, service, summed, tutorial_service
 
 from resnet18_lab.base import paths
@@ -135,13 +136,17 @@ def measure(source: Path | None, size: Size) -> dict:
         double_load = overload(folder, ours["rate"], size.overload_seconds)
         say("clients that do not finish, bad inputs, and a killed worker")
         attack, bad, killed = slow_clients(folder, AT_ONCE, size.requests), bad_inputs(size.bad_rounds), killed_worker()
+        say("dear pictures among the others, SIGHUP and SIGTERM at work")
+        hostile = hostile_mix(folder, AT_ONCE, size.requests)
+        replaced, stopped = replaced_workers(folder), ended(folder)
         soak_result = soaked_or_kept(folder, ours["rate"], size.soak_seconds)
     return {
         "model": model, "at_once": AT_ONCE,
         "pictures": {"folder": source.name if source else "data/samples", "photographs": count,
                      "re_encodings": list(QUALITIES)},
         "tutorial": tutorial, "ours": ours, "cached": cached, "workers": worker_loads, "overload": double_load, "attack": attack,
-        "bad_inputs": bad, "killed": killed, "soak": soak_result,
+        "bad_inputs": bad, "killed": killed, "hostile": hostile, "replaced": replaced, "ended": stopped,
+        "soak": soak_result,
     }  # fmt: skip
 
 
