@@ -1,19 +1,10 @@
 #!/bin/sh
-# Second stage of the container: the service and what it imports, at the pinned versions; no torch, no notebooks.
-# Usage: deploy/install_runtime.sh NEW-VENV [PYTHON]     (from the project's root; with the Python of an environment
-# that has the packages they are linked from there and nothing is fetched: for a trial, not for an image)
+# Second stage of the container: the service and what it imports; no torch, no notebooks.
+# Usage: deploy/install_runtime.sh VENV [PYTHON]     (from the project's root; where VENV is not there yet,
+# install_packages.sh makes it, with the same arguments)
 set -eu
-"${2:-python3}" -m venv "$1"
-python3 deploy/runtime_requirements.py > "$1/runtime.txt"
-if [ -n "${2:-}" ]; then
-    "$1/bin/pip" uninstall --quiet --yes setuptools   # the one that an older Python puts there
-    echo setuptools >> "$1/runtime.txt"
-    "$2" deploy/link_runtime.py "$1/runtime.txt" "$("$1/bin/python" -c "import sysconfig; print(sysconfig.get_path('purelib'))")"
-    isolation=--no-build-isolation
-else
-    "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$1/runtime.txt" --constraint requirements.txt
-fi
-"$1/bin/pip" install --quiet --disable-pip-version-check --no-deps ${isolation:-} --editable .
+[ -x "$1/bin/python" ] || sh deploy/install_packages.sh "$@"
+"$1/bin/pip" install --quiet --disable-pip-version-check --no-deps ${2:+--no-build-isolation} --editable .
 if "$1/bin/python" -c "import torch" 2> /dev/null; then
     echo "torch has come with the runtime; that must not be" >&2
     exit 1

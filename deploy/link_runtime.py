@@ -4,7 +4,8 @@ Usage: python deploy/link_runtime.py REQUIREMENTS.txt SITE-PACKAGES     (with th
 """
 
 import sys
-from importlib.metadata import distribution
+from collections.abc import Iterator
+from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -19,8 +20,8 @@ def needed(line: str, extras: set[str]) -> Requirement | None:
     return requirement if holds else None
 
 
-def link(lines: list[str], site: Path) -> None:
-    """Make symbolic links in ``site`` to the files of all that is needed."""
+def with_all_they_require(lines: list[str]) -> Iterator[Distribution]:
+    """The installed packages that those requirements name, and those that these require; with extras, some again."""
     waiting = [needed(line, set()) for line in lines]
     seen = set()
     while waiting:
@@ -29,10 +30,16 @@ def link(lines: list[str], site: Path) -> None:
             continue
         seen.add((requirement.name.lower(), *sorted(requirement.extras)))
         package = distribution(requirement.name)
+        yield package
+        waiting += [needed(line, requirement.extras) for line in package.requires or []]
+
+
+def link(lines: list[str], site: Path) -> None:
+    """Make symbolic links in ``site`` to the files of all that is needed."""
+    for package in with_all_they_require(lines):
         for top in {file.parts[0] for file in package.files or []} - {"..", "__pycache__"}:
             if not (site / top).exists():
                 (site / top).symlink_to(Path(str(package.locate_file(top))).resolve())
-        waiting += [needed(line, requirement.extras) for line in package.requires or []]
 
 
 if __name__ == "__main__":

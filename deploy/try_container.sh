@@ -12,43 +12,50 @@ fi
 place="$(mktemp -d)"
 service=""
 trap '[ -z "$service" ] || kill "$service" 2> /dev/null || true; rm -rf "$place"' EXIT
-mkdir "$place/workshop" "$place/app"
-git ls-files --cached --others --exclude-standard -z | tar --null --create --ignore-failed-read --files-from=- | tar -x -C "$place/workshop"
+mkdir "$place/clone" "$place/workshop" "$place/app"
+git ls-files --cached --others --exclude-standard -z | tar --null --create --ignore-failed-read --files-from=- | tar -x -C "$place/clone"
 here="$PWD"
-
+artifacts="$place/home-of-artifacts"
 if [ -n "$quick" ]; then
     artifacts="${RESNET18_LAB_HOME:-$here}"
-else
-    artifacts="$place/home-of-artifacts"
-    if [ -n "${RESNET18_LAB_WEIGHTS:-}" ]; then
-        RESNET18_LAB_WEIGHTS="$(cd "$RESNET18_LAB_WEIGHTS" && pwd)"
-        export RESNET18_LAB_WEIGHTS
-    fi
-    (cd "$place/workshop" && sh deploy/build_artifacts.sh "$artifacts")
-    rm -rf "$place/workshop/.venv"
-    find "$place/workshop/weights" -type f ! -name "resnet18-distilled*" ! -name README.md -delete
+elif [ -n "${RESNET18_LAB_WEIGHTS:-}" ]; then
+    RESNET18_LAB_WEIGHTS="$(cd "$RESNET18_LAB_WEIGHTS" && pwd)"
+    export RESNET18_LAB_WEIGHTS
 fi
-unset RESNET18_LAB_WEIGHTS
 
-# Only what the second stage copies, or a file it lacks would not be missed.
-awk '/^FROM/ { stage++ } stage == 2 && /^COPY / && !/--from/ { sub(/^COPY /, ""); print }' Dockerfile | while read -r line; do
-    target="${line##* }"
-    for source in ${line% *}; do
-        case "$target" in
-            ./) cp "$place/workshop/$source" "$place/app/" ;;
-            *)
-                mkdir -p "$place/app/$target"
-                if [ -d "$place/workshop/$source" ]; then
-                    cp -R "$place/workshop/$source/." "$place/app/$target"
-                else
-                    cp "$place/workshop/$source" "$place/app/$target"
-                fi
-                ;;
-        esac
+copy() { # SOURCES TARGET, as a COPY line has them, into the folder: only that, or a file it lacks would not be missed
+    target="$2/${1##* }"
+    mkdir -p "$target"
+    for source in ${1% *}; do
+        for one in "$place/clone"/$source; do
+            if [ -d "$one" ]; then cp -R "$one/." "$target"; else cp "$one" "$target"; fi
+        done
     done
-done
+}
+
+run() { # the command of a RUN line, in the folder: its places are others here, and what is quick fetches and makes nothing
+    case "$quick $1" in
+        *" useradd "* | yes*" setup" | yes*build_artifacts.sh*) return 0 ;;
+    esac
+    (cd "$2" && sh -euc "$(printf %s "$1" | sed \
+        -e "s#/opt/runtime#$place/runtime ${quick:+$here/.venv/bin/python}#" \
+        -e "s#/sbom.cdx.json#$place/sbom.cdx.json ${quick:+$here/.venv}#" \
+        -e "s#/home-of-artifacts#$artifacts#")")
+}
+
+follow() { # the lines of that stage, in that folder
+    awk -v wanted="$1" '/^FROM/ { stage++ } stage == wanted && /^(COPY|RUN) / && !/--from/' Dockerfile > "$place/steps"
+    while read -r verb rest; do
+        if [ "$verb" = COPY ]; then copy "$rest" "$2"; else run "$rest" "$2"; fi
+    done < "$place/steps"
+}
+
+follow 1 "$place/workshop"
+unset RESNET18_LAB_WEIGHTS
+[ -z "$quick" ] || copy "deploy/link_runtime.py deploy/" "$place/app" # which fetches nothing, and no image needs
+follow 2 "$place/app"
 cd "$place/app"
-sh deploy/install_runtime.sh "$place/runtime" ${quick:+"$here/.venv/bin/python"}
+"$place/runtime/bin/python" "$place/clone/deploy/check_bill.py" "$place/sbom.cdx.json"
 
 export RESNET18_LAB_HOME="$artifacts" RESNET18_LAB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
 "$place/runtime/bin/resnet18-lab" serve --port 0 "$@" 2> "$place/log" &

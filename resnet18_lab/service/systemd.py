@@ -35,7 +35,7 @@ class Systemd:
     def reloading(self) -> None:
         """The workers are being replaced; since when, by the clock that systemd compares with its own."""
         self.is_reloading = True
-        self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}", "STATUS=replacing the workers")
+        self._send("RELOADING=1", f"MONOTONIC_USEC={int(time.monotonic() * 1e6)}", "STATUS=replacing the workers")
 
     def stopping(self) -> None:
         """The service is about to end, and finishes what it has begun."""

@@ -24,7 +24,7 @@ _STARTED_WRONG = 3
 BEAT_SECONDS = 1.0
 LAST_REQUESTS_SECONDS = 0.3
 """How long connections that have been accepted may still send a request before the idle ones are closed."""
-_LAST_TURNS = 1_000
+_LAST_TURNS = 2_000
 READY, ALIVE, DRAIN = "ready", "alive", "drain"
 """What worker and parent tell each other; anything else a worker says is why it cannot start."""
 
