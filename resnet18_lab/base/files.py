@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from resnet18_lab.base.errors import LabError
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
     """A temporary path in the target's folder that replaces the target when the block ends without an error.
 
-    When the block raises (Ctrl-C included), the target is untouched and the temporary file is removed.
+    When the block raises (Ctrl-C included), the target is untouched and the temporary file is removed. A symbolic
+    link stays one: what it leads to is replaced. Raises LabError for a pipe or a device, which cannot be.
     """
+    target = written_file(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     ending = f".tmp{target.suffix}"  # some libraries choose the format by the suffix
     handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=ending, dir=target.parent)
@@ -28,6 +32,15 @@ def replacing(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def written_file(target: Path) -> Path:
+    """The file that is written under that name: a link's target. LabError for a pipe, a socket or a device."""
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        raise LabError(f"{target} is a pipe or a device, which cannot be replaced as a whole; give the name of a file.")
+    return target
 
 
 def write_text(target: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from resnet18_lab.bulk.plan import WORKING_DIRECTORY, provenance_of, write_prove
 from resnet18_lab.bulk.writers import METADATA_KEY, Row, pyarrow_modules, write_tables
 
 _COUNTED = ("rows", "errors", "output_sha256")  # added to a run's provenance when it has ended
+_AT_A_TIME = 500  # rows of a part in memory
 _ALONE = {"shard", "inputs", WORKING_DIRECTORY, *_COUNTED}  # in these, shards of one run may differ
 
 
@@ -128,9 +129,8 @@ def _in_turn(sources: list[Iterator[Any]]) -> Iterator[Any]:
 
 def _join_lines(target: Path, files: list[Path], run: Row) -> int:  # noqa: ARG001 - one signature for all
     count = 0
-    with ExitStack() as stack, target.open("wb") as out:
-        streams = [stack.enter_context(file.open("rb")) for file in files]
-        for count, line in enumerate(_in_turn([iter(file) for file in streams]), start=1):  # noqa: B007
+    with target.open("w", encoding="utf-8", newline="") as out:
+        for count, line in enumerate(_in_turn([_records(file, iter) for file in files]), start=1):  # noqa: B007
             out.write(line)
     return count
 
@@ -138,15 +138,27 @@ def _join_lines(target: Path, files: list[Path], run: Row) -> int:  # noqa: ARG0
 def _join_csv(target: Path, files: list[Path], run: Row) -> int:  # noqa: ARG001 - one signature for all
     """Join records rather than lines: a quoted value may contain line breaks."""
     count = 0
-    with ExitStack() as stack, target.open("w", encoding="utf-8", newline="") as out:
-        streams = [stack.enter_context(file.open(encoding="utf-8", newline="")) for file in files]
-        readers = [csv.reader(file) for file in streams]
-        heads = [next(reader) for reader in readers]
+    with target.open("w", encoding="utf-8", newline="") as out:
+        sources = [_records(file, csv.reader) for file in files]
+        heads = [next(source) for source in sources]
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(heads[0])  # a byte order mark stays part of the first name
-        for count, row in enumerate(_in_turn(list(readers)), start=1):  # noqa: B007
+        for count, row in enumerate(_in_turn(sources), start=1):  # noqa: B007
             writer.writerow(row)
     return count
+
+
+def _records(file: Path, reader: Callable[[Iterator[str]], Iterator[Any]]) -> Iterator[Any]:
+    """The records of a text file; it is open only while some of them are read, for there may be many parts."""
+    position = 0
+    while True:
+        with file.open(encoding="utf-8", newline="") as text:
+            text.seek(position)
+            found = list(islice(reader(iter(text.readline, "")), _AT_A_TIME))
+            position = text.tell()
+        if not found:
+            return
+        yield from found
 
 
 def _join_parquet(target: Path, files: list[Path], run: Row) -> int:
@@ -156,9 +168,12 @@ def _join_parquet(target: Path, files: list[Path], run: Row) -> int:
 
 
 def _parquet_rows(parquet: Any, file: Path) -> Iterator[Any]:  # noqa: ANN401 - a module of an optional package
-    with parquet.ParquetFile(file) as table:
-        for batch in table.iter_batches(batch_size=500):
-            yield from batch.to_pylist()
+    """The rows of a file, which is open only while a row group is read."""
+    for number in range(parquet.read_metadata(file).num_row_groups):
+        with parquet.ParquetFile(file) as table:
+            group = table.read_row_group(number)
+        for start in range(0, group.num_rows, _AT_A_TIME):
+            yield from group.slice(start, _AT_A_TIME).to_pylist()
 
 
 _JOINERS: dict[str, Callable[[Path, list[Path], Row], int]] = {

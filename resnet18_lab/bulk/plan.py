@@ -34,6 +34,9 @@ _MUST_MATCH = (
     WORKING_DIRECTORY,
 )
 
+_VERSIONS = ("resnet18_lab", "runtime")
+"""Compared where the earlier run says them; older ones do not say the runtime."""
+
 Progress = Callable[[int, int, int], None]
 """Called with rows finished, rows in all, and errors so far; the first call comes before any row."""
 Notify = Callable[[str], None]
@@ -75,12 +78,16 @@ class Summary:
 
 
 def engine_of(job: Job) -> dict[str, str]:
-    """Name, weights and file hash of the engine that a job will run; the engine is not opened."""
+    """Name, weights, file hash and runtime of the engine that a job will run; the engine is not opened."""
+    from importlib.metadata import version
+
     from resnet18_lab.inference import registry
 
     choice = registry.choose(job.engine, weights=job.weights, threads=job.threads)
     weights, sha256 = choice.source
-    return {"backend": choice.spec.name, "weights": weights, "artifact_sha256": sha256}
+    package = choice.spec.needs[0]
+    runtime = f"{package} {version(package)}"
+    return {"backend": choice.spec.name, "weights": weights, "artifact_sha256": sha256, "runtime": runtime}
 
 
 def describe(plan: Plan, engine: dict[str, str], listing: Listing) -> Row:
@@ -109,7 +116,7 @@ def _text(path: str) -> str:
 
 def refuse_another(part: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise LabError, which names the difference, unless the run ``now`` may resume the run ``before``."""
-    for name in _MUST_MATCH:
+    for name in (*_MUST_MATCH, *(name for name in _VERSIONS if name in before)):
         if before.get(name) != now.get(name):
             raise LabError(
                 f"{part} was begun with {name} {before.get(name)}, not {now.get(name)}; give the same again, or delete "

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import LabError
-from resnet18_lab.base.files import replacing
+from resnet18_lab.base.files import replacing, written_file
 from resnet18_lab.bulk import journal
 from resnet18_lab.bulk.batch import Answer
 from resnet18_lab.bulk.inputs import Input, Listing, fingerprint, walk, write_listing
@@ -50,6 +50,7 @@ def run_to_file(plan: Plan, *, progress: Progress = lambda *_: None, notify: Not
 
 
 def _refuse_folders(output: Path) -> None:
+    written_file(output)  # told before the run rather than after it
     for path in (output, journal_of(output)):
         if path.is_dir():
             raise LabError(f"{path} is a folder, as a cluster run writes it; delete it, or choose another --output.")

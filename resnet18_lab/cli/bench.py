@@ -84,7 +84,7 @@ def bench(
 ) -> int:
     """Measure speed and memory; every figure stands in the record with its raw samples.
 
-    Nothing else should run meanwhile: the table says where it did.
+    Nothing else should run meanwhile: the table says where it did. Exit status 1 when something could not run.
     """
     from resnet18_lab.benchmark import record as records
     from resnet18_lab.benchmark.measure.runner import run
@@ -118,12 +118,15 @@ def _target(output: Path | None) -> Path:
 
 
 def _status(old: "Record | None", measured: "Record", percent: float | None) -> int:
-    """Exit status: 130 when interrupted, 1 when something got slower by more than so many percent, else 0."""
+    """Exit status: 130 when interrupted, 1 when something got slower by so many percent or could not run, else 0."""
     slower = _compared(old, measured, percent) if old else False
+    failed = [row for row in measured.rows if row.failures and not row.results]
+    for row in failed:
+        note(f"could not run: {row.configuration.suite} {row.configuration.engine}: {row.failures[0]}")
     if measured.interrupted:
         note("interrupted: what was measured until then is kept in the record")
         return _INTERRUPTED
-    return 1 if slower else 0
+    return 1 if slower or failed else 0
 
 
 def _check_packages() -> None:

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.cli.console import note
+from resnet18_lab.inference.labelled import LabelsAre, labelled
 
 if TYPE_CHECKING:
     from resnet18_lab.inference.evaluate import Evaluation
+    from resnet18_lab.inference.labelled import Picture
 
 EXAMPLES = (
     "Examples:  resnet18-lab evaluate photos  ·  resnet18-lab evaluate photos --backend eager --backend "
-    "onnxruntime-fp32  ·  resnet18-lab evaluate data/samples --json"
+    "onnxruntime-fp32  ·  resnet18-lab evaluate data/samples --json  ·  "
+    "resnet18-lab evaluate by-number --labels-are index"
 )
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Sub-folders named by wnid, or pictures and a labels.csv.")],
+    folder: Annotated[Path, typer.Argument(help="Sub-folders named by class, or pictures and a labels.csv.")],
     backend: Annotated[
         list[str] | None, typer.Option(help="An engine; may be given again: the others are compared with the first.")
     ] = None,
@@ -28,38 +31,52 @@ def evaluate(
         str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
     ] = "auto",
     threads: Annotated[int | None, typer.Option(help="Threads of one run; all usable cores if not given.")] = None,
+    labels_are: Annotated[
+        LabelsAre | None, typer.Option(help="What sub-folders are named by; wnids and English names if not given.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object to stdout.")] = False,
 ) -> None:
     """Measure accuracy on a labelled folder, and compare engines picture by picture.
 
     A picture that cannot be read is counted and left out.
     """
+    from resnet18_lab.inference.evaluate import calibrated_on
+
+    labelled_ones = labelled(folder, labels_are)
+    pictures = labelled_ones.pictures
+    if words := labelled_ones.unknown_words():
+        note(words)
+    found, unreadable = _measured(pictures, backend or ["auto"], weights, threads)
+    if as_json:
+        content = {"folder": str(folder), "pictures": len(pictures), "unreadable": unreadable}
+        content["unknown_folders"] = labelled_ones.unknown
+        sys.stdout.write(json.dumps({**content, "engines": [row.as_json() for row in found]}, indent=1) + "\n")
+    else:
+        _print(found)
+    if any(row.engine.precision == "int8" for row in found):
+        _warn_of_calibration(calibrated_on(pictures, weights))
+    if unreadable:
+        note(f"{unreadable} of {len(pictures)} pictures could not be read and are left out")
+
+
+def _measured(
+    pictures: "list[Picture]", backends: list[str], weights: str, threads: int | None
+) -> "tuple[list[Evaluation], int]":
+    """An evaluation of each engine, and how many pictures could not be read; with progress at a terminal."""
     from tqdm import tqdm
 
-    from resnet18_lab.inference import evaluate as evaluation
+    from resnet18_lab.inference.evaluate import on_pictures
     from resnet18_lab.inference.registry import open_engine
 
-    pictures = evaluation.labelled_pictures(folder)
     with ExitStack() as stack:
-        engines = [
-            stack.enter_context(open_engine(name, weights=weights, threads=threads)) for name in backend or ["auto"]
-        ]
+        engines = [stack.enter_context(open_engine(name, weights=weights, threads=threads)) for name in backends]
         bar = stack.enter_context(tqdm(unit="batch", disable=None))
 
         def progress(name: str, done: int) -> None:
             bar.set_description(f"{name} {done}/{len(pictures)}", refresh=False)
             bar.update(1)
 
-        found, unreadable = evaluation.on_pictures(engines, pictures, progress=progress)
-    if as_json:
-        content = {"folder": str(folder), "pictures": len(pictures), "unreadable": unreadable}
-        sys.stdout.write(json.dumps({**content, "engines": [row.as_json() for row in found]}, indent=1) + "\n")
-    else:
-        _print(found)
-    if any(row.engine.precision == "int8" for row in found):
-        _warn_of_calibration(evaluation.calibrated_on(pictures, weights))
-    if unreadable:
-        note(f"{unreadable} of {len(pictures)} pictures could not be read and are left out")
+        return on_pictures(engines, pictures, progress=progress)
 
 
 def _warn_of_calibration(seen: list[Path]) -> None:

@@ -36,9 +36,9 @@ def report(
     from resnet18_lab.course.report.make import make_report
     from resnet18_lab.course.report.parameters import parse_assignment
 
-    overrides = dict(parse_assignment(text) for text in parameter or [])
+    given = dict(parse_assignment(text) for text in parameter or [])
     made = make_report(
-        output or reports_dir(), names=notebook, profile=profile, overrides=overrides, weights=weights,
+        output or reports_dir(), names=notebook, profile=profile, given=given, weights=weights,
         progress=sys.stderr.isatty(), notify=note,
     )  # fmt: skip
     typer.echo(made.index)

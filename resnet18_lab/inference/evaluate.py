@@ -1,6 +1,5 @@
 """Accuracy on labelled pictures: of one engine, and of several engines on the same pictures."""
 
-import csv
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -15,19 +14,17 @@ from numpy.typing import NDArray
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.files import is_system_file
 from resnet18_lab.base.resnet18 import CLASSES
-from resnet18_lab.inference import artifacts, labels, metrics
+from resnet18_lab.inference import artifacts, metrics
 from resnet18_lab.inference.classify import outputs
 from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
+from resnet18_lab.inference.labelled import Picture, labelled
 from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.inference.registry import open_engine
 
 _BATCH = 8
 _INT8 = artifacts.kind_of("onnx-int8-static")
 _MOST_CONFUSED = 10
-Picture = tuple[Path, tuple[int, ...]]
-"""A file and the class indexes that count as right for it."""
 
 
 @dataclass(frozen=True)
@@ -48,81 +45,23 @@ class Evaluation:
 
 
 def labelled_pictures(folder: Path) -> list[Picture]:
-    """Pictures of ``folder/<wnid>/``, or those that ``folder/labels.csv`` names, sorted.
-
-    The table has the columns ``file`` and ``acceptable`` (indexes separated by semicolons; rows with ``none``
-    are left out, because no answer to them is right). Raises ParameterError when the folder has neither.
-    """
-    if not folder.is_dir():
-        raise ParameterError(f"{folder} is no folder; give one with a sub-folder per wnid (n02123045/...).")
-    pictures = _from_table(folder) if (folder / "labels.csv").is_file() else _from_sub_folders(folder)
-    if not pictures:
-        raise ParameterError(
-            f"{folder} holds neither pictures in sub-folders named by wnid (n02123045/...) nor a labels.csv."
-        )
-    return pictures
-
-
-def _from_sub_folders(folder: Path) -> list[Picture]:
-    wnids = {label.wnid: label.index for label in labels.all_labels()}
-    return [
-        (file, (wnids[sub.name],))
-        for sub in sorted(folder.iterdir())
-        if sub.is_dir() and sub.name in wnids
-        for file in sorted(sub.iterdir())
-        if file.is_file() and not is_system_file(file.name)
-    ]
-
-
-def _from_table(folder: Path) -> list[Picture]:
-    path = folder / "labels.csv"
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as table:  # -sig: spreadsheets put a byte order mark first
-            reader = csv.DictReader(table)
-            _check_head(path, reader.fieldnames or [])
-            return sorted(
-                (_inside(folder, row["file"], path, reader.line_num), _acceptable(row, path, reader.line_num))
-                for row in reader
-                if row["acceptable"] != "none"
-            )
-    except UnicodeDecodeError as error:
-        raise ParameterError(f"{path} is not UTF-8; save it so.") from error
-    except csv.Error as error:
-        raise ParameterError(f"{path}, line {reader.line_num + 1}: {error}; correct or leave out that row.") from error
-
-
-def _check_head(path: Path, names: Sequence[str]) -> None:
-    if {"file", "acceptable"} <= set(names):
-        return
-    if len(names) == 1 and ";" in names[0]:
-        raise ParameterError(f"{path} has its columns split by semicolons; save it with commas.")
-    raise ParameterError(f"{path} needs the columns file and acceptable (class indexes or none).")
-
-
-def _acceptable(row: dict[str, str | None], path: Path, line: int) -> tuple[int, ...]:
-    """The class indexes of a row; ParameterError names the line that holds none."""
-    try:
-        return tuple(labels.by_index(int(index)).index for index in str(row["acceptable"]).split(";"))
-    except (ValueError, ParameterError) as error:
-        raise ParameterError(
-            f"{path}, line {line}: {row['acceptable'] or 'nothing'!r} is no class index (0 to {CLASSES - 1}, several "
-            "split by semicolons, or none)."
-        ) from error
-
-
-def _inside(folder: Path, name: str | None, path: Path, line: int) -> Path:
-    """The file that a row names; ParameterError for one outside the folder."""
-    file = folder / (name or "")
-    if not name or not file.resolve().is_relative_to(folder.resolve()):
-        raise ParameterError(f"{path}, line {line}: {name!r} leads out of {folder}; name pictures below it.")
-    return file
+    """The pictures of ``labelled``, without what is said about folders that are no class."""
+    return labelled(folder).pictures
 
 
 def calibrated_on(pictures: list[Picture], weights: str = "auto") -> list[Path]:
     """The pictures, compared by content, that the INT8 file was calibrated on: its accuracy on them is biased."""
     entry = artifacts.open_folder(weights).manifest["files"].get(_INT8.filename, {})
     digests = set(entry.get("calibration", {}).get("pictures_sha256", []))
-    return [path for path, _ in pictures if digests and hashing.sha256(path, remember=False) in digests]
+    return [path for path, _ in pictures if digests and _digest(path) in digests]
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, empty for one that cannot be read: it is left out of the evaluation, and counted there."""
+    try:
+        return hashing.sha256(path, remember=False)
+    except OSError:
+        return ""
 
 
 def logits_of(

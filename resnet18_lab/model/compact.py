@@ -1,12 +1,13 @@
 """Product-quantized weights (Stock et al., ICLR 2020) as a state dict of float32 tensors."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
 
-def is_compact(content: dict[str, Any]) -> bool:
+def is_compact(content: Mapping[str, Any]) -> bool:
     """True for a file of product-quantized layers: each name leads to a dictionary of parts."""
     return isinstance(content.get("conv1"), dict)
 

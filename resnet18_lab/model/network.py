@@ -1,6 +1,5 @@
 """The network: torchvision's ResNet-18 with weights from any of the known files."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import torch
 from torch import nn
 
 from resnet18_lab.base.errors import WeightsError
+from resnet18_lab.model import state_files
 from resnet18_lab.model.codes import is_codes, read_codes
 from resnet18_lab.model.compact import decode_compact, is_compact
 from resnet18_lab.model.torchvision import torchvision
@@ -38,9 +38,9 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
     try:
         module.load_state_dict(_state_in(file.path, module))
     except (RuntimeError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(
-            f"{file.path} holds no ResNet-18 weights ({first_line}); give a state dict of "
+            f"{file.path} holds no ResNet-18 weights ({reason[:500]}); give a state dict of "
             "torchvision's resnet18 or one of `resnet18-lab weights list`."
         ) from error
     return LoadedModel(module.eval(), file)
@@ -50,8 +50,12 @@ def _state_in(path: Path, module: nn.Module) -> dict[str, Any]:
     """The state dict in a file of any known form."""
     if is_codes(path):
         return read_codes(path, module.state_dict())
-    content = _read(path)
-    return decode_compact(content, module) if is_compact(content) else content
+    content = state_files.read(path)
+    if is_compact(content):
+        return decode_compact(dict(content), module)
+    state = state_files.unwrapped(content)
+    state_files.refuse_another(path, state, module.state_dict())
+    return state
 
 
 def _untrained() -> nn.Module:
@@ -59,18 +63,3 @@ def _untrained() -> nn.Module:
         torch.manual_seed(_UNTRAINED_SEED)
         module: nn.Module = torchvision.models.resnet18(weights=None)
     return module.eval()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
-        raise WeightsError(
-            f"{path} is no weights file that can be read safely (torch.load with "
-            "weights_only=True refuses it); delete it and fetch it again."
-        ) from error
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not isinstance(content, dict):
-        raise WeightsError(f"{path} holds a {type(content).__name__}, not a dictionary of weights.")
-    return content

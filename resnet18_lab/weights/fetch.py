@@ -99,7 +99,7 @@ def _is_present(job: Download, force: bool) -> bool:
         return False
     raise job.failure(
         "a file of that name is there but is damaged or another one (its SHA-256 is not the "
-        "catalogue's); delete it and fetch again, or fetch with --force"
+        "catalogue's); move it away and fetch again, or replace it with --force"
     )
 
 

@@ -131,7 +131,7 @@ def _identify(path: Path, origin: str, *, remember: bool) -> WeightsFile:
     if path.suffix == ".part":
         raise WeightsError(f"{path} is an unfinished download; run `resnet18-lab weights fetch` again to finish it.")
     if found.st_size == 0:
-        raise WeightsError(f"{path} is empty; delete it and run `resnet18-lab weights fetch`.")
+        raise WeightsError(f"{path} is empty; move it away and run `resnet18-lab weights fetch`, or give another file.")
     promised = next((entry for entry in catalogue() if entry.filename == path.name), None)
     if promised and found.st_size != promised.bytes:
         raise _mismatch(path, promised, f"{promised.bytes:,} bytes expected, {found.st_size:,} found")
@@ -154,8 +154,8 @@ def _own_name(path: Path) -> str:
 
 def _mismatch(path: Path, entry: CatalogueEntry, difference: str) -> WeightsError:
     return WeightsError(
-        f"{path} is not the {entry.name} weights its name promises: {difference}; delete it and run "
-        f"`resnet18-lab weights fetch {entry.name}`."
+        f"{path} is not the {entry.name} weights its name promises: {difference}; rename it if it is "
+        f"yours, or move it away and run `resnet18-lab weights fetch {entry.name}`."
     )
 
 

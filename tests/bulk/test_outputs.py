@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,8 @@ from support.project import ROOT, run_cli
 
 from resnet18_lab.base import hashing
 from resnet18_lab.bulk import parquet_folder as shards_module
-from resnet18_lab.bulk.plan import WORKING_DIRECTORY
-from resnet18_lab.bulk.writers import METADATA_KEY, write_parquet
+from resnet18_lab.bulk.plan import WORKING_DIRECTORY, provenance_of, write_provenance
+from resnet18_lab.bulk.writers import METADATA_KEY, WRITERS, write_parquet
 
 pytestmark = pytest.mark.slow
 
@@ -241,3 +245,54 @@ def test_merge_refuses_a_part_that_was_changed_or_has_no_sidecar(shards, tmp_pat
     with Path(copies[1]).open("ab") as file:
         file.write(b"{}\n")
     assert "not the file its run wrote" in merge(*copies, "--output", tmp_path / "m.jsonl").stderr
+
+
+def test_the_target_of_a_link_is_written_and_the_link_stays(classify, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    link = tmp_path / "link.csv"
+    link.symlink_to(tmp_path / "elsewhere" / "real.csv")
+    assert classify(CAT, "--output", link).returncode == 0
+    assert link.is_symlink()
+    assert (tmp_path / "elsewhere" / "real.csv").read_text(encoding="utf-8").startswith("file,")
+
+
+def test_a_pipe_is_refused_before_anything_runs(classify, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    done = classify(CAT, "--output", tmp_path / "pipe.csv")
+    assert done.returncode == 2
+    assert "is a pipe or a device" in done.stderr
+    assert stat.S_ISFIFO((tmp_path / "pipe.csv").stat().st_mode)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_more_parts_than_files_may_be_open_are_joined(shards, tmp_path, suffix):
+    """Seventy parts of two rows, sixty-four open files."""
+    parts = []
+    for number in range(1, 71):
+        part = tmp_path / f"{number}{suffix}"
+        write_part(part, number, 70, [f"{number}.jpg", f"{70 + number}.jpg"])
+        parts.append(part)
+    line = f"ulimit -n 64; exec {sys.executable} -m resnet18_lab merge {' '.join(map(str, parts))} -o {tmp_path / f'all{suffix}'}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert names_in(tmp_path / f"all{suffix}") == [f"{number}.jpg" for number in range(1, 141)]
+
+
+def write_part(part, number, count, files):
+    """A shard's output with its provenance, as a run would leave them."""
+    run = {
+        "kind": "classify", "shard": f"{number}/{count}", "inputs": len(files), "inputs_total": 2 * count, "errors": len(files),
+        "top_k": 1, "languages": ["en"], "bom": False, "rows": len(files),
+    }  # fmt: skip
+    words = {"code": "file_not_found", "message": "It is\nnot there.", "message_zh": "无"}
+    WRITERS[part.suffix](part, [{"file": file, "error": words} for file in files], run)
+    write_provenance(provenance_of(part), {**run, "output_sha256": hashing.sha256(part)})
+
+
+def names_in(output):
+    if output.suffix == ".parquet":
+        return parquet.read_table(output).column("file").to_pylist()
+    if output.suffix == ".csv":
+        with output.open(encoding="utf-8", newline="") as file:
+            return [row["file"] for row in csv.DictReader(file)]
+    return [json.loads(line)["file"] for line in output.read_text(encoding="utf-8").splitlines()]

@@ -172,3 +172,23 @@ def test_a_picture_that_is_too_dear_is_an_error_row_and_passed_when_the_run_goes
     rows = rows_of(output)
     assert len(rows) == 61
     assert [row["error"]["code"] for row in rows if "error" in row] == ["image_too_costly"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "before"), [("runtime", "onnxruntime 1.0"), ("resnet18_lab", "0.0.1"), ("runtime", None)]
+)
+def test_a_run_of_other_versions_is_not_gone_on_with_unnoticed(classify, interrupted, name, before):
+    folder, output = interrupted
+    part = journal.journal_of(output)
+    head, _, rest = part.read_text(encoding="utf-8").partition("\n")
+    run = json.loads(head)
+    holder = run if name in run else next(value for value in run.values() if isinstance(value, dict) and name in value)
+    holder.pop(name) if before is None else holder.update({name: before})
+    part.write_text(f"{json.dumps(run)}\n{rest}", encoding="utf-8")
+    done = classify(folder, "--output", output, "--resume")
+    if before is None:  # a run of a version that did not say it
+        assert done.returncode == 0, done.stderr
+    else:
+        assert done.returncode == 2
+        assert f"begun with {name} {before}, not" in done.stderr

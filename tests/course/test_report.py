@@ -118,17 +118,43 @@ def test_an_unknown_notebook_or_profile_is_refused_with_the_nearest(course):
 
 
 @pytest.mark.parametrize(
-    ("text", "pair"),
+    ("text", "kind", "value"),
     [
-        ("a=3", ("a", 3)),
-        ("a=x=y", ("a", "x=y")),
-        ("a=[1, 2]", ("a", [1, 2])),
-        ("a=True", ("a", True)),
-        ("a=", ("a", "")),
+        ("a=3", "int", 3), ("a=x=y", "str", "x=y"), ("a=[1, 2]", "list", [1, 2]), ("a=True", "bool", True), ("a=", "str", ""),
+        ("a=2024", "str", "2024"), ("a=true", "str", "true"), ("a=1.5", "float", 1.5), ("a=null", "str", "null"),
     ],
-)
-def test_assignments_are_read(text, pair):
-    assert parameters.parse_assignment(text) == pair
+)  # fmt: skip
+def test_assignments_are_read_as_the_notebooks_declare(text, kind, value):
+    assert parameters.typed(dict([parameters.parse_assignment(text)]), {"a": kind}) == {"a": value}
+
+
+def test_files_and_folders_are_seen_from_where_the_command_is_given(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.jpg").write_bytes(b"x")
+    (tmp_path / "auto").write_bytes(b"x")
+    kinds = dict.fromkeys(("picture", "weights", "images_dir", "results_dir", "backend"), "str")
+    given = {"picture": "mine.jpg", "weights": "auto", "images_dir": "photos", "results_dir": "", "backend": "mine.jpg"}
+    assert parameters.typed(given, kinds) == {
+        "picture": str(tmp_path / "mine.jpg"), "weights": "auto", "images_dir": str(tmp_path / "photos"),
+        "results_dir": "", "backend": "mine.jpg",
+    }  # fmt: skip
+    assert parameters.typed({"picture": "coffee.jpg"}, kinds) == {"picture": "coffee.jpg"}  # one of the samples
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [("NaN", "float"), ("Infinity", "float"), ("-1", "float"), ("1e9", "float")]
+)  # fmt: skip
+def test_numbers_that_break_a_cell_are_refused_before_anything_runs(value, kind):
+    typed = parameters.typed({"seconds": value}, {"seconds": kind})
+    with pytest.raises(ParameterError, match="seconds"):
+        parameters.check(typed, {"seconds": kind}, "08_serving")
+
+
+@pytest.mark.parametrize(("name", "value"), [("top_k", 0), ("top_k", 1001), ("threads", [1, 0]), ("pictures", -3)])
+def test_numbers_out_of_range_are_refused(name, value):
+    kind = "list" if isinstance(value, list) else "int"
+    with pytest.raises(ParameterError, match=f"{name} of x must be from 1 to"):
+        parameters.check({name: value}, {name: kind}, "x")
 
 
 def test_an_assignment_without_a_value_is_refused():

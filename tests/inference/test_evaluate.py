@@ -6,6 +6,7 @@ from support.project import run_cli, samples_dir, weights_or_skip
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.inference import evaluate
+from resnet18_lab.inference.labelled import LabelsAre, labelled
 from resnet18_lab.inference.registry import open_engine
 
 
@@ -150,3 +151,67 @@ def test_files_that_nobody_chose_are_not_counted(tmp_path):
     for name in ("cat.jpg", ".DS_Store", "Thumbs.db", "._cat.jpg"):
         (folder / name).write_bytes((samples_dir() / "cat.jpg").read_bytes())
     assert [path.name for path, _ in evaluate.labelled_pictures(tmp_path)] == ["cat.jpg"]
+
+
+def made(tmp_path, **folders):
+    for name, count in folders.items():
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(count):
+            shutil.copy(samples_dir() / "cat.jpg", tmp_path / name / f"{number}.jpg")
+    return tmp_path
+
+
+def indexes(found):
+    return [right for _, (right,) in found.pictures]
+
+
+def test_sub_folders_may_be_named_in_english_where_one_class_has_the_name(tmp_path):
+    found = labelled(made(tmp_path, **{"Egyptian_cat": 1, "espresso": 2, "n02123045": 1, "Cardigan": 3, "expreso": 1}))
+    assert indexes(found) == [285, 967, 967, 281]
+    assert found.unknown == {"Cardigan": 3, "expreso": 1}
+    assert "their 4 files" in found.unknown_words()
+    assert "Cardigan (two classes: n02113186 and n02963159)" in found.unknown_words()
+    assert "expreso (is espresso, n07920052, meant?)" in found.unknown_words()
+
+
+def test_an_index_is_taken_only_where_it_is_said_to_be_one(tmp_path):
+    folder = made(tmp_path, **{"2": 1, "10": 1, "281": 1, "1000": 1, "01": 1})
+    with pytest.raises(ParameterError, match="--labels-are index"):
+        labelled(folder)
+    found = labelled(folder, LabelsAre.index)
+    assert sorted(indexes(found)) == [2, 10, 281]
+    assert found.unknown == {"01": 1, "1000": 1}
+
+
+def test_what_is_said_to_be_a_name_is_no_wnid(tmp_path):
+    folder = made(tmp_path, **{"n02123045": 1, "espresso": 1})
+    assert indexes(labelled(folder, LabelsAre.name)) == [967]
+    assert indexes(labelled(folder, LabelsAre.wnid)) == [281]
+
+
+def test_a_folder_of_splits_is_explained(tmp_path):
+    made(tmp_path, **{"train/espresso": 1, "val/espresso": 1})
+    with pytest.raises(ParameterError, match=rf"holds train and val.*{tmp_path / 'val'}"):
+        labelled(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_command_names_unknown_folders_once(tmp_path, untrained_home):
+    folder = made(tmp_path / "in", **{"espresso": 1, "unknown_thing": 2})
+    done = run_cli("evaluate", folder, "--weights", "untrained", "--json", home=untrained_home)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("unknown_thing") == 1
+    assert json.loads(done.stdout)["unknown_folders"] == {"unknown_thing": 2}
+    refused = run_cli("evaluate", folder, "--labels-are", "index", "--weights", "untrained", home=untrained_home)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_picture_that_is_missing_is_no_reason_to_stop_after_the_table(tmp_path, monkeypatch):
+    """Whether INT8 was calibrated on a picture is asked of those that can be read."""
+    there = samples_dir() / "cat.jpg"
+    seen = {"calibration": {"pictures_sha256": [evaluate.hashing.sha256(there)]}}
+    manifest = {"files": {evaluate._INT8.filename: seen}}
+    monkeypatch.setattr(evaluate.artifacts, "open_folder", lambda _: type("Folder", (), {"manifest": manifest}))
+    pictures = [(tmp_path / "missing.jpg", (1,)), (there, (281,)), (tmp_path, (2,))]
+    assert evaluate.calibrated_on(pictures) == [there]

@@ -78,7 +78,7 @@ def test_a_state_dict_at_a_path_is_loaded_and_named_after_its_file(tmp_path):
 def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "other.pth"
     torch.save({"layer.weight": torch.zeros(3)}, path)
-    with pytest.raises(WeightsError, match="no ResNet-18 weights"):
+    with pytest.raises(WeightsError, match="another network"):
         load_model(str(path))
 
 
@@ -114,3 +114,71 @@ def test_missing_weights_are_an_error_that_names_the_place(tmp_path, monkeypatch
     monkeypatch.setenv("RESNET18_LAB_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsNotFoundError, match="RESNET18_LAB_WEIGHTS"):
         load_model("auto")
+
+
+@pytest.fixture
+def state():
+    return load_model("untrained").module.state_dict()
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda state: {f"module.{name}": value for name, value in state.items()},
+        lambda state: {f"_orig_mod.module.{name}": value for name, value in state.items()},
+        lambda state: {"state_dict": state, "epoch": 3},
+        lambda state: {"model": {f"module.{name}": value for name, value in state.items()}, "optimizer": {"lr": 0.1}},
+        lambda state: {"model_state_dict": {f"model.{name}": value for name, value in state.items()}},
+        lambda state: {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")},
+    ],
+    ids=["DataParallel", "compiled", "checkpoint", "checkpoint of DataParallel", "of a wrapping module", "old torch"],
+)
+def test_the_forms_in_which_people_save_weights_are_understood(tmp_path, state, wrapped):
+    torch.save(wrapped(state), tmp_path / "mine.pth")
+    loaded = load_model(str(tmp_path / "mine.pth")).module.state_dict()
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+
+
+def whole_model(path):
+    torch.save(torchvision.models.resnet18(weights=None), path)
+
+
+def ten_classes(path):
+    torch.save(torchvision.models.resnet18(weights=None, num_classes=10).state_dict(), path)
+
+
+def another_network(path):
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), path)
+
+
+def larger_network(path):
+    torch.save(torchvision.models.resnet50(weights=None).state_dict(), path)
+
+
+def program(path):
+    torch.jit.script(torch.nn.ReLU()).save(path)
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (whole_model, "whole pickled model"), (ten_classes, "has 10 classes"), (another_network, "another network"),
+        (larger_network, "another network"), (program, "TorchScript"),
+        (lambda path: path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), "git lfs pull"),
+        (lambda path: path.write_bytes(b"<!DOCTYPE html><html>"), "a web page"),
+        (lambda path: path.write_bytes(b"\x40\0\0\0\0\0\0\0{\"a\": 1}"), "safetensors"),
+        (lambda path: path.write_bytes(b"words"), "damaged"),
+        (lambda path: torch.save([1, 2], path), "holds a list"),
+        (lambda path: torch.save({"fc.weight": 3}, path), "another network"),
+    ],
+)  # fmt: skip
+def test_what_is_no_state_dict_of_the_network_is_named(tmp_path, write, words):
+    path = tmp_path / "mine.pth"
+    write(path)
+    with pytest.raises(WeightsError, match=words) as refused:
+        load_model(str(path))
+    message = str(refused.value)
+    assert str(path) in message
+    assert "delete" not in message
+    assert "\n" not in message
+    assert len(message) < 700

@@ -91,7 +91,7 @@ def test_a_wrong_file_already_there_is_an_error_and_left_alone(target: Path) -> 
     target.parent.mkdir()
     target.write_bytes(b"mine")
     with serving(CONTENT) as server:
-        assert "delete it" in failure_from(server)
+        assert "move it away" in failure_from(server)
         assert server.requests == []
     assert target.read_bytes() == b"mine"
 

@@ -303,7 +303,7 @@ def test_a_file_that_may_not_be_read_is_one_clear_line(home: Path, request: pyte
 def test_a_half_file_is_an_error_with_both_sizes_and_what_to_do(home: Path) -> None:
     path = put(home / "weights", "compact", CONTENTS["compact"][:100])
     message = error_of("auto")
-    for named in (str(path), "200 bytes expected, 100 found", "delete it", "weights fetch compact"):
+    for named in (str(path), "200 bytes expected, 100 found", "move it away", "weights fetch compact"):
         assert named in message
 
 

@@ -94,8 +94,11 @@ def configurations_of(
         ]
         if profile == "full" and "latency" in suites and threads is None and engines:
             configurations += extras_plan(engines[-1])
+    file_rows = files_plan(files or [], counts)  # a wrong file is told, whatever is measured
+    if files and "latency" not in suites:
+        raise ParameterError("A file is timed by the suite latency; add --suite latency, or leave out --file.")
     if "latency" in suites:
-        configurations += files_plan(files or [], counts)
+        configurations += file_rows
         configurations += [Configuration("peak", "", count) for count in counts if count <= usable_cores()]
     return configurations
 

@@ -19,7 +19,7 @@ from resnet18_lab.base.resnet18 import CROP, MEAN, STD
 from resnet18_lab.benchmark.measure import stages
 from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine, Logits
-from resnet18_lab.inference.evaluate import Picture
+from resnet18_lab.inference.labelled import Picture
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 

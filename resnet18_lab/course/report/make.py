@@ -31,14 +31,18 @@ class Report:
         return [run for run in self.runs if run.failure is not None]
 
 
-def plan(names: list[str], profile: str, overrides: dict[str, Any]) -> list[tuple[Path, dict[str, Any]]]:
+def plan(
+    names: list[str], profile: str, overrides: dict[str, Any], given: dict[str, str] | None = None
+) -> list[tuple[Path, dict[str, Any]]]:
     """Notebooks with their checked parameters; raises ParameterError before anything runs.
 
-    An override may belong to some of the notebooks only, but each must belong to one at least.
+    ``given`` are overrides as text, which is read as the notebooks declare its type. An override may belong to some of
+    the notebooks only, but each must belong to one at least.
     """
     notebooks = [parameters.notebook_named(name) for name in names] if names else parameters.all_notebooks()
     declarations = {notebook: parameters.declared(notebook) for notebook in notebooks}
     all_types = {name: kind for types in declarations.values() for name, kind in types.items()}
+    overrides = {**overrides, **parameters.typed(given or {}, all_types)}
     parameters.check(overrides, all_types, " or ".join(notebook.stem for notebook in notebooks))
     steps = []
     for notebook, types in declarations.items():
@@ -77,15 +81,17 @@ def make_report(
     names: list[str] | None = None,
     profile: str = "fast",
     overrides: dict[str, Any] | None = None,
+    given: dict[str, str] | None = None,
     weights: str = "auto",
     progress: bool = False,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """The report in ``output``: a page, an executed notebook and results for each, and index.html.
 
-    A notebook that fails is shown with the cell and the class of its failure; the others still run.
+    ``overrides`` are values of parameters, ``given`` such as text from a command line. A notebook that fails is shown
+    with the cell and the class of its failure; the others still run.
     """
-    steps = plan(names or [], profile, overrides or {})
+    steps = plan(names or [], profile, overrides or {}, given)
     file = ensure_weights(weights, notify=notify)
     output = output.resolve()
     runs, cards = [], []

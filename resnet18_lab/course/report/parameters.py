@@ -4,6 +4,8 @@ papermill itself only warns about an unknown parameter and takes any type.
 """
 
 import json
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,18 @@ import yaml
 
 from resnet18_lab.base.errors import ParameterError, ReportError, unknown_name
 from resnet18_lab.base.paths import notebooks_dir
+from resnet18_lab.base.resnet18 import CLASSES
 
 _PROFILES = ("fast", "full")
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (float, int), "bool": (bool,), "list": (list,), "dict": (dict,),
 }  # fmt: skip
+
+_RANGES = {
+    "top_k": (1, CLASSES), "repeats": (1, 10_000), "crops": (1, 2_000), "threads": (1, 1_024),
+    "pictures": (1, 1_000_000), "rounds": (1, 10_000), "most_workers": (1, 1_024), "seconds": (0.1, 3_600),
+}  # fmt: skip
+"""What a parameter of that name may be, in every notebook; lists in each of their numbers."""
 
 
 def all_notebooks() -> list[Path]:
@@ -58,15 +67,43 @@ def artifacts_of(notebook: Path) -> list[str]:
     return list(metadata.get("resnet18_lab", {}).get("artifacts", []))
 
 
-def parse_assignment(text: str) -> tuple[str, Any]:
-    """Name and value of ``name=value``; a value that is valid JSON is read as JSON, any other as text."""
+def parse_assignment(text: str) -> tuple[str, str]:
+    """Name and text of ``name=value``; ParameterError for anything else."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise ParameterError(f"{text!r} is no parameter; write name=value, e.g. -p top_k=5.")
+    return name, value
+
+
+def typed(values: dict[str, str], declarations: dict[str, str]) -> dict[str, Any]:
+    """The values as the types that the notebooks declare say: text stays text, whatever it looks like.
+
+    What names a file or folder is seen from here, not from where the notebooks run.
+    """
+    return {
+        name: _text(name, value) if declarations.get(name) in ("str", None) else _value(value)
+        for name, value in values.items()
+    }
+
+
+def _text(name: str, text: str) -> str:
+    is_folder = name.endswith("_dir") and text != ""
+    may_be_file = name == "picture" or (name == "weights" and (os.sep in text or Path(text).suffix != ""))
+    return str(Path(text).absolute()) if is_folder or (may_be_file and _is_there(text)) else text
+
+
+def _is_there(text: str) -> bool:
     try:
-        return name, json.loads(value)
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _value(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    try:
+        return json.loads(text)
     except ValueError:
-        return name, {"True": True, "False": False}.get(value, value)
+        return {"True": True, "False": False}.get(text, text)
 
 
 def check(values: dict[str, Any], declarations: dict[str, str], notebook: str) -> None:
@@ -80,3 +117,16 @@ def check(values: dict[str, Any], declarations: dict[str, str], notebook: str) -
             raise ParameterError(
                 f"The parameter {name} of {notebook} is of type {declarations[name]}; {value!r} is not."
             )
+        if any(not math.isfinite(number) for number in _numbers(value)):
+            raise ParameterError(f"The parameter {name} of {notebook} must be finite; {value!r} is not.")
+        least, most = _RANGES.get(name, (-math.inf, math.inf))
+        if any(not least <= number <= most for number in _numbers(value)):
+            raise ParameterError(
+                f"The parameter {name} of {notebook} must be from {least} to {most}; {value!r} is not."
+            )
+
+
+def _numbers(value: object) -> list[float]:
+    """The numbers in a value, or in a list of them."""
+    items = value if isinstance(value, list) else [value]
+    return [item for item in items if isinstance(item, int | float) and not isinstance(item, bool)]
