@@ -8,7 +8,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from support.page_actions import CAT, COFFEE, answer_of, as_files, choose, expect, picture_file, recognise
+from support.page_actions import CAT, COFFEE, answer_of, as_files, choose, drop, expect, picture_file, recognise
 from support.page_driver import PHONE, open_page
 from support.pictures import broken_png, encode, scene
 from support.project import samples_dir
@@ -23,19 +23,6 @@ CLASSIFY = "POST /api/v1/classify"
 
 def shown_names(page):
     return page.locator("#predictions .name").all_inner_texts()
-
-
-def drop(page, *paths):
-    """A real drag of files from outside the browser, through the debugging protocol."""
-    box = page.locator("#stage").bounding_box()
-    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
-    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    protocol = page.context.new_cdp_session(page)
-    for kind in ("dragEnter", "dragOver"):
-        protocol.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
-    expect(page.locator(".landing")).to_be_visible()
-    protocol.send("Input.dispatchDragEvent", {"type": "drop", **at, "data": data})
-    expect(page.locator(".landing")).to_be_hidden()
 
 
 def paste(page, data):
@@ -97,20 +84,10 @@ def test_several_dropped_pictures_are_all_listed(page):
 
 
 def test_dropped_text_is_refused_and_the_page_stays(page):
-    protocol = page.context.new_cdp_session(page)
-    data = {"items": [{"mimeType": "text/plain", "data": "hello"}], "files": [], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        protocol.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    drop(page, items=[{"mimeType": "text/plain", "data": "hello"}])
     expect(page.locator("#live")).to_have_text("There is no picture in it; drop or paste files.")
     expect(page.locator("#toast")).to_be_visible()
     expect(page.locator("#count")).to_have_text("0")
-
-
-def test_a_dropped_folder_is_said_and_the_pictures_beside_it_are_taken(page, tmp_path):
-    (tmp_path / "photos").mkdir()
-    drop(page, tmp_path / "photos", CAT)
-    expect(page.locator("#list .file")).to_have_text(["cat.jpg"])
-    expect(page.locator("#toast")).to_have_text("A folder cannot be taken; choose the pictures in it.")
 
 
 def test_pasted_text_is_refused_and_said(page):
@@ -123,7 +100,7 @@ def test_pasted_text_is_refused_and_said(page):
 def test_pasted_pictures_are_recognised_and_have_names_of_their_own(page):
     paste(page, encode(scene(), "PNG"))
     expect(page.locator("#about")).to_contain_text("pasted-1.png")
-    expect(page.locator("#program-text")).to_contain_text("save the pasted picture as pasted-1.png")
+    expect(page.locator("#program-text")).to_contain_text("save the picture as pasted-1.png")
     paste(page, encode(scene(300, 240), "PNG"))
     expect(page.locator("#about")).to_contain_text("pasted-2.png")
     page.click("#recognise")

@@ -25,8 +25,8 @@ from support.running_service import number, wait_until
 
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
+from resnet18_lab.service.listening import bound_socket
 from resnet18_lab.service.settings import Settings
-from resnet18_lab.service.supervisor import bound_socket
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc and signals of Unix")
 CAT = samples_dir() / "cat.jpg"
@@ -169,7 +169,7 @@ def test_the_documentation_is_drawn_and_asks_nobody_else(service, browser):
     watch = Watch(page, service.url)
     page.on("console", lambda message: watch.problems.append(message.text) if message.type == "error" else None)
     page.goto(service.url + "/docs")
-    operation = page.locator("#operations-pictures-classify_api_v1_classify_post")
+    operation = page.locator("#operations-pictures-classify")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").wait_for()
     assert "multipart/form-data" in operation.inner_text()

@@ -82,9 +82,7 @@ def test_a_file_that_cannot_be_read_is_refused(shown, path):
     assert "cannot be read" in complaint
 
 
-@pytest.mark.parametrize(
-    ("name", "words"), [("PRT", "is port meant?"), ("XYZZY", "--show-settings lists them")]
-)
+@pytest.mark.parametrize(("name", "words"), [("PRT", "is port meant?"), ("XYZZY", "--show-settings lists them")])
 def test_a_variable_that_is_no_option_is_refused(shown, monkeypatch, name, words):
     monkeypatch.setenv(PREFIX + name, "1")
     status, _, complaint = shown()

@@ -1,6 +1,7 @@
 """What a user does on the page, for the tests of the page."""
 
 import mimetypes
+import time
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra
 
 COFFEE = samples_dir() / "coffee.jpg"
 CAT = samples_dir() / "cat.jpg"
+WAIT_SECONDS = 20
 
 
 def as_buffer(file):
@@ -26,10 +28,31 @@ def choose(page, *files):
     page.set_input_files("#file", [as_buffer(file) if mixed else file for file in files])
 
 
+def drop(page, *paths, items=()):
+    """A real drag of files, or of what another page gave, through the debugging protocol."""
+    box = page.locator("#stage").bounding_box()
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    data = {"items": list(items), "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    protocol = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver"):
+        protocol.send("Input.dispatchDragEvent", {"type": kind, **at, "data": data})
+    expect(page.locator(".landing")).to_be_visible()
+    protocol.send("Input.dispatchDragEvent", {"type": "drop", **at, "data": data})
+    expect(page.locator(".landing")).to_be_hidden()
+
+
 def recognise(page, *files):
     choose(page, *files)
     page.click("#recognise")
     expect(page.locator("#progress-text")).to_have_text(f"{len(files)}/{len(files)}")
+
+
+def wait_until_true(page, expression):
+    """Polls from here: within the page its policy forbids the driver to evaluate text."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"it did not become true: {expression}"
+        page.wait_for_timeout(50)
 
 
 def answer_of(service, path, **parameters):

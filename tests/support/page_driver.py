@@ -27,13 +27,25 @@ def running_browser() -> Iterator:
     """Headless Chromium: the system's own where there is one, else Playwright's."""
     from playwright.sync_api import sync_playwright
 
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = _installed()
     with sync_playwright() as playwright:
         if found is None and not Path(playwright.chromium.executable_path).exists():
             pytest.skip(HINT)
         chromium = playwright.chromium.launch(executable_path=found)
         yield chromium
         chromium.close()
+
+
+@contextmanager
+def browser_with(browser, *flags: str) -> Iterator:
+    """One more browser of the same kind, with these flags."""
+    another = browser.browser_type.launch(executable_path=_installed(), args=list(flags))
+    yield another
+    another.close()
+
+
+def _installed() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 class Watch:
@@ -61,15 +73,15 @@ class Watch:
 
 
 @contextmanager
-def open_page(browser, url: str, **options) -> Iterator:
-    """The page in a context of its own; at the end nothing forbidden may have happened."""
+def open_page(browser, url: str, *, ready: str = "#samples button", **options) -> Iterator:
+    """The page in a context of its own, once ``ready`` is there; at the end nothing forbidden may have happened."""
     settings = {"viewport": WIDE, "locale": "en-US", "permissions": ["clipboard-read", "clipboard-write"], **options}
     context = browser.new_context(**settings)
     page = context.new_page()
     page.set_default_timeout(20_000)
     page.watch = Watch(page, url)
     page.goto(url)
-    page.locator("#samples button").first.wait_for()
+    page.locator(ready).first.wait_for()
     yield page
     context.close()
     assert page.watch.problems == []

@@ -4,9 +4,10 @@ import { byId, make } from "./elements.js";
 import { language, milliseconds, percent, say } from "./language.js";
 import { current } from "./pictures.js";
 import { TEXTS } from "./texts.js";
+import { best, topK } from "./topk.js";
 
 const PARTS = ["decode", "prepare", "queue", "model"];
-const ROWS = 3;
+const ROOMY = 3; // rows, more are drawn closer
 
 export function drawAnswer() {
   const picture = current();
@@ -25,17 +26,18 @@ export function drawAnswer() {
 }
 
 function drawPredictions(result) {
-  const rows = result ? result.predictions.map(row) : Array.from({ length: ROWS }, (_, place) => emptyRow(place));
+  const rows = result ? best(result).map(row) : Array.from({ length: topK() }, (_, place) => emptyRow(place));
+  byId("predictions").classList.toggle("many", topK() > ROOMY);
   byId("predictions").replaceChildren(...rows);
 }
 
-function row(best) {
+function row(one) {
   const bar = make("span", { className: "bar", attributes: { "aria-hidden": "true" } }, make("span"));
-  bar.firstChild.style.width = `${100 * best.score}%`;
-  const name = make("span", { className: "name", text: best[language()], attributes: { title: best[language()] } });
-  const score = make("span", { className: "score", text: percent(best.score) });
-  const id = make("span", { className: "id", text: `${say("class_id", best)} · ${best.wnid}` });
-  return make("li", { className: best.rank === 1 ? "best" : "" }, line(name, score), line(bar, id));
+  bar.firstChild.style.width = `${100 * one.score}%`;
+  const name = make("span", { className: "name", text: one[language()], attributes: { title: one[language()] } });
+  const score = make("span", { className: "score", text: percent(one.score) });
+  const id = make("span", { className: "id", text: `${say("class_id", one)} · ${one.wnid}` });
+  return make("li", { className: one.rank === 1 ? "best" : "" }, line(name, score), line(bar, id));
 }
 
 function line(...parts) {
@@ -63,7 +65,7 @@ function drawBadges(result) {
   const warned = byId("warned");
   const warnings = [...(result?.warnings ?? []), ...(result?.animated ? ["animated"] : [])];
   warned.hidden = !warnings.length;
-  warned.textContent = warnings.map((name) => (`warning_${name}` in TEXTS.en ? say(`warning_${name}`) : name)).join(", ");
+  warned.textContent = warned.title = warnings.map((name) => (`warning_${name}` in TEXTS.en ? say(`warning_${name}`) : name)).join(", ");
 }
 
 function drawCrop(picture, result) {

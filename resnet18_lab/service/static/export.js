@@ -3,6 +3,7 @@
 import { announce, byId, make, onPress } from "./elements.js";
 import { say } from "./language.js";
 import { pictures } from "./pictures.js";
+import { best } from "./topk.js";
 
 const ANSWER = ["index", "wnid", "en", "zh", "score"];
 const ENGINE = ["backend", "precision", "weights", "sha256"];
@@ -12,14 +13,14 @@ export function asJson(list) {
   const objects = answered(list).map((picture) => {
     if (picture.state === "failed") return { file: picture.name, error: plain(picture.error) };
     const kept = Object.entries(picture.result).filter(([key]) => !PAGE_ONLY.includes(key));
-    return { ...Object.fromEntries(kept), file: picture.name };
+    return { ...Object.fromEntries(kept), predictions: best(picture.result), file: picture.name };
   });
   return `${JSON.stringify(objects, null, 1)}\n`;
 }
 
 export function asCsv(list) {
   const done = answered(list);
-  const most = Math.max(0, ...done.map((picture) => picture.result?.predictions.length ?? 0));
+  const most = Math.max(0, ...done.map((picture) => (picture.result ? best(picture.result).length : 0)));
   const columns = columnsFor(most);
   const lines = done.map(row);
   return [columns, ...lines.map((line) => columns.map((column) => line[column] ?? ""))]
@@ -45,8 +46,8 @@ function plain(error) {
 function row(picture) {
   const file = asCell(picture.name);
   if (picture.state === "failed") return { file, error: picture.error.code, ...messages(picture.error) };
-  const { predictions, warnings, engine } = picture.result;
-  const named = predictions.flatMap((best) => ANSWER.map((name) => [`${name}_${best.rank}`, best[name]]));
+  const { warnings, engine } = picture.result;
+  const named = best(picture.result).flatMap((one) => ANSWER.map((name) => [`${name}_${one.rank}`, one[name]]));
   return { file, ...Object.fromEntries(named), warnings: warnings.join(";"), ...engine };
 }
 
@@ -74,7 +75,7 @@ function cell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-function download(name, type, ...parts) {
+export function download(name, type, ...parts) {
   const url = URL.createObjectURL(new Blob(parts, { type }));
   make("a", { attributes: { href: url, download: name } }).click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

@@ -4,6 +4,7 @@ import { announce, byId, make, onPress, setEnabled } from "./elements.js";
 import { language, percent, say } from "./language.js";
 import { clear, current, pictures, remove, select, waiting } from "./pictures.js";
 import { progress } from "./run.js";
+import { best, topK } from "./topk.js";
 
 const rows = new Map(); // picture's id → its parts, so that focus and scrolling survive redrawing
 
@@ -33,13 +34,14 @@ function newRow(picture) {
   const name = make("span", { className: "file", text: picture.name });
   const answer = make("span", { className: "brief" });
   const score = make("span", { className: "score" });
+  const rest = make("div", { className: "rest" }); // for paper, where nothing can be pressed
   const show = make("button", { className: "show", attributes: { type: "button" } }, thumb, name, answer, score);
   const drop = make("button", { className: "remove", text: "×", attributes: { type: "button" } });
-  const item = make("li", {}, show, drop);
+  const item = make("li", {}, show, drop, rest);
   show.addEventListener("click", () => select(picture));
   drop.addEventListener("click", () => removeRow(picture, item));
   byId("list").append(item);
-  return { item, image, show, answer, score, drop, drawn: null };
+  return { item, image, show, answer, score, drop, rest, drawn: null };
 }
 
 function removeRow(picture, item) {
@@ -50,20 +52,21 @@ function removeRow(picture, item) {
 }
 
 function drawRow(picture, row) {
-  const now = [picture.state, picture === current(), language(), picture.url, picture.result, picture.error];
+  const now = [picture.state, picture === current(), language(), picture.url, picture.result, picture.error, topK()];
   if (row.drawn?.every((value, place) => value === now[place])) return; // of hundreds of rows one has changed
   if (row.drawn?.[3] !== picture.url) row.image.src = picture.sample ?? picture.url;
   row.drawn = now;
   fillRow(picture, row);
 }
 
-function fillRow(picture, { item, show, answer, score, drop }) {
-  const best = picture.result?.predictions[0];
+function fillRow(picture, { item, show, answer, score, drop, rest }) {
+  const [first, ...others] = picture.state === "done" ? best(picture.result) : [];
   item.className = picture.state;
   show.setAttribute("aria-current", String(picture === current()));
   drop.setAttribute("aria-label", say("remove", { name: picture.name }));
-  score.textContent = picture.state === "done" ? percent(best.score) : "";
-  if (picture.state === "done") answer.textContent = best[language()];
+  score.textContent = first ? percent(first.score) : "";
+  rest.replaceChildren(...others.map((one) => make("div", { text: `${one[language()]} ${percent(one.score)}` })));
+  if (first) answer.textContent = first[language()];
   else answer.textContent = picture.state === "failed" ? picture.error.texts[language()] : say(picture.state);
   answer.title = answer.textContent; // a long one is cut
 }

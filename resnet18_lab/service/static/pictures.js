@@ -18,7 +18,8 @@ export function add(files, sample = null) {
   const added = Array.from(files, (file) => ({
     id: next++,
     file,
-    name: file.name,
+    name: file.shownAs ?? file.name,
+    size: file.size,
     sample,
     pasted: file.pasted === true,
     url: URL.createObjectURL(file),
@@ -32,10 +33,20 @@ export function add(files, sample = null) {
   return added;
 }
 
-// Another content under the same name: a sample that could not be had at first.
+// Pictures of before the page was loaded again, whole objects with their ids.
+export function bringBack(kept, lookedAt) {
+  if (!kept.length) return;
+  pictures.push(...kept);
+  next = Math.max(...kept.map((picture) => picture.id)) + 1;
+  selected = kept.find((picture) => picture.id === lookedAt) ?? kept[0];
+  changed();
+}
+
+// Another content under the same name: a sample that could not be had at first, or not any more.
 export function replaceFile(picture, file) {
   URL.revokeObjectURL(picture.url);
   picture.file = file;
+  picture.size = file.size;
   picture.url = URL.createObjectURL(file);
   changed();
 }
@@ -52,6 +63,11 @@ export function current() {
 // Pictures whose turn is still to come: new ones, and those that failed for no fault of their own.
 export function waiting() {
   return pictures.filter((picture) => picture.state === "ready" || (picture.state === "failed" && picture.error.again));
+}
+
+// Whether there is something to send: after a reload only an answer and a small copy are left of a file.
+export function canBeSent(picture) {
+  return picture.sample !== null || picture.file !== null;
 }
 
 export function remove(picture) {

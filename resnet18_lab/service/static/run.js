@@ -1,9 +1,11 @@
 // Recognising pictures, a few at a time, with progress and a way to stop.
 
-import { announce } from "./elements.js";
+import { announce, tell } from "./elements.js";
+import { own, ServiceError } from "./errors.js";
 import { language, percent, say } from "./language.js";
-import { changed, current, pictures, replaceFile, waiting } from "./pictures.js";
-import { classify, fetchSample, own, ServiceError } from "./service.js";
+import { canBeSent, changed, current, pictures, replaceFile, waiting } from "./pictures.js";
+import { classify, fetchPicture } from "./service.js";
+import { best } from "./topk.js";
 
 const AT_ONCE = 3; // enough for the service to make batches of them
 
@@ -15,7 +17,10 @@ let wanted = [];
 // Everything that waits, or the picture looked at once more when nothing does.
 export async function recognise() {
   const turns = waiting();
-  if (!turns.length && current()) turns.push(current());
+  if (!turns.length && current()) {
+    if (canBeSent(current())) turns.push(current());
+    else tell(say("say_no_file_left", { name: current().name }));
+  }
   if (turns.length && !progress.running) await run(turns);
 }
 
@@ -62,7 +67,7 @@ async function one(picture, signal) {
   picture.state = "working";
   changed();
   try {
-    if (picture.sample && !picture.file.size) replaceFile(picture, await fetchSample(picture.sample, picture.name, signal));
+    if (picture.sample && !picture.file?.size) replaceFile(picture, await fetchPicture(picture.sample, picture.name, signal));
     picture.result = await classify(picture.file, picture.name, signal);
     picture.error = null;
     picture.state = "done";
@@ -93,5 +98,5 @@ function reportOne(picture) {
 }
 
 function spoken(picture) {
-  return picture.result.predictions.map((best) => `${best[language()]} ${percent(best.score)}`).join("; ");
+  return best(picture.result).map((one) => `${one[language()]} ${percent(one.score)}`).join("; ");
 }

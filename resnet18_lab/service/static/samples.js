@@ -4,7 +4,7 @@ import { byId, make } from "./elements.js";
 import { say } from "./language.js";
 import { add, pictures, select } from "./pictures.js";
 import { recogniseOne } from "./run.js";
-import { address, fetchSample, get } from "./service.js";
+import { address, fetchPicture, get } from "./service.js";
 import { TEXTS } from "./texts.js";
 
 let samples = [];
@@ -24,7 +24,7 @@ function button(sample) {
 }
 
 function whereIs(sample) {
-  return address(sample.url.replace(/^\//, "")).href;
+  return address(sample.url).href;
 }
 
 export function drawSamples() {
@@ -54,7 +54,7 @@ async function fetched(sample) {
   if (coming.has(url)) return null;
   coming.add(url);
   const empty = new File([], sample.name); // the service is gone: recognising asks again, and says so
-  const file = await fetchSample(url, sample.name).catch(() => empty);
+  const file = await fetchPicture(url, sample.name).catch(() => empty);
   coming.delete(url);
   return add([file], url)[0];
 }

@@ -1,58 +1,53 @@
 // Talking to the service: answers come back as objects, everything that goes wrong as a ServiceError.
 
-import { both } from "./language.js";
+import { own, ServiceError } from "./errors.js";
+import { isLocked, withKey } from "./key.js";
+import { MOST } from "./topk.js";
 
 const PATIENCE = 60_000; // ms for one picture
 const SHORT_PATIENCE = 5_000; // ms to learn whether the service lives
 const LARGE = 20_000_000; // bytes from which a broken-off upload is the file's fault: the service's own default limit
 const TOO_MANY = 429; // from this address, in a second
-const TRY_AGAIN = [408, TOO_MANY, 503, 504]; // nothing is wrong with the picture
+const TRY_AGAIN = [401, 408, TOO_MANY, 503, 504]; // nothing is wrong with the picture
 const TRIES = 6; // when the service says it is busy
 const LONGEST_WAIT = 5; // s between tries, whatever the service asks for
 
-export class ServiceError extends Error {
-  constructor({ code, message, message_zh }, again = false) {
-    super(message);
-    this.code = code;
-    this.texts = { en: message, zh: message_zh ?? message };
-    this.again = again; // worth trying again without another picture
-  }
-}
-
-export function own(code, values = {}, again = false) {
-  return new ServiceError({ code, ...both(`error_${code}`, values) }, again);
-}
-
+// Where the service has this, whatever path it stands under itself.
 export function address(path) {
-  return new URL(path, document.baseURI);
+  return new URL(path.replace(/^\//, ""), document.baseURI);
 }
 
 export async function get(path) {
-  const answer = await fetch(address(path), { headers: { Accept: "application/json" } });
-  if (!answer.ok) throw own("unexpected", { status: answer.status });
-  return answer.json();
+  const answer = await withKey((headers) => fetch(address(path), { headers: { Accept: "application/json", ...headers } }));
+  return read(answer);
 }
 
 // The Result of one picture, with the crop the model saw.
 export async function classify(file, name, signal) {
   for (let left = TRIES - 1; ; ) {
-    const found = await within(signal, PATIENCE, async (limited) => {
-      const answer = await post(file, name, signal, limited);
-      const comesAgain = answer.status === TOO_MANY || (answer.status === 503 && left > 0);
-      return comesAgain ? answer : read(answer, signal);
-    });
+    const found = await withKey((headers) => once(file, name, signal, headers, left > 0));
     if (!(found instanceof Response)) return found;
+    if (isLocked(found)) return readResult(found, signal);
     if (found.status !== TOO_MANY) left -= 1; // those who wait as they are told come to their turn
     await pause(found, signal);
   }
 }
 
-async function post(file, name, signal, limited) {
+// One try: the Result, or the answer of a service that wants to be asked again.
+function once(file, name, signal, headers, isPatient) {
+  return within(signal, PATIENCE, async (limited) => {
+    const answer = await post(file, name, signal, limited, headers);
+    const comesAgain = answer.status === TOO_MANY || (answer.status === 503 && isPatient) || isLocked(answer);
+    return comesAgain ? answer : readResult(answer, signal);
+  });
+}
+
+async function post(file, name, signal, limited, headers) {
   const form = new FormData();
   form.append("file", file, name);
-  const address_ = address("api/v1/classify?top_k=3&lang=both&crop=1&cached=1");
+  const url = address(`api/v1/classify?top_k=${MOST}&lang=both&crop=1&cached=1`);
   try {
-    return await fetch(address_, { method: "POST", body: form, signal: limited });
+    return await fetch(url, { method: "POST", body: form, headers, signal: limited });
   } catch (error) {
     throw brokenOff(error, signal) ?? (await whyNot(file, signal));
   }
@@ -75,8 +70,8 @@ async function within(signal, patience, work) {
   }
 }
 
-// The bytes of one of the service's own photographs.
-export async function fetchSample(url, name, signal) {
+// The bytes of a picture that the service has itself.
+export async function fetchPicture(url, name, signal) {
   return within(signal, PATIENCE, async (limited) => {
     const answer = await fetch(url, { signal: limited }).catch((error) => {
       throw (signal && brokenOff(error, signal)) ?? own("unreachable", {}, true);
@@ -89,7 +84,7 @@ export async function fetchSample(url, name, signal) {
 
 // Stopping and the end of patience can come before the answer, and also in the middle of its body.
 function brokenOff(error, signal) {
-  if (signal.aborted) return own("stopped", {}, true);
+  if (signal?.aborted) return own("stopped", {}, true);
   return error.name === "TimeoutError" ? own("timeout", {}, true) : null;
 }
 
@@ -121,6 +116,12 @@ async function pause(answer, signal) {
   });
 }
 
+async function readResult(answer, signal) {
+  const body = await read(answer, signal);
+  if (!Array.isArray(body?.predictions)) throw own("unexpected", { status: answer.status });
+  return body;
+}
+
 async function read(answer, signal) {
   let body;
   try {
@@ -129,6 +130,6 @@ async function read(answer, signal) {
     throw brokenOff(error, signal) ?? own("unexpected", { status: answer.status });
   }
   if (body?.error?.message) throw new ServiceError(body.error, TRY_AGAIN.includes(answer.status));
-  if (!answer.ok || !Array.isArray(body?.predictions)) throw own("unexpected", { status: answer.status });
+  if (!answer.ok) throw own("unexpected", { status: answer.status });
   return body;
 }

@@ -2,7 +2,7 @@
 
 import { byId, make } from "./elements.js";
 import { bytes, say } from "./language.js";
-import { current } from "./pictures.js";
+import { canBeSent, current } from "./pictures.js";
 
 const RESIZE = 256; // the model's own numbers: the short side becomes this,
 const CROP = 224; // and this square is cut from the middle
@@ -55,10 +55,10 @@ function drawAbout(picture, preview) {
     about.replaceChildren(make("span", { className: "quiet", text: say("none_chosen") }));
     return;
   }
-  const known = preview.complete && preview.naturalWidth > 0;
-  const size = known ? `${preview.naturalWidth}×${preview.naturalHeight}, ` : "";
+  const known = picture.pixels ?? (preview.complete && preview.naturalWidth && [preview.naturalWidth, preview.naturalHeight]);
+  const facts = [known && known.join("×"), bytes(picture.size), !canBeSent(picture) && say("small_copy")];
   about.replaceChildren(
     make("strong", { text: picture.name, attributes: { title: picture.name } }),
-    make("span", { className: "quiet", text: `${size}${bytes(picture.file.size)}` }),
+    make("span", { className: "quiet", text: facts.filter(Boolean).join(", ") }),
   );
 }
