@@ -24,7 +24,7 @@ SHOTS = (
 )
 PICTURES = ("coffee.jpg", "cat.jpg", "china.jpg", "labels.csv", "horse.png", "astronaut.jpg")
 """The project's own photographs, and one file that is no picture."""
-LAST = {"wide": ".answer", "phone": ".answer"}
+LAST = ".answer"
 """The last element that a picture shows whole."""
 MARGIN = 4
 
@@ -45,7 +45,7 @@ def shoot(browser: Browser, url: str, name: str, viewport: dict, scheme: str, lo
         page.evaluate("scrollTo(0, 0)")
         page.mouse.move(2, 2)
         page.wait_for_timeout(300)  # hover colours fade, thumbnails are decoded
-        last = page.locator(LAST["phone" if phone else "wide"]).bounding_box()
+        last = page.locator(LAST).bounding_box()
         assert last is not None
         clip = {"x": 0, "y": 0, "width": viewport["width"], "height": last["y"] + last["height"] + MARGIN}
         target = OUT / f"{name}.png"
