@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LAB := $(PYTHON) -m resnet18_lab
 
-.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load chaos clean
+.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load pythons chaos clean
 
 setup:      ## .venv with pinned versions
 	@$(LAB) setup
@@ -38,6 +38,11 @@ fuzz:       ## 20,000 pictures damaged in bytes, 20,000 in structure, as many th
 load:       ## the service under load and attack, a quarter of an hour; nothing else should run
 	@$(LAB) setup-tests
 	.venv/bin/python tools/records/serving.py $(ARGS) && .venv/bin/python tools/pages/serving.py
+pythons:    ## set-up with the real packages on each other Python that is here, in clones of their own
+	@for version in 3.12 3.13; do python=$$(command -v python$$version) || continue; place=$$(mktemp -d); \
+		git clone --quiet . $$place/clone && (cd $$place/clone && $$python -m resnet18_lab setup && \
+		.venv/bin/resnet18-lab classify data/samples/cat.jpg --backend eager); status=$$?; rm -rf $$place; \
+		echo "python$$version: exit status $$status"; done
 chaos:      ## bulk runs killed 20 times at random moments, and the memory of 2,000 pictures beside 20,000
 	@$(LAB) setup-tests
 	RESNET18_LAB_KILLS=20 .venv/bin/python -m pytest -q --timeout 3600 tests/bulk/test_run.py -k killed_at_random

@@ -100,6 +100,23 @@ def install_torch() -> None:
     _pip("install", "--quiet", *wanted, *options)
 
 
+def _has_pip() -> bool:
+    """False without an environment, and for one whose making was interrupted."""
+    command = [str(environment_python()), "-m", "pip", "--version"]
+    return environment_python().exists() and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _make_environment() -> None:
+    _say("making .venv")
+    try:
+        venv.create(_VENV, with_pip=True, clear=_VENV.exists())
+    except subprocess.CalledProcessError as error:
+        lines = (error.output or b"").decode("utf-8", "replace").splitlines()
+        causes = [line.strip() for line in lines if "Error: " in line and "CalledProcessError" not in line]
+        reason = causes[-1] if causes else error
+        raise SetupError(f".venv cannot be made ({reason}); mend that, then run the same command again.") from error
+
+
 def setup() -> None:
     """Make ``.venv`` with the pinned versions, unless it is up to date."""
     if is_up_to_date():
@@ -109,9 +126,8 @@ def setup() -> None:
             f"Python {'.'.join(map(str, _MINIMUM_PYTHON))} or newer is needed, this is "
             f"{sys.version.split()[0]}; run e.g. `make setup PYTHON=python3.11`."
         )
-    if not environment_python().exists():
-        _say("making .venv")
-        venv.create(_VENV, with_pip=True, clear=_VENV.exists())
+    if not _has_pip():
+        _make_environment()
     _say("installing torch and torchvision (CPU builds)")
     install_torch()
     _say("installing the pinned rest")

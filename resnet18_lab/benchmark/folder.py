@@ -50,6 +50,8 @@ def photographs(source: Path | None) -> list[Path]:
     """The pictures in a folder and below it; the project's samples if None."""
     if source is None:
         return [sample.path for sample in load_samples()]
+    if not source.is_dir():
+        raise ParameterError(f"{source} is no folder; give one with photographs in it or below it.")
     return [Path(entry.file) for entry in inputs.walk([source]) if entry.problem is None]
 
 

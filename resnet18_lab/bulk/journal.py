@@ -31,7 +31,9 @@ def listing_of(output: Path) -> Path:
 def locked(output: Path) -> Iterator[None]:
     """Lock the output against other runs while the block runs; LabError when another run has locked it."""
     output.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(output.with_name(output.name + ".lock.part"), timeout=0)
+    place = output.with_name(output.name + ".lock.part")
+    place.touch()  # where nothing can be written, the lock would take that for another run's
+    lock = FileLock(place, timeout=0)
     try:
         lock.acquire()
     except Timeout as error:

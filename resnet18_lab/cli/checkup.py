@@ -52,7 +52,7 @@ def examine() -> list[Finding]:
         except Exception as error:  # a broken environment can raise anything anywhere
             name = check.__name__.removeprefix("check_").replace("_", " ")
             reason = f"the check failed: {type(error).__name__}: {error}"
-            findings.append(Finding(name, PROBLEM, reason, "make the environment anew: `make setup`"))
+            findings.append(Finding(name, PROBLEM, reason, f"make the environment anew: {_setting_up()}"))
     return findings
 
 
@@ -70,9 +70,19 @@ def import_elsewhere(code: str) -> tuple[bool, str]:
     return False, said[-1] if said else f"exit status {done.returncode}"
 
 
+def is_conda() -> bool:
+    """True in an environment that conda made."""
+    return (Path(sys.prefix) / "conda-meta").is_dir()
+
+
+def _setting_up() -> str:
+    """What makes this environment whole: another tool's environment is left to that tool."""
+    return "`conda env update --file environment.yml`" if is_conda() else "`make setup`"
+
+
 def check_python() -> Iterator[Finding]:
     """Whether this Python can run all of it."""
-    found = f"{platform.python_version()} at {sys.executable}"
+    found = f"{platform.python_version()} at {sys.executable}{' (of conda)' if is_conda() else ''}"
     if sys.version_info >= (3, 14):
         yield Finding("Python", WARNING, found, "TorchScript is not supported on 3.14 and newer; 3.11 is tested")
     else:
@@ -87,7 +97,7 @@ def check_torch() -> Iterator[Finding]:
     )
     works, answer = import_elsewhere(code)
     if not works:
-        remedy = "`make setup` (engines that need no torch work without it)"
+        remedy = f"{_setting_up()} (engines that need no torch work without it)"
         yield Finding("torch and torchvision", PROBLEM, answer, remedy)
         return
     torch_version, torchvision_version, compiled = json.loads(answer)
@@ -95,7 +105,7 @@ def check_torch() -> Iterator[Finding]:
     pair = torch_version.split("+")[0], torchvision_version.split("+")[0]
     if pair != _PINNED_PAIR:
         yield Finding(
-            "torch and torchvision", WARNING, detail, f"tested are {' and '.join(_PINNED_PAIR)}: `make setup`"
+            "torch and torchvision", WARNING, detail, f"tested are {' and '.join(_PINNED_PAIR)}: {_setting_up()}"
         )
     else:
         yield Finding("torch and torchvision", OK, detail)
@@ -114,7 +124,7 @@ def check_packages() -> Iterator[Finding]:
         if works:
             yield Finding(package, OK, answer)
         else:
-            yield Finding(package, PROBLEM, answer, f"`make setup` ({needed_for} needs it)")
+            yield Finding(package, PROBLEM, answer, f"{_setting_up()} ({needed_for} needs it)")
 
 
 def check_cpu() -> Iterator[Finding]:
@@ -218,7 +228,7 @@ def check_kernel() -> Iterator[Finding]:
     )
     works, answer = import_elsewhere(code)
     if not works:
-        yield Finding("Jupyter kernel", PROBLEM, answer, "`make setup` (notebooks and report need it)")
+        yield Finding("Jupyter kernel", PROBLEM, answer, f"{_setting_up()} (notebooks and report need it)")
         return
     program, folder = answer.split("\n")
     own = Path(program).name in ("python", "python3") and not Path(program).is_absolute()

@@ -20,9 +20,19 @@ BackendOption = Annotated[str, typer.Option(help="Engine; auto takes the fastest
 Threads = Annotated[int | None, typer.Option(help="Threads of one run; all usable cores, or one in each worker.")]
 Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
 Build = Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")]
+
+
+def _named(output: Path | None) -> Path | None:
+    if output == Path():  # as `-o "$UNSET"` gives it
+        raise ParameterError("--output names no file; give OUT.parquet, .csv or .jsonl, or leave it out for stdout.")
+    return output
+
+
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="Write OUT.parquet, .csv or .jsonl, with workers, instead of stdout."),
+    typer.Option(
+        "--output", "-o", help="Write OUT.parquet, .csv or .jsonl, with workers, instead of stdout.", callback=_named
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run, if there is one.")]
 Workers = Annotated[

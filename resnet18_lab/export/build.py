@@ -25,7 +25,7 @@ from resnet18_lab.preprocessing.reference import BATCHES
 from resnet18_lab.preprocessing.transform import Batch
 from resnet18_lab.quantization import calibration
 from resnet18_lab.quantization.calibration import Calibration
-from resnet18_lab.weights.find import WeightsFile
+from resnet18_lab.weights.find import WeightsFile, find_weights
 
 _Maker = Callable[[LoadedModel, Path], dict[str, Any]]
 
@@ -119,8 +119,11 @@ def build(
     """
     kinds = [artifacts.kind_of(name) for name in (_possible(notify) if only is None else only)]
     pictures = calibration.from_folder(calibrate) if calibrate else None
-    loaded = load_model(weights)
-    folder = artifacts.folder_of(loaded.weights)
+    file = weights if isinstance(weights, WeightsFile) else find_weights(weights)
+    folder = artifacts.folder_of(file)
+    if not force and _all_good(kinds, folder, pictures):
+        return [_built(kind, folder, 0.0) for kind in kinds]  # an installation that others only read takes no lock
+    loaded = load_model(file)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         for abandoned in folder.glob(".resnet18-*.tmp.*"):
@@ -147,7 +150,7 @@ def _ensure(
 ) -> Built:
     path = folder / kind.filename
     try:
-        good = not force and artifacts.problem(folder, kind) is None and _calibrated_on(pictures, folder, kind)
+        good = not force and _is_good(kind, folder, pictures)
     except LabError:  # a damaged manifest vouches for nothing: start it anew
         (folder / artifacts.MANIFEST).unlink()
         good = False
@@ -158,8 +161,24 @@ def _ensure(
             make = partial(build_int8, pictures=pictures) if kind.name == INT8 else MAKERS[kind.name]
             details = make(loaded, temporary)
         artifacts.record(folder, loaded.weights, kind, details)
+    return _built(kind, folder, 0.0 if good else time.perf_counter() - started)
+
+
+def _built(kind: ArtifactKind, folder: Path, seconds: float) -> Built:
     entry = artifacts.read_manifest(folder)["files"][kind.filename]
-    return Built(kind, path, entry["bytes"], 0.0 if good else time.perf_counter() - started, entry)
+    return Built(kind, folder / kind.filename, entry["bytes"], seconds, entry)
+
+
+def _all_good(kinds: list[ArtifactKind], folder: Path, pictures: Calibration | None) -> bool:
+    try:
+        return all(_is_good(kind, folder, pictures) for kind in kinds)
+    except LabError:
+        return False
+
+
+def _is_good(kind: ArtifactKind, folder: Path, pictures: Calibration | None) -> bool:
+    """True for a file that the manifest vouches for; LabError for a damaged manifest."""
+    return artifacts.problem(folder, kind) is None and _calibrated_on(pictures, folder, kind)
 
 
 def _calibrated_on(pictures: Calibration | None, folder: Path, kind: ArtifactKind) -> bool:

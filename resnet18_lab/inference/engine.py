@@ -58,16 +58,22 @@ class Engine(Protocol):
     ) -> None: ...
 
 
+REBUILD = "Run `resnet18-lab build --force`."
+
+
 def check_shapes(
-    path: Path, input_shape: Sequence[object], output_shape: Sequence[object], width: int = CLASSES
+    path: Path, input_shape: Sequence[object], output_shape: Sequence[object], width: int = CLASSES, *, advice: str = ""
 ) -> None:
-    """Raise ArtifactError unless a graph turns N×3×224×224 into N×width; a symbolic axis fits any size."""
+    """Raise ArtifactError unless a graph turns N×3×224×224 into N×width; a symbolic axis fits any size.
+
+    ``advice`` ends the message: what to do about an artifact; a file of the user's own gets none.
+    """
     for shape, expected in ((input_shape, SHAPE), (output_shape, (width,))):
         axes = [axis if isinstance(axis, int) else size for axis, size in zip(shape[1:], expected, strict=False)]
         if len(shape) != len(expected) + 1 or tuple(axes) != expected:
             raise ArtifactError(
                 f"{path} is another network: it turns {_shape_text(input_shape)} into {_shape_text(output_shape)}, "
-                f"not N×3×224×224 into N×{width}; run `resnet18-lab build --force`."
+                f"not N×3×224×224 into N×{width}. {advice}".rstrip()
             )
 
 

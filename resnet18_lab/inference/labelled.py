@@ -148,7 +148,7 @@ def _acceptable(row: dict[str, str | None], path: Path, line: int) -> tuple[int,
         return tuple(labels.by_index(int(index)).index for index in str(row["acceptable"]).split(";"))
     except (ValueError, ParameterError) as error:
         raise ParameterError(
-            f"{path}, line {line}: {row['acceptable'] or 'nothing'!r} is no class index (0 to {CLASSES - 1}, several "
+            f"{path}, line {line}: {row['acceptable'] or 'nothing'} is no class index (0 to {CLASSES - 1}, several "
             "split by semicolons, or none)."
         ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -9,10 +10,9 @@ import onnxruntime as ort
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ArtifactError
-from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.artifacts import Artifact
-from resnet18_lab.inference.engine import Closing, EngineInfo, Logits, check_shapes
+from resnet18_lab.inference.engine import REBUILD, Closing, EngineInfo, Logits, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -38,18 +38,9 @@ def make_session(path: str, threads: int, *, spinning: bool = True) -> ort.Infer
 class OnnxRuntimeEngine(Closing):
     """One session, with the interface of ``Engine``."""
 
-    def __init__(self, spec: EngineSpec, artifact: Artifact, threads: int, *, spinning: bool = True) -> None:
-        try:
-            self._session = make_session(str(artifact.path), threads, spinning=spinning)
-        except Exception as error:  # the pybind exceptions have no public common base
-            raise ArtifactError(
-                f"{artifact.path} cannot be loaded by ONNX Runtime "
-                f"({type(error).__name__}); run `resnet18-lab build --force`."
-            ) from error
-        graph_input, graph_output = self._session.get_inputs()[0], self._session.get_outputs()[0]
-        width = artifacts.KINDS[spec.artifact].width if spec.artifact else CLASSES
-        check_shapes(artifact.path, graph_input.shape, graph_output.shape, width)
-        self._input = graph_input.name
+    def __init__(self, spec: EngineSpec, artifact: Artifact, session: ort.InferenceSession) -> None:
+        self._session = session
+        self._input = session.get_inputs()[0].name
         self.name = spec.name
         self.precision = spec.precision
         self.threads = int(self._session.get_session_options().intra_op_num_threads)
@@ -74,13 +65,69 @@ class OnnxRuntimeEngine(Closing):
 def open_engine(choice: Choice, spinning: bool = True) -> OnnxRuntimeEngine:
     """The engine on its verified artifact; ArtifactError when it cannot be loaded."""
     assert choice.artifact is not None  # noqa: S101 - every entry of this module names one
-    return OnnxRuntimeEngine(choice.spec, choice.artifact, choice.threads, spinning=spinning)
+    assert choice.spec.artifact is not None  # noqa: S101 - as above
+    path = choice.artifact.path
+    try:
+        session = make_session(str(path), choice.threads, spinning=spinning)
+    except Exception as error:  # the pybind exceptions have no public common base
+        raise ArtifactError(
+            f"{path} cannot be loaded by ONNX Runtime ({type(error).__name__}); run `resnet18-lab build --force`."
+        ) from error
+    check_shapes(path, *_shapes(session), artifacts.KINDS[choice.spec.artifact].width, advice=REBUILD)
+    return OnnxRuntimeEngine(choice.spec, choice.artifact, session)
+
+
+def _shapes(session: ort.InferenceSession) -> tuple[list[object], list[object]]:
+    """The shapes of the first input and the first output."""
+    return session.get_inputs()[0].shape, session.get_outputs()[0].shape
 
 
 def open_file(path: Path, threads: int, spinning: bool = True) -> OnnxRuntimeEngine:
-    """The engine on any ONNX file with one input and one output; it is not checked against a manifest."""
+    """The engine on any ONNX file with one input and one output; it is not checked against a manifest.
+
+    ArtifactError says why a file cannot be run; it is the user's own, so nothing is advised to be done to it.
+    """
     from resnet18_lab.inference.registry import EngineSpec
 
     spec = EngineSpec("onnxruntime", "as the file has it", __name__, None, ("onnxruntime",), None)
-    artifact = Artifact(path, hashing.sha256(path), "unknown", "", {})
-    return OnnxRuntimeEngine(spec, artifact, threads, spinning=spinning)
+    try:
+        session = make_session(str(path), threads, spinning=spinning)
+    except Exception as error:  # the pybind exceptions have no public common base
+        raise ArtifactError(f"{path} cannot be run: {_why(path, error)}.") from error
+    check_shapes(path, *_shapes(session))
+    return OnnxRuntimeEngine(spec, Artifact(path, hashing.sha256(path), "unknown", "", {}), session)
+
+
+def _why(path: Path, error: Exception) -> str:
+    """Why ONNX Runtime does not load a file, in a line."""
+    with path.open("rb") as file:
+        if file.read(len(_LFS)) == _LFS:
+            return "it is a pointer of Git LFS, not the file; run `git lfs pull` where it lies"
+    text = " ".join(str(error).split()).rstrip(".")
+    for pattern, words in _REASONS:
+        if found := pattern.search(text):
+            return words.format(*found.groups())
+    return _CODE.sub("", text)[:300] or type(error).__name__
+
+
+_LFS = b"version https://git-lfs"
+_CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_REASONS = (
+    (
+        re.compile(r"[Oo]pset (\d+) is under development .* till opset (\d+)"),
+        "it needs operator set {0}, and this ONNX Runtime knows them up to {1}; export it with an older one",
+    ),
+    (
+        re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)"),
+        "it is of ONNX format {0}, and this ONNX Runtime reads them up to {1}; save it with an older onnx",
+    ),
+    (
+        re.compile(r"[Ee]xternal data path .*?([^/\\ ]+\.\w+)|(?:open|find|exist).* file [\"']?([^\"' ]+)"),
+        "its weights are in a file beside it that is not there (external data); keep them together",
+    ),
+    (
+        re.compile(r"([\w.]*:?\w+)\(-?\d+\) is not a registered function/op"),
+        "its operator {0} is none of ONNX Runtime's (a custom operator)",
+    ),
+    (re.compile(r"Protobuf parsing failed|INVALID_PROTOBUF"), "it is damaged, or no ONNX file"),
+)

@@ -9,7 +9,7 @@ import openvino as ov
 
 from resnet18_lab.base.errors import ArtifactError, EngineError
 from resnet18_lab.inference.artifacts import Artifact
-from resnet18_lab.inference.engine import Closing, EngineInfo, Logits, check_shapes
+from resnet18_lab.inference.engine import REBUILD, Closing, EngineInfo, Logits, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class OpenVinoEngine(Closing):
             raise ArtifactError(
                 f"{artifact.path} cannot be loaded by OpenVINO; run `resnet18-lab build --force`."
             ) from error
-        check_shapes(artifact.path, _axes(self._compiled.input(0)), _axes(self._compiled.output(0)))
+        check_shapes(artifact.path, _axes(self._compiled.input(0)), _axes(self._compiled.output(0)), advice=REBUILD)
         precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         if precision != hint:
             raise EngineError(f"{spec.name} would compute in {precision} on this CPU; take another engine.")

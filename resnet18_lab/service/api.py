@@ -18,12 +18,12 @@ from resnet18_lab.service.classifier import Asked, Classifier, error_result
 from resnet18_lab.service.forms import Upload
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer, refusal
-from resnet18_lab.service.schema_models import BatchAnswer, LabelAnswer, ModelAnswer, PictureAnswer, SampleAnswer
 from resnet18_lab.service.schemas import BATCH_BODY, OF_PICTURES, PICTURE_BODY, answered
 from resnet18_lab.service.uploads import read_many, read_one
 
 router = APIRouter()
-_PICTURE = answered(PictureAnswer, *OF_PICTURES)
+_PICTURE = answered("PictureAnswer", *OF_PICTURES)
+_BATCH = answered("BatchAnswer", *OF_PICTURES)
 _SHARE_FOR_PICTURES = 0.9
 """Of a request's time: what is ready by then is answered, before all of the answer would be too late."""
 TopK = Annotated[int, Query(ge=1, le=CLASSES, description="Answers per picture.")]
@@ -89,9 +89,7 @@ async def predict(request: Request, top_k: TopK = 3, lang: Lang = Language.both)
     return await _classify_one(request, Asked(top_k, lang))
 
 
-@router.post(
-    "/api/v1/classify/batch", openapi_extra=BATCH_BODY, responses=answered(BatchAnswer, *OF_PICTURES), tags=["pictures"]
-)
+@router.post("/api/v1/classify/batch", openapi_extra=BATCH_BODY, responses=_BATCH, tags=["pictures"])
 async def classify_batch(request: Request, top_k: TopK = 3, lang: Lang = Language.both) -> JsonAnswer:
     """Name what is in several pictures: results in their order, an error in the place of each bad one."""
     classifier = classifier_of(request)
@@ -123,14 +121,14 @@ async def _results(
             one.cancel()
 
 
-@router.get("/api/v1/labels", responses=answered(list[LabelAnswer], 422), tags=["about"])
+@router.get("/api/v1/labels", responses=answered("LabelAnswer", 422, many=True), tags=["about"])
 async def all_labels(lang: Lang = Language.both) -> JsonAnswer:
     """The 1,000 classes, by index."""
     fields = ("index", "wnid", *lang.keys)
     return JsonAnswer([{name: getattr(label, name) for name in fields} for label in labels.all_labels()])
 
 
-@router.get("/api/v1/model", responses=answered(ModelAnswer), tags=["about"])
+@router.get("/api/v1/model", responses=answered("ModelAnswer"), tags=["about"])
 async def model(request: Request) -> JsonAnswer:
     """Which engine answers, from which file, made of which weights."""
     classifier = classifier_of(request)
@@ -147,7 +145,7 @@ async def model(request: Request) -> JsonAnswer:
     )
 
 
-@router.get("/api/v1/samples", responses=answered(list[SampleAnswer]), tags=["about"])
+@router.get("/api/v1/samples", responses=answered("SampleAnswer", many=True), tags=["about"])
 async def sample_list() -> JsonAnswer:
     """The project's own photographs, to try the service with."""
     return JsonAnswer([_sample(sample) for sample in load_samples()])

@@ -28,12 +28,14 @@ class AnswerCache:
         self._entries: OrderedDict[Key, Known] = OrderedDict()
 
     def key(self, data: bytes) -> Key:
-        """SHA-256 of the picture's bytes, with everything else that influences the logits."""
+        """SHA-256 of the picture's bytes and all else that influences the logits; nothing where none are kept."""
+        if self._limit < 1:
+            return ()
         return (hashlib.sha256(data).hexdigest(), *self._engine_key)
 
     def get(self, key: Key) -> Known | None:
         """The entry of a key, which becomes the most recently used one; None when there is none."""
-        entry = self._entries.get(key)
+        entry = self._entries.get(key) if key else None
         if entry is not None:
             self._entries.move_to_end(key)
         return entry

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import time
-import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,7 @@ class Exchange:
         self._scope = {**scope, "method": method, "path": settings.root_path + path, "root_path": settings.root_path}
         self._started = time.perf_counter()
         headers = dict(scope["headers"])
-        self._id = _given(headers, b"x-request-id", _REQUEST_ID) or uuid.uuid4().hex[:16]
+        self._id = _given(headers, b"x-request-id", _REQUEST_ID) or f"{random.getrandbits(64):016x}"
         self._trace = _given(headers, b"traceparent", _TRACE_PARENT)
         self._status = 0
         self._in = self._out = 0

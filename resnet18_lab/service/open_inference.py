@@ -7,13 +7,12 @@ from fastapi.responses import Response
 
 from resnet18_lab import __version__
 from resnet18_lab.service import tensor_answers, tensors
-from resnet18_lab.service import tensor_models as models
 from resnet18_lab.service.api import classifier_of, while_connected
 from resnet18_lab.service.bodies import body_chunks
 from resnet18_lab.service.classifier import Classifier
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer
-from resnet18_lab.service.schemas import OF_TENSORS, TENSOR_BODY, answered, refused
+from resnet18_lab.service.schemas import OF_TENSORS, TENSOR_BODY, answered, not_ready, refused
 
 
 async def _named(name: str) -> None:
@@ -32,22 +31,22 @@ async def _of_version(name: str, version: str) -> None:
 _OF_NAME, _OF_VERSION = [Depends(_named)], [Depends(_of_version)]
 router = APIRouter(tags=["open inference protocol"])
 _EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "model_repository(index)", "statistics")
-_MISSING = refused(404, error=models.TensorError)
-_METADATA = answered(models.ModelMetadata, 404, error=models.TensorError)
-_CONFIG = answered(models.ModelConfig, 404, error=models.TensorError)
-_STATISTICS = answered(models.Statistics, 404, error=models.TensorError)
-_READINESS = {**answered(models.Ready), 503: {"model": models.Ready, "description": "Not ready."}}
-_INFERRED = answered(models.InferAnswer, *OF_TENSORS, error=models.TensorError)
-_INFERRED[200]["content"] = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_MISSING = refused(404, error="TensorError")
+_METADATA = answered("ModelMetadata", 404, error="TensorError")
+_CONFIG = answered("ModelConfig", 404, error="TensorError")
+_STATISTICS = answered("Statistics", 404, error="TensorError")
+_READINESS = {**answered("Ready"), **not_ready("Ready")}
+_INFERRED = answered("InferAnswer", *OF_TENSORS, error="TensorError")
+_INFERRED[200]["content"] |= {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 
 
-@router.get("/v2", responses=answered(models.ServerMetadata))
+@router.get("/v2", responses=answered("ServerMetadata"))
 async def server() -> JsonAnswer:
     """Name, version and extensions."""
     return JsonAnswer({"name": "resnet18_lab", "version": __version__, "extensions": list(_EXTENSIONS)})
 
 
-@router.get("/v2/health/live", responses=answered(models.Live))
+@router.get("/v2/health/live", responses=answered("Live"))
 async def live() -> JsonAnswer:
     """The process answers."""
     return JsonAnswer({"live": True})
@@ -73,7 +72,7 @@ def _readiness(request: Request) -> JsonAnswer:
     return JsonAnswer({"ready": is_ready}, 200 if is_ready else 503)
 
 
-@router.get("/v2/models/stats", responses=answered(models.Statistics))
+@router.get("/v2/models/stats", responses=answered("Statistics"))
 async def all_statistics() -> JsonAnswer:
     """What the engines of all workers have done since the service started."""
     return JsonAnswer({"model_stats": [tensor_answers.statistics()]})
@@ -101,7 +100,7 @@ async def statistics() -> JsonAnswer:
     return JsonAnswer({"model_stats": [tensor_answers.statistics()]})
 
 
-@router.post("/v2/repository/index", responses=answered(list[models.ModelState]))
+@router.post("/v2/repository/index", responses=answered("ModelState", many=True))
 async def repository() -> JsonAnswer:
     """The one model there is."""
     return JsonAnswer([{"name": tensors.MODEL, "version": tensors.VERSION, "state": "READY", "reason": ""}])

@@ -35,6 +35,7 @@ def completed(app: FastAPI, *, asks_for_keys: bool) -> Callable[[], dict[str, An
                 if needs_key:
                     operation["security"] = [{"key": []}]
             components = whole["components"]
+            components["schemas"] |= _models()
             for unused in (_NEVER, "ValidationError"):
                 components["schemas"].pop(unused, None)
             if asks_for_keys:
@@ -42,6 +43,19 @@ def completed(app: FastAPI, *, asks_for_keys: bool) -> Callable[[], dict[str, An
         return app.openapi_schema or {}
 
     return document
+
+
+def _models() -> dict[str, Any]:
+    """The schemas of all answers, by name."""
+    from pydantic.json_schema import models_json_schema
+
+    from resnet18_lab.service import schema_models, tensor_models
+
+    models = [*schema_models.MODELS, *tensor_models.MODELS]
+    _, found = models_json_schema(
+        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
+    )
+    return dict(found["$defs"])
 
 
 def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -11,11 +11,9 @@ from resnet18_lab.service import prometheus
 from resnet18_lab.service.api import classifier_of
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer
-from resnet18_lab.service.schema_models import StatusAnswer
-from resnet18_lab.service.schemas import Responses, answered, file_of
+from resnet18_lab.service.schemas import answered, file_of, not_ready
 
 router = APIRouter()
-_NOT_READY: Responses = {503: {"model": StatusAnswer, "description": "Not ready."}}
 STATIC = Path(__file__).resolve().parent / "static"
 
 
@@ -46,13 +44,13 @@ async def sample(name: str) -> FileResponse:
     raise service_error("not_found")
 
 
-@router.get("/healthz", responses=answered(StatusAnswer), tags=["health"])
+@router.get("/healthz", responses=answered("StatusAnswer"), tags=["health"])
 async def alive() -> JsonAnswer:
     """The process answers."""
     return JsonAnswer({"status": "ok"})
 
 
-@router.get("/readyz", responses={**answered(StatusAnswer), **_NOT_READY}, tags=["health"])
+@router.get("/readyz", responses={**answered("StatusAnswer"), **not_ready("StatusAnswer")}, tags=["health"])
 async def ready(request: Request) -> JsonAnswer:
     """The engine and its thread work, there is a decoding process, and it is not about to stop; 503 otherwise."""
     classifier = classifier_of(request)

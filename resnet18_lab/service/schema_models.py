@@ -164,3 +164,24 @@ class StatusAnswer(BaseModel):
     """Whether all is well."""
 
     status: str
+
+
+MODELS: tuple[type[BaseModel], ...] = (
+    PredictionAnswer,
+    EngineAnswer,
+    TimesAnswer,
+    PictureOfBatch,
+    PictureAnswer,
+    ErrorWords,
+    ErrorOfBatch,
+    ErrorAnswer,
+    BatchAnswer,
+    LabelAnswer,
+    WeightsAnswer,
+    LimitsAnswer,
+    VersionsAnswer,
+    ModelAnswer,
+    SampleAnswer,
+    StatusAnswer,
+)
+"""All of them."""

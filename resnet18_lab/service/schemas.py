@@ -2,11 +2,6 @@
 
 from typing import Any
 
-from pydantic import BaseModel
-
-from resnet18_lab.service.schema_models import ErrorAnswer
-from resnet18_lab.service.tensor_models import InputTensor
-
 _BINARY = {"type": "string", "format": "binary"}
 
 
@@ -48,14 +43,33 @@ WORDS = {
 Responses = dict[int | str, dict[str, Any]]
 
 
-def answered(model: Any, *refusals: int, error: type[BaseModel] = ErrorAnswer) -> Responses:  # noqa: ANN401 - a type
-    """The answers of a route: 200 with a body of that type, and these refusals."""
-    return {200: {"model": model, "description": "The answer."}, **refused(*refusals, error=error)}
+def ref(model: str) -> dict[str, Any]:
+    """A schema that the document describes under this name: a model of ``schema_models`` or ``tensor_models``.
+
+    By name, because making the models takes longer than all the rest of the application: who asks for the document
+    waits for them, not who starts the service.
+    """
+    return {"$ref": f"#/components/schemas/{model}"}
 
 
-def refused(*statuses: int, error: type[BaseModel] = ErrorAnswer) -> Responses:
+def answered(model: str, *refusals: int, error: str = "ErrorAnswer", many: bool = False) -> Responses:
+    """The answers of a route: 200 with such a body (a list of such, with ``many``), and these refusals."""
+    schema = {"type": "array", "items": ref(model)} if many else ref(model)
+    return {200: {"description": "The answer.", **_json(schema)}, **refused(*refusals, error=error)}
+
+
+def refused(*statuses: int, error: str = "ErrorAnswer") -> Responses:
     """The refusals with these statuses."""
-    return {status: {"model": error, "description": WORDS[status]} for status in statuses}
+    return {status: {"description": WORDS[status], **_json(ref(error))} for status in statuses}
+
+
+def not_ready(model: str) -> Responses:
+    """503 with the body that an answer would have."""
+    return {503: {"description": "Not ready.", **_json(ref(model))}}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
 
 
 def file_of(kind: str) -> Responses:
@@ -70,7 +84,7 @@ _INFER = {
     "required": ["inputs"],
     "properties": {
         "id": {"type": "string", "maxLength": 200},
-        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": InputTensor.model_json_schema()},
+        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": ref("InputTensor")},
         "outputs": {"type": "array", "maxItems": 1, "items": {"type": "object"}},
         "parameters": {"type": "object"},
     },

@@ -222,6 +222,7 @@ def serve(settings: Settings, notify: Callable[[str], None]) -> None:
     if not settings.is_local:
         notify(
             f"{settings.host} is no loopback address: everybody who can reach this machine can use the service. "
-            "It has no TLS and no passwords; put a reverse proxy before it (docs/deploy.md)."
+            f"It has no TLS{'' if settings.api_key_file else ' and asks for no key'}; put a reverse proxy before it "
+            "(docs/deploy.md)."
         )
     Supervisor(settings, notify).run()

@@ -144,3 +144,24 @@ class InputTensor(BaseModel):
     shape: list[int] = Field(min_length=4, max_length=4)
     data: list[float] | None = None
     parameters: dict[str, Any] | None = None
+
+
+MODELS: tuple[type[BaseModel], ...] = (
+    TensorError,
+    ServerMetadata,
+    Live,
+    Ready,
+    TensorMetadata,
+    ModelMetadata,
+    TensorConfig,
+    ModelConfig,
+    Duration,
+    InferenceStatistics,
+    ModelStatistics,
+    Statistics,
+    ModelState,
+    OutputTensor,
+    InferAnswer,
+    InputTensor,
+)
+"""All of them."""

@@ -99,7 +99,8 @@ def read_targets(path: Path, pictures: PackedPictures) -> Targets:
             boxes, classes, kept = (file[name] for name in "BIP")
             named = [str(name) for name in file["names"]] if "names" in file.files else _names_beside(path)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ParameterError(f"{path} holds no soft targets ({error}); see `resnet18-lab distill --help`.") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no .npz file of B, I, P and names"
+        raise ParameterError(f"{path} holds no soft targets ({reason}); see `resnet18-lab distill --help`.") from error
     if not (boxes.shape[:2] == classes.shape[:2] == kept.shape[:2] and boxes.shape[2:] == (4,)):
         raise ParameterError(f"{path} holds arrays that do not belong together; compute the targets anew.")
     if classes.size and not (classes.min() >= 0 and classes.max() < CLASSES):

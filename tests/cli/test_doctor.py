@@ -134,3 +134,14 @@ def test_a_check_that_fails_is_itself_a_problem(monkeypatch):
 def test_it_starts_without_numpy_pillow_and_torch():
     code = "import sys\nfor name in ('numpy', 'PIL', 'torch', 'onnxruntime'): sys.modules[name] = None\nimport resnet18_lab.cli.checkup"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=dict(os.environ))
+
+
+def test_in_an_environment_of_conda_the_remedies_are_condas(monkeypatch, tmp_path):
+    (tmp_path / "conda-meta").mkdir()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(checkup, "import_elsewhere", lambda _: (False, "ModuleNotFoundError"))
+    findings = [*checkup.check_python(), *checkup.check_torch(), *checkup.check_packages(), *checkup.check_kernel()]
+    assert "(of conda)" in findings[0].detail
+    remedies = [one.remedy for one in findings[1:]]
+    assert all("conda env update --file environment.yml" in remedy for remedy in remedies)
+    assert not any("make setup" in remedy for remedy in remedies)

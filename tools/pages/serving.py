@@ -25,8 +25,13 @@ def targets(record: dict) -> list[Target]:
     quiet, attacked = attack["quiet"], attack["attacked"]
     two_workers = record["workers"]["2"]["rate"]
     hostile, replaced, ended = record["hostile"], record["replaced"], record["ended"]
+    other = record["other"]
+    with_other = [
+        Target(f"the same with `{record['other_engine']}`", other["rate"] / tutorial["rate"], 4.7, at_least=True)
+    ] if other else []  # fmt: skip
     return [
         Target("requests a second / the tutorials' service", ours["rate"] / tutorial["rate"], 4.7, at_least=True),
+        *with_other,
         Target("p99 / p50", ours["p99"] / ours["p50"], 3),
         Target("failed requests", ours["failed"] + ours["refused"], 0, ""),
         Target("answers from the cache / the tutorials' service", record["cached"]["rate"] / tutorial["rate"], 20,
@@ -65,6 +70,7 @@ def loads(record: dict) -> pd.DataFrame:
     """A line a load."""
     parts = {
         "the tutorials' service": record["tutorial"], "ours": record["ours"],
+        **({f"ours, `{record['other_engine']}`": record["other"]} if record["other"] else {}),
         "ours, answers from the cache": record["cached"],
         "ours, one worker, generator on the same cores": record["workers"]["1"],
         "ours, two workers, generator on the same cores": record["workers"]["2"],
@@ -97,7 +103,7 @@ def introduction(record: dict) -> str:
         f"commit {commit(facts.get('git_commit'))}: {record['at_once']} requests at once, "
         f"{pictures['photographs']} photographs of `{pictures['folder']}`, each encoded at JPEG qualities "
         f"{', '.join(map(str, pictures['re_encodings']))}. Each service had one core and the load generator another, "
-        "except where the table says otherwise; the first two rows were measured in turn, "
+        "except where the table says otherwise; the first rows, of several services, were measured in turn, "
         f"{len(record['ours']['rates'])} rounds of each. The tutorials' service is `tools/records/tutorial_service.py`: Flask's "
         "development server, the upload saved under its name, torchvision's transforms, torch eager. The re-encodings "
         "of a photograph share a file name, as uploads of phones do. Written by `tools/pages/serving.py` from "

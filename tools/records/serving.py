@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image
@@ -34,6 +35,7 @@ RECORD = paths.records_dir() / "serving.json"
 QUALITIES = (70, 80, 90, 95)
 AT_ONCE = 10
 ROUNDS = 2
+OTHER_ENGINE = "openvino-int8"
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,11 @@ def re_encoded(source: Path | None, folder: Path, count: int) -> int:
     return len(selection)
 
 
-def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict]:
+def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict, dict | None]:
     """The tutorials' service and ours, round after round on the same core, so that both see the machine's good and
-    bad minutes; and what ours reports about itself.
+    bad minutes; what ours reports about itself; and ours with OpenVINO's INT8, where that is installed.
     """  # noqa: D205 - one sentence
-    theirs, mine = [], []
+    theirs, mine, other = [], [], []
     for number in range(ROUNDS):
         say(f"the tutorials' service and ours on the same core, round {number + 1} of {ROUNDS}")
         with tutorial_service() as url:
@@ -83,7 +85,11 @@ def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict]:
             send(predict(running), folder, "--at-once", 2, "--requests", 20)
             mine.append(ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // ROUNDS))
             about = {"ready_seconds": running.ready_seconds, "memory_mb": resident(running)}
-    return summed(theirs), {**summed(mine), **about}, model
+        if find_spec("openvino") is not None:
+            with service("--cache", "0", "--backend", OTHER_ENGINE) as running:
+                send(predict(running), folder, "--at-once", 2, "--requests", 20)
+                other.append(ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // ROUNDS))
+    return summed(theirs), {**summed(mine), **about}, model, summed(other) if other else None
 
 
 def workers_beside_each_other(folder: Path, requests: int) -> dict:
@@ -125,7 +131,7 @@ def measure(source: Path | None, size: Size) -> dict:
     with tempfile.TemporaryDirectory(prefix="resnet18-lab-load-") as place:
         folder = Path(place)
         count = re_encoded(source, folder, size.pictures)
-        tutorial, ours, model = in_turn(folder, size)
+        tutorial, ours, model, other = in_turn(folder, size)
         say("answers from the cache")
         with service("--cache", "4096") as running:
             send(predict(running), folder, "--at-once", 4, "--requests", count * len(QUALITIES))
@@ -144,7 +150,7 @@ def measure(source: Path | None, size: Size) -> dict:
         "model": model, "at_once": AT_ONCE,
         "pictures": {"folder": source.name if source else "data/samples", "photographs": count,
                      "re_encodings": list(QUALITIES)},
-        "tutorial": tutorial, "ours": ours, "cached": cached, "workers": worker_loads, "overload": double_load, "attack": attack,
+        "tutorial": tutorial, "ours": ours, "other": other, "other_engine": OTHER_ENGINE, "cached": cached, "workers": worker_loads, "overload": double_load, "attack": attack,
         "bad_inputs": bad, "killed": killed, "hostile": hostile, "replaced": replaced, "ended": stopped,
         "soak": soak_result,
     }  # fmt: skip

@@ -15,7 +15,7 @@ from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.base.proc import MachineTime, machine_time
 from resnet18_lab.benchmark import record as records
 from resnet18_lab.benchmark.configuration import BATCHES, EFFORTS, Configuration, Effort
-from resnet18_lab.benchmark.folder import make_folder
+from resnet18_lab.benchmark.folder import make_folder, photographs
 from resnet18_lab.benchmark.measure.spawn import PICTURES, spawn
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.suites import (
@@ -115,6 +115,8 @@ def run_configurations(
 ) -> Record:
     """The record of these configurations, measured like any suite's."""
     file = find_weights(weights)
+    if pictures is not None:
+        photographs(pictures)  # a wrong folder is told now
     facts = {"name": file.name, "sha256": file.sha256, "asked": weights}
     record = records.new(profile, effort, facts, [Row(configuration) for configuration in configurations])
     with tempfile.TemporaryDirectory(prefix="resnet18-lab-") as folder:

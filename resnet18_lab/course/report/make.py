@@ -43,7 +43,8 @@ def plan(
     declarations = {notebook: parameters.declared(notebook) for notebook in notebooks}
     all_types = {name: kind for types in declarations.values() for name, kind in types.items()}
     overrides = {**overrides, **parameters.typed(given or {}, all_types)}
-    parameters.check(overrides, all_types, " or ".join(notebook.stem for notebook in notebooks))
+    stems = [notebook.stem for notebook in notebooks]
+    parameters.check(overrides, all_types, " or ".join(stems) if len(stems) < 3 else "the notebooks")
     steps = []
     for notebook, types in declarations.items():
         values = parameters.profile_values(profile, notebook.stem)

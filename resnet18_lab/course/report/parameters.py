@@ -15,6 +15,7 @@ import yaml
 from resnet18_lab.base.errors import ParameterError, ReportError, unknown_name
 from resnet18_lab.base.paths import notebooks_dir
 from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.samples import load_samples
 
 _PROFILES = ("fast", "full")
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -117,6 +118,8 @@ def check(values: dict[str, Any], declarations: dict[str, str], notebook: str) -
             raise ParameterError(
                 f"The parameter {name} of {notebook} is of type {declarations[name]}; {value!r} is not."
             )
+        if name == "picture" and not _is_picture(value):
+            raise ParameterError(f"The picture {value!r} of {notebook} is no file here, and none of the samples.")
         if any(not math.isfinite(number) for number in _numbers(value)):
             raise ParameterError(f"The parameter {name} of {notebook} must be finite; {value!r} is not.")
         least, most = _RANGES.get(name, (-math.inf, math.inf))
@@ -124,6 +127,10 @@ def check(values: dict[str, Any], declarations: dict[str, str], notebook: str) -
             raise ParameterError(
                 f"The parameter {name} of {notebook} must be from {least} to {most}; {value!r} is not."
             )
+
+
+def _is_picture(text: str) -> bool:
+    return _is_there(text) or text in {sample.path.name for sample in load_samples()}
 
 
 def _numbers(value: object) -> list[float]:
