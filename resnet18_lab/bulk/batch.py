@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 Item = tuple[str, bytes | None]
 """A file's name, and its bytes if they have been read already."""
 KINDS = ("classify", "embed")
-MAX_BATCH = 1024
 _LONGEST_REASON = 300
 
 
@@ -58,12 +57,6 @@ class Job:
     def preprocess_id(self) -> str:
         """Name of all steps applied to the pixels."""
         return preprocess_id(self.draft_for)
-
-
-def check_batch(count: int) -> None:
-    """Raise ParameterError unless ``count`` is an allowed batch size."""
-    if not 1 <= count <= MAX_BATCH:
-        raise ParameterError(f"batch={count} is not allowed; give 1 to {MAX_BATCH}.")
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from pathlib import Path
 from resnet18_lab.base.errors import ImageError, LabError
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.bulk.answer_cache import AnswerStore
-from resnet18_lab.bulk.batch import Answer, Item, Job, check_batch, failed
-from resnet18_lab.bulk.defaults import DEFAULT_BATCH
+from resnet18_lab.bulk.batch import Answer, Item, Job, failed
+from resnet18_lab.bulk.defaults import DEFAULT_BATCH, check_batch
 from resnet18_lab.bulk.inputs import Input
 from resnet18_lab.bulk.pool import QUEUED, Pool
 from resnet18_lab.inference import artifacts, tuned

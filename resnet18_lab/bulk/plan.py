@@ -12,8 +12,8 @@ from typing import Any
 from resnet18_lab import __version__
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.base.files import write_text
-from resnet18_lab.bulk.batch import Job, check_batch
-from resnet18_lab.bulk.defaults import DEFAULT_BATCH
+from resnet18_lab.bulk.batch import Job
+from resnet18_lab.bulk.defaults import DEFAULT_BATCH, check_batch
 from resnet18_lab.bulk.inputs import Input, Listing, Shard
 from resnet18_lab.bulk.pool import check_workers
 from resnet18_lab.bulk.writers import Row

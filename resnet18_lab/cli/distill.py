@@ -136,7 +136,9 @@ def _pictures_and_targets(
         pictures = open_packed(photographs)
         return pictures, read_targets(Path(targets or photographs / packing.TARGETS), pictures)
     packed = folder / "pictures"
-    if not is_packed(packed):
+    if is_packed(packed):
+        packing.refuse_others(packed, photographs)
+    else:
         with tqdm(unit="picture", desc="soft targets", disable=None) as bar:
 
             def progress(done: int, total: int) -> None:

@@ -8,18 +8,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.bulk.defaults import check_batch
+from resnet18_lab.preprocessing.defaults import check_seconds
 
 if TYPE_CHECKING:
     from resnet18_lab.bulk.inputs import Input
 
-Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="Pictures, folders, or - for paths on stdin; URLs for ray.")
-]
-TopK = Annotated[int, typer.Option("--top-k", "-k", help="Answers per picture, 1 to 1000.")]
-BackendOption = Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")]
-Threads = Annotated[int | None, typer.Option(help="Threads of one run; all usable cores, or one in each worker.")]
-Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
-Build = Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")]
+# Wrong values are told before anything is opened, by the same checks that the functions below have.
+
+
+def _top_k(value: int) -> int:
+    if not 1 <= value <= CLASSES:
+        raise ParameterError(f"top_k={value} is not allowed; give 1 to {CLASSES}.")
+    return value
+
+
+def _batch(value: int) -> int:
+    check_batch(value)
+    return value
+
+
+def _seconds(value: float) -> float:
+    check_seconds(value)
+    return value
 
 
 def _named(output: Path | None) -> Path | None:
@@ -28,6 +40,14 @@ def _named(output: Path | None) -> Path | None:
     return output
 
 
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Pictures, folders, or - for paths on stdin; URLs for ray.")
+]
+TopK = Annotated[int, typer.Option("--top-k", "-k", help="Answers per picture, 1 to 1000.", callback=_top_k)]
+BackendOption = Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")]
+Threads = Annotated[int | None, typer.Option(help="Threads of one run; all usable cores, or one in each worker.")]
+Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
+Build = Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -38,9 +58,12 @@ Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupte
 Workers = Annotated[
     int | None, typer.Option(help="Worker processes; if not given, as tuned here or one a usable core.")
 ]
-Batch = Annotated[int, typer.Option(help="Pictures of one run of the engine.")]
+Batch = Annotated[int, typer.Option(help="Pictures of one run of the engine.", callback=_batch)]
 DecodeSeconds = Annotated[
-    float, typer.Option(help="CPU time that one picture may take to decode; more is the error image_too_costly.")
+    float,
+    typer.Option(
+        help="CPU time that one picture may take to decode; more is the error image_too_costly.", callback=_seconds
+    ),
 ]
 Dedupe = Annotated[bool, typer.Option("--dedupe", help="Run identical bytes once.")]
 Cache = Annotated[Path | None, typer.Option(help="SQLite file that remembers answers by content across runs.")]

@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.base.errors import ImageError
 from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.preprocessing.cost import Cost, most_memory
 from resnet18_lab.preprocessing.decoder import SPARE_MEMORY
 from resnet18_lab.preprocessing.decoder_pool import DecoderPool, DiedError
-from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
+from resnet18_lab.preprocessing.defaults import DECODE_SECONDS, check_seconds
 from resnet18_lab.preprocessing.prepare import Prepared
 from resnet18_lab.preprocessing.refusals import image_error
 from resnet18_lab.preprocessing.source import DEFAULT_LIMITS, Limits
@@ -30,14 +30,7 @@ _CHEAP_SECONDS = 0.1
 _CHEAP_DEADLINE = 0.5
 """Seconds of CPU time after which a picture that was foretold to be cheap has to take its turn as a dear one."""
 _UNBOUNDED = 1e9
-_LONGEST_SECONDS = 3600
 _ATTEMPTS = 2
-
-
-def check_seconds(seconds: float) -> None:
-    """Raise ParameterError unless so much CPU time may be given to a picture."""
-    if not 0 < seconds <= _LONGEST_SECONDS:
-        raise ParameterError(f"decode_seconds={seconds} is not allowed; give more than 0, at most {_LONGEST_SECONDS}.")
 
 
 def most_memory_of(count: int, limits: Limits) -> int:

@@ -57,9 +57,7 @@ def pack(
     ``progress`` is told how many are done of how many. Raises ParameterError when there are none, or when the
     folder holds a beginning made from other photographs or by another teacher.
     """
-    files = [Path(entry.file) for entry in walk([photographs]) if entry.problem is None]
-    if not files:
-        raise ParameterError(f"There are no pictures in {photographs}.")
+    files = _files(photographs)
     folder.mkdir(parents=True, exist_ok=True)
     _same_beginning(folder, photographs, files, teacher)
     shards = []
@@ -71,10 +69,27 @@ def pack(
     return _finish(folder, [shard for shard in shards if shard.rows], [name for s in shards for name in s.left_out])
 
 
-def _same_beginning(folder: Path, photographs: Path, files: list[Path], teacher: Teacher) -> None:
+def refuse_others(folder: Path, photographs: Path) -> None:
+    """ParameterError unless the packed folder was made of these photographs, by their names."""
+    facts = json.loads((folder / _TEACHER).read_text(encoding="utf-8"))
+    if facts["pictures"] != _digest(photographs, _files(photographs)):
+        raise ParameterError(f"{folder} holds other photographs than {photographs}; give another --name.")
+
+
+def _files(photographs: Path) -> list[Path]:
+    files = [Path(entry.file) for entry in walk([photographs]) if entry.problem is None]
+    if not files:
+        raise ParameterError(f"There are no pictures in {photographs}.")
+    return files
+
+
+def _digest(photographs: Path, files: list[Path]) -> str:
     names = "\n".join(str(path.relative_to(photographs)) for path in files)
-    digest = hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
-    facts = {"teacher": teacher.name, "sha256": teacher.sha256, "pictures": digest}
+    return hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _same_beginning(folder: Path, photographs: Path, files: list[Path], teacher: Teacher) -> None:
+    facts = {"teacher": teacher.name, "sha256": teacher.sha256, "pictures": _digest(photographs, files)}
     path = folder / _TEACHER
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != facts:
         raise ParameterError(f"{folder} holds targets of other photographs or of another teacher; give another --name.")

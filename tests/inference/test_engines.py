@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from resnet18_lab.base import machine
-from resnet18_lab.base.errors import ArtifactError, EngineError, ParameterError
+from resnet18_lab.base.errors import EngineError, ParameterError
 from resnet18_lab.inference import registry
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.reference import reference_batch
@@ -71,13 +71,3 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(registry, "is_installed", lambda _spec: False)
     with pytest.raises(EngineError, match=r"pip install 'resnet18-lab\[torch\]'"):
         open_engine("eager", weights="untrained")
-
-
-def test_a_file_that_is_no_model_is_an_artifact_error(tmp_path):
-    from resnet18_lab.inference.artifacts import Artifact
-    from resnet18_lab.inference.onnxruntime import OnnxRuntimeEngine
-
-    foreign = tmp_path / "resnet18-fp32.onnx"
-    foreign.write_bytes(b"not a model")
-    with pytest.raises(ArtifactError, match="cannot be loaded"):
-        OnnxRuntimeEngine(registry.SPECS[0], Artifact(foreign, "0" * 64, "untrained", "0" * 64, {}), 1)

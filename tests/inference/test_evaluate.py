@@ -129,9 +129,9 @@ def test_a_byte_order_mark_is_taken(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,acceptable\na.jpg\n", "line 2: 'nothing' is no class index"),
-        ("file,acceptable\na.jpg,cat\n", "line 2: 'cat' is no class index"),
-        ("file,acceptable\na.jpg,1000\n", "line 2: '1000' is no class index"),
+        ("file,acceptable\na.jpg\n", "line 2: nothing is no class index"),
+        ("file,acceptable\na.jpg,cat\n", "line 2: cat is no class index"),
+        ("file,acceptable\na.jpg,1000\n", "line 2: 1000 is no class index"),
         ("file;acceptable\na.jpg;281\n", "split by semicolons; save it with commas"),
         ("name,class\na.jpg,281\n", "needs the columns file and acceptable"),
         ("file,acceptable\n../b.jpg,281\n", "leads out of"),

@@ -94,6 +94,17 @@ def test_packing_goes_on_after_an_end_and_refuses_another_teacher(photographs, p
         packing.pack(photographs, tmp_path, Teacher("other", "1" * 64, "none", answering(1).probabilities))
 
 
+def test_what_was_packed_of_other_photographs_is_not_taken_for_these(photographs, packed, tmp_path):
+    packing.refuse_others(packed, photographs)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ParameterError, match="There are no pictures"):
+        packing.refuse_others(packed, tmp_path / "empty")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "another.jpg").write_bytes(b"x")
+    with pytest.raises(ParameterError, match="other photographs"):
+        packing.refuse_others(packed, tmp_path / "others")
+
+
 def test_boxes_lie_inside_and_depend_on_the_name_alone():
     boxes = boxes_of(200, 144, "a.jpg")
     assert boxes[0].tolist() == [28, 0, 172, 144]

@@ -35,7 +35,6 @@ RECORD = paths.records_dir() / "serving.json"
 QUALITIES = (70, 80, 90, 95)
 AT_ONCE = 10
 ROUNDS = 2
-OTHER_ENGINE = "openvino-int8"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def re_encoded(source: Path | None, folder: Path, count: int) -> int:
 
 def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict, dict | None]:
     """The tutorials' service and ours, round after round on the same core, so that both see the machine's good and
-    bad minutes; what ours reports about itself; and ours with OpenVINO's INT8, where that is installed.
+    bad minutes; what ours reports about itself; and ours with OpenVINO on the same file, where that is installed.
     """  # noqa: D205 - one sentence
     theirs, mine, other = [], [], []
     for number in range(ROUNDS):
@@ -86,7 +85,7 @@ def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict, dict | None]:
             mine.append(ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // ROUNDS))
             about = {"ready_seconds": running.ready_seconds, "memory_mb": resident(running)}
         if find_spec("openvino") is not None:
-            with service("--cache", "0", "--backend", OTHER_ENGINE) as running:
+            with service("--cache", "0", "--backend", f"openvino-{model['engine']['precision']}") as running:
                 send(predict(running), folder, "--at-once", 2, "--requests", 20)
                 other.append(ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // ROUNDS))
     return summed(theirs), {**summed(mine), **about}, model, summed(other) if other else None
@@ -150,7 +149,7 @@ def measure(source: Path | None, size: Size) -> dict:
         "model": model, "at_once": AT_ONCE,
         "pictures": {"folder": source.name if source else "data/samples", "photographs": count,
                      "re_encodings": list(QUALITIES)},
-        "tutorial": tutorial, "ours": ours, "other": other, "other_engine": OTHER_ENGINE, "cached": cached, "workers": worker_loads, "overload": double_load, "attack": attack,
+        "tutorial": tutorial, "ours": ours, "other": other, "other_engine": f"openvino-{model['engine']['precision']}", "cached": cached, "workers": worker_loads, "overload": double_load, "attack": attack,
         "bad_inputs": bad, "killed": killed, "hostile": hostile, "replaced": replaced, "ended": stopped,
         "soak": soak_result,
     }  # fmt: skip
