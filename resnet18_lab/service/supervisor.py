@@ -26,6 +26,8 @@ _TOO_QUICK = 5
 """Workers that may die in a row before one is ready; then the service gives up."""
 _LONGEST_PAUSE = 30.0
 _OPEN_FILES = 65_536
+_GRACE_OF_REPLACED = 2.0
+"""Seconds in which each connection of a replaced worker is told to close with an answer; nobody waits for them."""
 _HANG_UP = getattr(signal, "SIGHUP", None)
 
 
@@ -151,7 +153,8 @@ class Supervisor:
         """After SIGHUP: when a fresh worker is ready, an old one retires, and the next fresh one is started."""
         if self._fresh is not None and self._fresh.ready:
             if self._old:
-                self._old.pop(0).retire(self._settings.grace_seconds, self._settings.drain_seconds + 2)
+                grace = max(self._settings.grace_seconds, _GRACE_OF_REPLACED)
+                self._old.pop(0).retire(grace, self._settings.drain_seconds + 2)
             self._fresh = None
             if not self._old:
                 self._notify("all workers have been replaced")

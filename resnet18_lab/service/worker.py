@@ -10,9 +10,10 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from multiprocessing.connection import Connection
 
     import uvicorn
@@ -25,6 +26,7 @@ BEAT_SECONDS = 1.0
 LAST_REQUESTS_SECONDS = 0.3
 """How long connections that have been accepted may still send a request before the idle ones are closed."""
 _LAST_TURNS = 2_000
+_LAST_READINGS = 50
 READY, ALIVE, DRAIN = "ready", "alive", "drain"
 """What worker and parent tell each other; anything else a worker says is why it cannot start."""
 
@@ -62,6 +64,7 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
                 server.close()
             if self.server_state.connections:
                 await asyncio.sleep(LAST_REQUESTS_SECONDS)
+                await _read_the_last(self.server_state.connections)
             await super().shutdown(sockets)
 
     try:
@@ -109,6 +112,25 @@ async def _accept_the_last(sockets: list[socket.socket]) -> None:
         if not sockets or not select.select(sockets, [], [], 0)[0]:
             return
         await asyncio.sleep(0)
+
+
+async def _read_the_last(connections: Collection[Any]) -> None:
+    """Let the event loop read what has come: closing a connection with a request that is not read yet resets it."""
+    for _ in range(_LAST_READINGS):
+        if not _has_unread(connections):
+            return
+        await asyncio.sleep(0.01)
+
+
+def _has_unread(connections: Collection[Any]) -> bool:
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    for connection in connections:
+        sock = connection.transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= 0:
+            poll.register(sock.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _obey(parent: Connection, draining: threading.Event) -> None:
