@@ -34,7 +34,7 @@ def test_every_option_of_serve_exists(path, options):
             named |= set(re.findall(r"--[a-z-]+", line))
     if path.name == "deploy.md":
         named = set(re.findall(r"`(--[a-z-]+)", path.read_text(encoding="utf-8")))
-    assert named <= options | {"--only", "--quick"}
+    assert named <= options | {"--only", "--quick", "--build-arg", "--profile"}  # of other programs
 
 
 def test_every_number_and_route_exists(untrained_home, monkeypatch):
