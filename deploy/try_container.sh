@@ -58,6 +58,7 @@ cd "$place/app"
 "$place/runtime/bin/python" "$place/clone/deploy/check_bill.py" "$place/sbom.cdx.json"
 
 export RESNET18_LAB_HOME="$artifacts" RESNET18_LAB_OFFLINE=1 PYTHONDONTWRITEBYTECODE=1
+: > "$place/log"   # there before it is looked into
 "$place/runtime/bin/resnet18-lab" serve --port 0 "$@" 2> "$place/log" &
 service=$!
 url=""
