@@ -26,8 +26,11 @@ def build_artifacts(
     weights: str, only: list[str] | None = None, *, force: bool = False, calibrate: Path | None = None
 ) -> "list[Built]":
     """Rows of what was made or found, after fetching weights that are nowhere yet; remarks go to stderr."""
+    from resnet18_lab.inference.artifacts import kind_of
     from resnet18_lab.weights.ensure import ensure_weights
 
+    for name in only or ():
+        kind_of(name)  # a wrong name is told before anything is fetched
     # Before torch is loaded: two builds whose threads wait by spinning keep each other from ever getting on, while
     # waiting asleep costs a lone build a tenth (measured on two cores).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
