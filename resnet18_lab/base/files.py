@@ -49,6 +49,15 @@ def write_text(target: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+_LFS = b"version https://git-lfs"
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """True for what Git LFS leaves in a file's place until it has been fetched."""
+    with path.open("rb") as file:
+        return file.read(len(_LFS)) == _LFS
+
+
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini"})
 
 

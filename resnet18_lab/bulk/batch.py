@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ImageError, ParameterError
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.resnet18 import check_top_k
 from resnet18_lab.inference.classify import answers, outputs
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.registry import EMBEDDING
@@ -45,8 +45,7 @@ class Job:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ParameterError(f"The kind of a job is {' or '.join(KINDS)}, not {self.kind!r}.")
-        if not 1 <= self.top_k <= CLASSES:
-            raise ParameterError(f"top_k={self.top_k} is not allowed; give 1 to {CLASSES}.")
+        check_top_k(self.top_k)
 
     @property
     def engine(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.resnet18 import check_top_k
 from resnet18_lab.bulk.defaults import check_batch
 from resnet18_lab.preprocessing.defaults import check_seconds
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
 
 def _top_k(value: int) -> int:
-    if not 1 <= value <= CLASSES:
-        raise ParameterError(f"top_k={value} is not allowed; give 1 to {CLASSES}.")
+    check_top_k(value)
     return value
 
 

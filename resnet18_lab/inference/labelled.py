@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
 from resnet18_lab.base.errors import ParameterError
@@ -94,8 +95,7 @@ def _classes(labels_are: LabelsAre | None) -> Mapping[str, int]:
         return {str(label.index): label.index for label in everything}
     found: dict[str, int] = {}
     if labels_are in (None, LabelsAre.name):
-        names = [_plain(label.en) for label in everything]
-        found |= {name: index for index, name in enumerate(names) if names.count(name) == 1}
+        found |= {name: shared[0].index for name, shared in _by_name().items() if len(shared) == 1}
     if labels_are in (None, LabelsAre.wnid):
         found |= {label.wnid: label.index for label in everything}
     return found
@@ -106,10 +106,17 @@ def _plain(name: str) -> str:
     return " ".join(name.lower().replace("_", " ").split())
 
 
-def _hint(name: str) -> str:
+@cache
+def _by_name() -> dict[str, list[labels.Label]]:
+    """The classes of each English name."""
     by_name: dict[str, list[labels.Label]] = {}
     for label in labels.all_labels():
         by_name.setdefault(_plain(label.en), []).append(label)
+    return by_name
+
+
+def _hint(name: str) -> str:
+    by_name = _by_name()
     shared = by_name.get(_plain(name), [])
     if len(shared) > 1:
         return f" (two classes: {' and '.join(label.wnid for label in shared)})"

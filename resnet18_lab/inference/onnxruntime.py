@@ -10,6 +10,7 @@ import onnxruntime as ort
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ArtifactError
+from resnet18_lab.base.files import is_lfs_pointer
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.artifacts import Artifact
 from resnet18_lab.inference.engine import REBUILD, Closing, EngineInfo, Logits, check_shapes
@@ -100,9 +101,8 @@ def open_file(path: Path, threads: int, spinning: bool = True) -> OnnxRuntimeEng
 
 def _why(path: Path, error: Exception) -> str:
     """Why ONNX Runtime does not load a file, in a line."""
-    with path.open("rb") as file:
-        if file.read(len(_LFS)) == _LFS:
-            return "it is a pointer of Git LFS, not the file; run `git lfs pull` where it lies"
+    if is_lfs_pointer(path):
+        return "it is a pointer of Git LFS, not the file; run `git lfs pull` where it lies"
     text = " ".join(str(error).split()).rstrip(".")
     for pattern, words in _REASONS:
         if found := pattern.search(text):
@@ -110,7 +110,6 @@ def _why(path: Path, error: Exception) -> str:
     return _CODE.sub("", text)[:300] or type(error).__name__
 
 
-_LFS = b"version https://git-lfs"
 _CODE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _REASONS = (
     (

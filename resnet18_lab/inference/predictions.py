@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.base.errors import CodedError, LabError, ParameterError
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.errors import CodedError, LabError
+from resnet18_lab.base.resnet18 import check_top_k
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.engine import EngineInfo, Logits
 
@@ -67,8 +67,7 @@ def softmax(logits: Logits) -> NDArray[np.float64]:
 
 def top_k(logits: Logits, k: int = 3) -> list[tuple[Prediction, ...]]:
     """The ``k`` best classes of each row of float32 logits N×1000; equal logits in order of index."""
-    if not 1 <= k <= CLASSES:
-        raise ParameterError(f"top_k={k} is not allowed; give 1 to {CLASSES}.")
+    check_top_k(k)
     if not np.isfinite(logits).all():
         raise LabError(
             "The engine returned logits that are no finite numbers; rebuild its artifact with "

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from resnet18_lab.base.errors import WeightsError
+from resnet18_lab.base.files import is_lfs_pointer
 from resnet18_lab.base.resnet18 import CLASSES
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
@@ -16,7 +17,6 @@ _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
 """What DataParallel, torch.compile and wrapping modules put before each name."""
 _KINDS = (
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file; run `git lfs pull` where it lies"),
     (b"<!DOCTYPE", "a web page; download the file itself"),
     (b"<html", "a web page; download the file itself"),
     (b"\x08", "an ONNX file; `resnet18-lab bench --file` times one, and `build` makes others from a state dict"),
@@ -43,6 +43,8 @@ def read(path: Path) -> Mapping[str, Any]:
 
 
 def _kind_of(path: Path, error: Exception) -> str:
+    if is_lfs_pointer(path):
+        return "a pointer of Git LFS, not the file; run `git lfs pull` where it lies"
     with path.open("rb") as file:
         first = file.read(_FIRST_BYTES)
     for start, words in _KINDS:

@@ -77,7 +77,7 @@ class Exchange:
         try:
             seconds = self._settings.request_seconds
             if self._body_left:  # which has a time of its own; the answer's time begins at its end
-                seconds += max(self._settings.body_seconds, self._settings.longest_body_seconds)
+                seconds += self._settings.most_body_seconds
             async with asyncio.timeout(seconds) as self._deadline:
                 await app(self._scope, self.receive, self.send)
         except ClientDisconnect:

@@ -134,7 +134,7 @@ class _Parts:
             return
         if len(self.files) >= self._most_files and self._most_files > 1:
             raise service_error("too_many_files", limit=self._most_files)
-        self._name = names.of_disposition(self._disposition)
+        self._name = names.of_disposition(self._disposition, options)
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name is None:

@@ -1,14 +1,12 @@
 """Names of files as clients write them, and as they are shown in answers, which is their only use."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from typing import Any
 from urllib.parse import unquote
-
-from python_multipart.multipart import parse_options_header
 
 _SHOWN = 100
 """Characters of a name that are repeated in the answer."""
@@ -29,10 +27,11 @@ def of_header(value: str) -> str:
     return shown(unquote(value[:_LONGEST]))
 
 
-def of_disposition(disposition: bytes) -> str:
+def of_disposition(disposition: bytes, options: Mapping[bytes, bytes]) -> str:
     """The name in a Content-Disposition: ``filename*`` (RFC 8187) before ``filename``, in which RFC 2047 is read.
 
-    RFC 7578 forbids ``filename*`` in forms, so the parser of forms leaves it out; programs send it all the same.
+    ``options`` are what the parser of forms found in it. RFC 7578 forbids ``filename*`` in forms, so that parser leaves
+    it out; programs send it all the same.
     """
     if b"*" in disposition:
         message = Message()
@@ -41,7 +40,6 @@ def of_disposition(disposition: bytes) -> str:
         for key, value in parameters:
             if key.lower() == "filename" and isinstance(value, tuple):  # charset, language, text
                 return _decoded(value[2], value[0] or "utf-8")
-    _, options = parse_options_header(disposition)
     name = options.get(b"filename", b"").decode("utf-8", "replace")
     return _with_words_decoded(name) if _ENCODED_WORD.search(name[:_LONGEST]) else name
 

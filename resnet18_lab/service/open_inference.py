@@ -12,7 +12,7 @@ from resnet18_lab.service.bodies import body_chunks
 from resnet18_lab.service.classifier import Classifier
 from resnet18_lab.service.refusals import service_error
 from resnet18_lab.service.responses import JsonAnswer
-from resnet18_lab.service.schemas import OF_TENSORS, TENSOR_BODY, answered, not_ready, refused
+from resnet18_lab.service.schemas import BINARY, OF_TENSORS, TENSOR_BODY, answered, not_ready, refused
 
 
 async def _named(name: str) -> None:
@@ -37,7 +37,7 @@ _CONFIG = answered("ModelConfig", 404, error="TensorError")
 _STATISTICS = answered("Statistics", 404, error="TensorError")
 _READINESS = {**answered("Ready"), **not_ready("Ready")}
 _INFERRED = answered("InferAnswer", *OF_TENSORS, error="TensorError")
-_INFERRED[200]["content"] |= {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+_INFERRED[200]["content"] |= {"application/octet-stream": {"schema": BINARY}}
 
 
 @router.get("/v2", responses=answered("ServerMetadata"))

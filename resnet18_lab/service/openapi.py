@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from resnet18_lab.service.keys import is_free
-from resnet18_lab.service.schemas import WORDS
+from resnet18_lab.service.schemas import SCHEMAS, refused
 
 _EVERYWHERE = (421, 503)
 _OF_POSTS = (403, 429)
@@ -52,9 +52,7 @@ def _models() -> dict[str, Any]:
     from resnet18_lab.service import schema_models, tensor_models
 
     models = [*schema_models.MODELS, *tensor_models.MODELS]
-    _, found = models_json_schema(
-        [(model, "validation") for model in models], ref_template="#/components/schemas/{model}"
-    )
+    _, found = models_json_schema([(model, "validation") for model in models], ref_template=f"{SCHEMAS}{{model}}")
     return dict(found["$defs"])
 
 
@@ -69,6 +67,5 @@ def _complete(operation: dict[str, Any], path: str, statuses: tuple[int, ...]) -
     if _NEVER in str(answers.get("422")):
         del answers["422"]
     name = "TensorError" if path.startswith("/v2") else "ErrorAnswer"
-    for status in statuses:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-        answers.setdefault(str(status), {"description": WORDS[status], "content": content})
+    for status, told in refused(*statuses, error=name).items():
+        answers.setdefault(str(status), told)

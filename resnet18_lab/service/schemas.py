@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_BINARY = {"type": "string", "format": "binary"}
+BINARY = {"type": "string", "format": "binary"}
 
 
 def _form(schema: dict[str, Any]) -> dict[str, Any]:
@@ -13,20 +13,21 @@ PICTURE_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            "multipart/form-data": _form(_BINARY),
-            "application/octet-stream": {"schema": _BINARY},
+            "multipart/form-data": _form(BINARY),
+            "application/octet-stream": {"schema": BINARY},
         },
     }
 }
 BATCH_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"multipart/form-data": _form({"type": "array", "items": _BINARY})},
+        "content": {"multipart/form-data": _form({"type": "array", "items": BINARY})},
     }
 }
 
 
-WORDS = {
+SCHEMAS = "#/components/schemas/"
+_WORDS = {
     400: "No file, or a body that cannot be parsed.",
     401: "No key, or one that is not known.",
     403: "A page of another site asks, which is not named.",
@@ -49,7 +50,7 @@ def ref(model: str) -> dict[str, Any]:
     By name, because making the models takes longer than all the rest of the application: who asks for the document
     waits for them, not who starts the service.
     """
-    return {"$ref": f"#/components/schemas/{model}"}
+    return {"$ref": f"{SCHEMAS}{model}"}
 
 
 def answered(model: str, *refusals: int, error: str = "ErrorAnswer", many: bool = False) -> Responses:
@@ -60,7 +61,7 @@ def answered(model: str, *refusals: int, error: str = "ErrorAnswer", many: bool 
 
 def refused(*statuses: int, error: str = "ErrorAnswer") -> Responses:
     """The refusals with these statuses."""
-    return {status: {"description": WORDS[status], **_json(ref(error))} for status in statuses}
+    return {status: {"description": _WORDS[status], **_json(ref(error))} for status in statuses}
 
 
 def not_ready(model: str) -> Responses:
@@ -74,7 +75,7 @@ def _json(schema: dict[str, Any]) -> dict[str, Any]:
 
 def file_of(kind: str) -> Responses:
     """The bytes of a file of that type, or 404."""
-    return {200: {"description": "The file.", "content": {kind: {"schema": _BINARY}}}, **refused(404)}
+    return {200: {"description": "The file.", "content": {kind: {"schema": BINARY}}}, **refused(404)}
 
 
 OF_PICTURES = (400, 408, 413, 415, 422, 503, 504)
@@ -94,7 +95,7 @@ TENSOR_BODY: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {"schema": _INFER},
-            "application/octet-stream": {"schema": _BINARY},
+            "application/octet-stream": {"schema": BINARY},
         },
     }
 }

@@ -131,7 +131,12 @@ class Settings:
     def time_for_body(self, received: int) -> float:
         """Seconds from its first byte on in which a body must have come, of which so many bytes have."""
         more = received / (self.least_rate * 1000) if self.least_rate else 0.0
-        return min(self.body_seconds + more, max(self.body_seconds, self.longest_body_seconds))
+        return min(self.body_seconds + more, self.most_body_seconds)
+
+    @property
+    def most_body_seconds(self) -> float:
+        """Seconds after which no body is waited for."""
+        return max(self.body_seconds, self.longest_body_seconds)
 
     @property
     def draft_for(self) -> int | None:

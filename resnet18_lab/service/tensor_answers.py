@@ -24,21 +24,22 @@ def answer(request: Asked, logits: Tensor) -> tuple[dict[str, Any], bytes]:
     body: dict[str, Any] = {"model_name": MODEL, "model_version": VERSION}
     if request.id is not None:
         body["id"] = request.id
-    if request.classes:
-        rows = [_best(row, request.classes) for row in logits]
-        texts = [text for row in rows for text in row]
-        raw = b"".join(struct.pack("<I", len(text.encode())) + text.encode() for text in texts)
-        output: dict[str, Any] = {"name": OUTPUT, "datatype": "BYTES", "shape": [len(rows), request.classes]}
-        values: list[Any] = texts
-    else:
-        output = {"name": OUTPUT, "datatype": "FP32", "shape": list(logits.shape)}
-        values, raw = logits.astype(float).reshape(-1).tolist(), logits.astype("<f4").tobytes()
+    texts = [text for row in logits for text in _best(row, request.classes)] if request.classes else []
+    kind, width = ("BYTES", request.classes) if request.classes else ("FP32", logits.shape[1])
+    output: dict[str, Any] = {"name": OUTPUT, "datatype": kind, "shape": [len(logits), width]}
     body["outputs"] = [output]
     if not request.binary:
-        output["data"] = values
+        output["data"] = texts or logits.astype(float).reshape(-1).tolist()
         return body, b""
+    raw = b"".join(map(_counted, texts)) if texts else logits.astype("<f4").tobytes()
     output["parameters"] = {"binary_data_size": len(raw)}
     return body, raw
+
+
+def _counted(text: str) -> bytes:
+    """A string of a BYTES tensor: its length in four bytes, and its bytes."""
+    data = text.encode()
+    return struct.pack("<I", len(data)) + data
 
 
 def _best(logits: Tensor, count: int) -> list[str]:

@@ -145,15 +145,20 @@ def test_the_programs_name_the_key_without_showing_it_and_run_with_it(page, tmp_
     assert KEY not in curl + python + javascript
 
 
-def test_the_documentation_tries_requests_with_the_key_of_the_tab(page, locked):
-    give(page, KEY)
-    expect(page.locator("#key-dialog")).to_be_hidden()
-    page.goto(f"{locked}/docs")
+def try_out(page):
+    """Ask for the model from the documentation, which is answered."""
     operation = page.locator(".opblock:has([data-path='/api/v1/model'])")
     operation.locator(".opblock-summary-control").click()
     operation.get_by_role("button", name="Try it out").click()
     operation.get_by_role("button", name="Execute").click()
     expect(operation.locator(".live-responses-table tbody .response-col_status")).to_contain_text("200")
+
+
+def test_the_documentation_tries_requests_with_the_key_of_the_tab(page, locked):
+    give(page, KEY)
+    expect(page.locator("#key-dialog")).to_be_hidden()
+    page.goto(f"{locked}/docs")
+    try_out(page)
 
 
 # Under a path
@@ -191,9 +196,5 @@ def test_a_page_under_a_path_has_all_of_its_addresses_there(browser, below, tmp_
 def test_the_documentation_under_a_path_is_drawn_and_asks_there(browser, below):
     with open_page(browser, below) as page:
         page.goto(f"{below}docs")
-        operation = page.locator(".opblock:has([data-path='/api/v1/model'])")
-        operation.locator(".opblock-summary-control").click()
-        operation.get_by_role("button", name="Try it out").click()
-        operation.get_by_role("button", name="Execute").click()
-        expect(operation.locator(".live-responses-table tbody .response-col_status")).to_contain_text("200")
+        try_out(page)
         assert "GET /lab/pictures/api/v1/model" in page.watch.requests
