@@ -12,6 +12,7 @@ import typer
 from resnet18_lab import __version__
 from resnet18_lab.base.children import leave_out_working_directory
 from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.interrupts import held_back_while_importing
 from resnet18_lab.base.streams import fill_closed
 from resnet18_lab.cli.console import complain
 
@@ -71,16 +72,12 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # odd file names, and terminals that know no Chinese
     try:
-        status = app(standalone_mode=False)
+        with held_back_while_importing():
+            status = app(standalone_mode=False)
         sys.stdout.flush()
     except typer.Exit as done:
         return done.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        complain("interrupted")
-        return INTERRUPTED
-    except RuntimeError as error:
-        if not isinstance(error.__cause__, KeyboardInterrupt):  # Python makes one of an interrupt in a class's body
-            raise
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:

@@ -8,14 +8,13 @@ import subprocess
 import sys
 
 import pytest
-from support.bulk_pictures import command
+from support.bulk_pictures import command, ended
 from support.project import run_cli, samples_dir, trained_or_skip
 
 from resnet18_lab import __version__
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.base.text import as_cell, from_cell
 from resnet18_lab.cli import rendering
-from resnet18_lab.cli.main import main
 from resnet18_lab.inference.csv_rows import columns
 
 CAT = samples_dir() / "cat.jpg"
@@ -176,25 +175,10 @@ def test_ctrl_c_ends_with_one_line(untrained_home, tmp_path):
     process = command(untrained_home, "classify", tmp_path, "-f", "json")
     assert process.stderr.readline().startswith(b"engine:")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = ended(process)
     assert process.returncode == 130
     assert said.strip().splitlines()[-1] == b"resnet18-lab: interrupted"
     assert b"Traceback" not in said
-
-
-def test_ctrl_c_while_a_class_is_made_by_an_import_is_an_interrupt_too(monkeypatch, capsys):
-    class Interrupting:
-        def __set_name__(self, owner, name):
-            raise KeyboardInterrupt
-
-    def app(**_options):
-        type("Made", (), {"field": Interrupting()})  # Python makes a RuntimeError of it
-
-    monkeypatch.setattr("resnet18_lab.cli.main.app", app)
-    monkeypatch.setenv("PYTHONSAFEPATH", "")  # the command line sets it for its children: here it is undone at the end
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    assert main() == 130
-    assert capsys.readouterr().err == "resnet18-lab: interrupted\n"
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from support.page_actions import (
     expect,
     picture_file,
     recognise,
+    reload,
     wait_until_true,
 )
 from support.page_driver import open_page
@@ -61,7 +62,7 @@ def test_the_number_of_answers_holds_for_the_next_picture_the_exports_and_a_relo
     with page.expect_download() as download:
         page.click("#json")
     assert json.loads(download.value.path().read_text(encoding="utf-8"))[0]["predictions"] == wanted
-    page.reload()
+    reload(page)
     expect(page.locator("#top-k")).to_have_value("5")
     assert names(page) == [best["en"] for best in wanted]
 
@@ -82,7 +83,7 @@ def test_answers_errors_and_the_picture_looked_at_are_there_after_a_reload(page)
     wait_until_true(
         page, "Object.entries(sessionStorage).filter(([, text]) => text.includes('data:image/jpeg')).length >= 2"
     )
-    page.reload()
+    reload(page)
     expect(page.locator("#list li")).to_have_count(3)
     after = [page.locator(css).all_inner_texts() for css in ("#list .file", "#list .brief", "#predictions .name")]
     assert after == before
@@ -101,7 +102,7 @@ def test_a_kept_answer_says_that_its_file_is_gone_and_a_sample_is_fetched_again(
     recognise(page, CAT)
     page.get_by_role("button", name="Sample: cup of coffee", exact=True).click()
     expect(page.locator("#list li.done")).to_have_count(2)
-    page.reload()
+    reload(page)
     page.locator("#list .show").first.click()
     page.click("#recognise")
     expect(page.locator("#toast")).to_contain_text("Only a small copy of cat.jpg is left")
@@ -113,21 +114,21 @@ def test_a_kept_answer_says_that_its_file_is_gone_and_a_sample_is_fetched_again(
 
 def test_new_pictures_come_after_the_kept_ones(page):
     recognise(page, CAT)
-    page.reload()
+    reload(page)
     recognise(page, COFFEE)
-    page.reload()
+    reload(page)
     expect(page.locator("#list .file")).to_have_text(["cat.jpg", "coffee.jpg"])
 
 
 def test_what_is_removed_or_cleared_does_not_come_back(page):
     recognise(page, CAT, COFFEE)
     page.get_by_role("button", name="Remove cat.jpg").click()
-    page.reload()
+    reload(page)
     expect(page.locator("#list .file")).to_have_text(["coffee.jpg"])
     page.click("#clear")
     page.wait_for_timeout(300)  # a small copy on its way must not bring it back either
     assert page.evaluate(KEPT) == []
-    page.reload()
+    reload(page)
     expect(page.locator("#count")).to_have_text("0")
 
 
@@ -154,13 +155,13 @@ def test_more_than_a_tab_may_keep_is_left_out_from_the_eldest_on(page):
     lengths = page.evaluate(KEPT)
     assert BOUND / 2 < sum(lengths) <= BOUND
     expect(page.locator("#kept")).to_contain_text(f"the latest {len(lengths)} pictures are left")
-    page.reload()
+    reload(page)
     expect(page.locator("#list .file")).to_have_text([file["name"] for file in many[-len(lengths) :]])
 
 
 def test_a_browser_that_keeps_nothing_is_said_and_everything_works(page):
     page.add_init_script(FORBIDDEN)
-    page.reload()
+    reload(page)
     recognise(page, CAT)
     expect(page.locator("#predictions .best")).to_be_visible()
     page.select_option("#top-k", "2")
@@ -186,7 +187,7 @@ def test_a_full_storage_is_said_and_everything_works(page):
 def test_what_cannot_be_read_of_the_kept_is_left_out(page, text):
     recognise(page, CAT)
     page.evaluate("(text) => sessionStorage.setItem('resnet18-lab / picture 99', text)", text)
-    page.reload()
+    reload(page)
     expect(page.locator("#list .file")).to_have_text(["cat.jpg"])
     choose(page, COFFEE)
     expect(page.locator("#count")).to_have_text("2")

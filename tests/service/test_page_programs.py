@@ -1,7 +1,7 @@
 """The programs that the page offers run as they are, and have the answers of the page."""
 
 import pytest
-from support.page_actions import CAT, COFFEE, answer_of, choose, expect, picture_file, recognise
+from support.page_actions import CAT, COFFEE, answer_of, choose, expect, picture_file, recognise, reload
 from support.page_programs import in_browser, in_python, in_shell, program
 
 pytestmark = pytest.mark.slow
@@ -65,5 +65,5 @@ def test_the_kinds_of_program_are_tabs_for_the_keyboard_and_the_choice_is_kept(p
         assert page.evaluate("document.activeElement.dataset.kind") == chosen
         expect(page.get_by_role("tab", selected=True)).to_have_attribute("data-kind", chosen)
         expect(page.get_by_role("tabpanel")).to_have_attribute("aria-labelledby", f"tab-{chosen}")
-    page.reload()
+    reload(page)
     expect(page.get_by_role("tab", selected=True)).to_have_text("JavaScript")

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.page_actions import CAT, COFFEE, answer_of, as_files, choose, picture_file, recognise
+from support.page_actions import CAT, COFFEE, answer_of, as_files, choose, picture_file, recognise, reload
 from support.page_axe import violations
 from support.page_driver import PHONE, WIDE, open_page, running_service
 from support.project import ROOT
@@ -115,7 +115,7 @@ def test_the_switch_asks_the_service_nothing_and_is_remembered(page):
     page.click("[data-language=zh]")
     expect(page.locator("#answer-heading")).to_have_text("结果")
     assert page.watch.requests[before:] == []
-    page.reload()
+    reload(page)
     expect(page.locator("#answer-heading")).to_have_text("结果")
 
 

@@ -9,6 +9,8 @@ import textwrap
 import time
 from pathlib import Path
 
+import pytest
+
 from resnet18_lab.bulk import journal
 from support.pictures import encode, scene
 from support.project import samples_dir
@@ -27,10 +29,20 @@ def folder_of(folder: Path, count: int) -> Path:
 
 def command(home: Path, *arguments: object, env: dict[str, str] | None = None, **options: object) -> subprocess.Popen:
     """``resnet18-lab`` started in a process of its own, with untrained weights."""
-    environment = {**os.environ, "RESNET18_LAB_HOME": str(home), **(env or {})}
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1", "RESNET18_LAB_HOME": str(home), **(env or {})}
     line = [sys.executable, "-m", "resnet18_lab", *map(os.fspath, map(_text, arguments)), "--weights", "untrained"]
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.Popen(line, env=environment, **settings)
+
+
+def ended(process: subprocess.Popen, seconds: float = 60) -> tuple[bytes, bytes]:
+    """What a process of ``command`` wrote until its end; one that does not end says where each of its threads is."""
+    try:
+        return process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        _, said = process.communicate(timeout=30)
+        pytest.fail(f"it did not end within {seconds:g} s:\n{said.decode(errors='replace')}")
 
 
 def _text(argument: object) -> str:

@@ -47,6 +47,12 @@ def recognise(page, *files):
     expect(page.locator("#progress-text")).to_have_text(f"{len(files)}/{len(files)}")
 
 
+def reload(page):
+    """Load the page anew, until it is shown: what is hidden yet has no text."""
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+
+
 def wait_until_true(page, expression):
     """Polls from here: within the page its policy forbids the driver to evaluate text."""
     deadline = time.monotonic() + WAIT_SECONDS
