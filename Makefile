@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LAB := $(PYTHON) -m resnet18_lab
 
-.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load pythons chaos clean
+.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load notebooks-hard pythons chaos clean
 
 setup:      ## .venv with pinned versions
 	@$(LAB) setup
@@ -38,6 +38,10 @@ fuzz:       ## 20,000 pictures damaged in bytes, 20,000 in structure, as many th
 load:       ## the service under load and attack, a quarter of an hour; nothing else should run
 	@$(LAB) setup-tests
 	.venv/bin/python tools/records/serving.py $(ARGS) && .venv/bin/python tools/pages/serving.py
+notebooks-hard: ## all notebooks as another user, on a busy machine, and against every mutation, about an hour
+	@$(LAB) setup-tests
+	RESNET18_LAB_HARD=1 OMP_WAIT_POLICY=passive .venv/bin/python -m pytest -q --timeout 7200 --durations 8 \
+		tests/course/test_many_users.py tests/course/test_busy.py tests/course/test_mutations.py
 pythons:    ## set-up with the real packages on each other Python that is here, in clones of their own
 	@for version in 3.12 3.13; do python=$$(command -v python$$version) || continue; place=$$(mktemp -d); \
 		git clone --quiet . $$place/clone && (cd $$place/clone && $$python -m resnet18_lab setup && \

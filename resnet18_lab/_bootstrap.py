@@ -6,6 +6,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ TEST_STAMP = _VENV / ".resnet18-lab-test-setup"
 REQUIREMENTS = ROOT / "requirements.txt"
 TEST_REQUIREMENTS = ROOT / "requirements-test.txt"
 """What the tests need on top: a cluster, a browser's driver, other people's clients and servers."""
+_KERNEL_CONFIG = ROOT / "tools" / "ipython_kernel_config.py"
 _TORCH_INDEX = "https://download.pytorch.org/whl/cpu"  # the small CPU builds for Linux live only there
 _TORCH_PACKAGES = ("torch", "torchvision")
 _ANY_BUILD = "TORCH"
@@ -135,8 +137,16 @@ def setup() -> None:
     # compat: a plain path entry; the import hook of the other mode costs every start some milliseconds
     compat = ("--config-settings", "editable_mode=compat")
     _pip("install", "--quiet", "--no-deps", "--no-build-isolation", *compat, "--editable", ".")
+    configure_kernels()
     STAMP.write_text(wanted_stamp(), encoding="ascii")
     _say("ready")
+
+
+def configure_kernels() -> None:
+    """Let the environment's kernels leave out what would mark each notebook as changed when it is opened."""
+    target = _VENV / "etc" / "ipython" / _KERNEL_CONFIG.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(_KERNEL_CONFIG, target)
 
 
 def setup_tests() -> None:
@@ -173,6 +183,9 @@ def _test_fast(arguments: list[str]) -> int:
 
 
 def _lab(arguments: list[str]) -> int:
+    setup()
+    configure_kernels()  # an environment made before there was such a file
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # or a kernel's waiting threads keep the cores busy
     return _in_environment("-m", "jupyter", "lab", "--notebook-dir", str(ROOT / "notebooks"), *arguments)
 
 

@@ -3,6 +3,7 @@
 Usage: python tools/run_notebooks.py [notebooks/02_classification.ipynb ...]  (all if none is named)
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tools" / "make"))
+
+from notebooks_form import canonical  # noqa: E402 - a script's neighbour, found by the line before
 
 
 def run_in_place(path: Path) -> None:
@@ -18,13 +22,11 @@ def run_in_place(path: Path) -> None:
     NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": path.parent}}
     ).execute()
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    nbformat.write(notebook, path)
+    path.write_bytes(canonical(nbformat.writes(notebook), path.stem).encode())
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as `report` and `make lab` have it
     for name in sys.argv[1:] or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         print(name)
         run_in_place(Path(name).resolve())

@@ -1,10 +1,12 @@
-"""The one figure style: colours, fonts, the mark of untrained weights, and how notebooks store a figure.
+"""The one figure style: colours, fonts, the mark of untrained weights, and how notebooks store a figure or a table.
 
 matplotlib's own settings stay as they are: ``styled`` applies these only while a figure is drawn or encoded.
 """
 
+import base64
 import functools
 import io
+import textwrap
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,10 +14,13 @@ import matplotlib as mpl
 import matplotlib.figure
 import matplotlib.font_manager
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
+from PIL import Image
 
 from resnet18_lab.base.paths import package_data
+from resnet18_lab.benchmark.alt_text import alt_text
 
 COLOURS = ("#0b6e99", "#c2571a", "#1b7f3b", "#7a4fa3", "#8a6d00", "#b3261e", "#5d6a7a", "#2a9d8f", "#d4478c")
 VERDICT_COLOURS = {"right": "#1b7f3b", "wrong": "#b3261e", "no such class": "#8a6d00"}
@@ -31,10 +36,18 @@ _SETTINGS: Any = {
     "axes.titlesize": 12.0,
     "font.family": ["DejaVu Sans", CHINESE_FONT],  # the second where the first lacks a glyph
 }
-_DPI = {"jpeg": 56, "png": 90}
-_JPEG_QUALITY = 60
+_DPI = {"jpeg": 96, "png": 110}
+"""Text of 10 points must be read from the back of a room; figures are few inches wide, so that files stay small."""
+_JPEG_QUALITY = 45
+_CHART_COLOURS = 256
+_TITLE_SIZE = 10
+"""Points of the words above a picture."""
+_LETTER = 0.6
+"""Width of an average letter, in heights."""
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+pd.set_option("display.max_colwidth", None)  # every notebook imports this module; a cut cell keeps its point to itself
 
 
 @functools.cache
@@ -55,7 +68,13 @@ def styled(draw: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure that notebooks store small: photographs as JPEG, charts as PNG."""
+    """A figure that notebooks store small and with its description: photographs as JPEG, charts as PNG."""
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+        """The picture, and as its metadata what it shows: ``{"image/png": {"alt": ...}}``."""
+        kind = "jpeg" if self.get_label() == PHOTOGRAPH else "png"
+        encoded = base64.b64encode(self._encoded(kind)).decode("ascii")
+        return {f"image/{kind}": encoded}, {f"image/{kind}": {"alt": alt_text(self)}}
 
     def _repr_jpeg_(self) -> bytes | None:
         return self._encoded("jpeg") if self.get_label() == PHOTOGRAPH else None
@@ -65,9 +84,13 @@ class Figure(matplotlib.figure.Figure):
 
     @styled
     def _encoded(self, kind: str) -> bytes:
-        out = io.BytesIO()
-        options: Any = {"pil_kwargs": {"quality": _JPEG_QUALITY, "optimize": True}} if kind == "jpeg" else {}
-        self.savefig(out, format=kind, dpi=_DPI[kind], **options)
+        drawn, out = io.BytesIO(), io.BytesIO()
+        self.savefig(drawn, format="png", dpi=_DPI[kind])
+        picture = Image.open(drawn).convert("RGB")
+        if kind == "jpeg":
+            picture.save(out, "JPEG", quality=_JPEG_QUALITY, optimize=True, progressive=True)
+        else:  # a chart has few colours: with a palette it takes a third of the bytes
+            picture.quantize(_CHART_COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         return out.getvalue()
 
 
@@ -93,7 +116,11 @@ def chart(title: str, x: str, y: str, weights: str | None, size: tuple[float, fl
 
 
 def show(axes: Axes, picture: Picture, title: str, colour: str = "black") -> None:
-    """A picture without axes under its title."""
+    """A picture without axes under its title, whose lines are broken where the next picture begins."""
     axes.imshow(picture)
-    axes.set_title(title, color=colour)
+    grid, figure = axes.get_gridspec(), axes.get_figure(root=True)
+    width = figure.get_figwidth() / (grid.ncols if grid else 1) if figure else 1.0
+    letters = max(8, int(width * 72 / (_TITLE_SIZE * _LETTER)))
+    lines = [part for line in title.splitlines() for part in textwrap.wrap(line, letters)]
+    axes.set_title("\n".join(lines), color=colour, fontsize=_TITLE_SIZE)
     axes.set_axis_off()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from resnet18_lab.base.conclusion import lines
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.cli.console import note
 
@@ -79,7 +80,7 @@ def inspect(
         sys.stdout.write(json.dumps(content, indent=1) + "\n")
         return
     _print_table(found.table)
-    typer.echo(f"\n{found.conclusion}")
+    typer.echo("\n" + lines(found.conclusions))
 
 
 COMMANDS = {"inspect": (inspect, EXAMPLES)}

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.resnet18 import CROP, GMACS, PARAMETERS
 from resnet18_lab.model.network import load_model
 from resnet18_lab.model.receptive_field import SKIP, receptive_fields
@@ -19,6 +20,8 @@ _PUBLISHED = {"parameters": PARAMETERS, "GMACs": GMACS, "MB": 46.8}
 """What torchvision publishes for ResNet-18; its 44.7 "MB" are MiB. In this project 1 MB is 10⁶ bytes."""
 
 _HALF = 0.5
+_AGREED = 0.95
+"""Share of single passes that must agree on which stage takes longest."""
 
 
 def _stage_of(layer: str) -> str:
@@ -142,19 +145,35 @@ def readable(stages: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def conclusion(stages: pd.DataFrame) -> str:
-    """What the shares of MACs and time say about the 7×7 stem, which tutorials call the dominating part."""
+def conclusions(stages: pd.DataFrame, times: StageTimes | None = None) -> list[Conclusion]:
+    """What the shares of MACs and time say about the 7×7 stem, which tutorials call the dominating part.
+
+    ``times`` are those that the table was made with; noisy ones support no sentence about time.
+    """
     work, time, size = stages["macs_share"], stages["time_share"], stages["parameter_share"]
-    verb = "dominates" if max(work["stem"], time["stem"]) > _HALF else "does not dominate"
     early_work, early_time = (float(share["stem"] + share["layer1"]) for share in (work, time))
-    return (
-        f"The stem {verb}: it does {work['stem']:.1%} of the MACs and takes {time['stem']:.0%} of the time measured "
-        f"here. The largest part is {work.idxmax()} by MACs ({work.max():.1%}) and {time.idxmax()} by time "
-        f"({time.max():.0%}). Stem and layer1 together do {early_work:.0%} of the MACs and take {early_time:.0%} of "
-        f"the time, {'more' if early_time > _HALF else 'not more'} than half. A MAC of the stem takes "
-        f"{time['stem'] / work['stem']:.1f} times as long as the network's mean one. "
-        f"{size.idxmax()} holds {size.max():.0%} of the parameters."
+    counted = (
+        f"The stem does {work['stem']:.1%} of the MACs; the largest part is {work.idxmax()} ({work.max():.1%}). Stem "
+        f"and layer1 together do {early_work:.0%} of them. {size.idxmax()} holds {size.max():.0%} of the parameters."
     )
+    verb = "dominates" if time["stem"] > _HALF else "does not dominate"
+    timed = (
+        f"The stem {verb} the time: it takes {time['stem']:.0%} of what was measured here. {_longest(stages, times)} "
+        f"Stem and layer1 together take {early_time:.0%}, {'more' if early_time > _HALF else 'not more'} than half. "
+        f"A MAC of the stem takes {time['stem'] / work['stem']:.1f} times as long as the network's mean one."
+    )
+    noise = "" if times is None else times.noise
+    return [Conclusion("counted shares", counted), Conclusion("shares of time", timed, noise)]
+
+
+def _longest(stages: pd.DataFrame, times: StageTimes | None) -> str:
+    """Which stage takes longest; two, where single passes do not agree which."""
+    time = stages["time_share"]
+    first, second = time.nlargest(2).index
+    agreed = 1.0 if times is None else float((times.passes[first] > times.passes[second]).mean())
+    if agreed < _AGREED:
+        return f"{first} and {second} take longest ({time[first]:.0%} and {time[second]:.0%}: too near to say which)."
+    return f"{first} takes longest ({time[first]:.0%})."
 
 
 @dataclass(frozen=True)
@@ -173,9 +192,9 @@ class Inspection:
         return readable(self.stages)
 
     @property
-    def conclusion(self) -> str:
-        """What the shares say, in a sentence or two."""
-        return conclusion(self.stages)
+    def conclusions(self) -> list[Conclusion]:
+        """What the shares say, and what is too noisy to say."""
+        return conclusions(self.stages, self.times)
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain numbers and texts."""
@@ -191,7 +210,7 @@ class Inspection:
             "layers_counted": counted_layers(self.layers),
             "receptive_field": {str(name): int(size) for name, size in receptive_fields(self.layers)["size"].items()},
             "stages": stages.to_dict(orient="records"),
-            "conclusion": self.conclusion,
+            "conclusion": " ".join(map(str, self.conclusions)),
         }
 
 

@@ -53,9 +53,16 @@ class StageTimes:
         return float((third - first) / median)
 
     @property
+    def noise(self) -> str:
+        """Why the times are not to be trusted, or empty: something else kept the machine busy."""
+        if self.cpu_share < _STARVED:
+            return f"its threads got {self.cpu_share:.0%} of their CPU time"
+        return f"the interquartile range of whole passes is {self.spread:.0%}" if self.spread > _NOISY else ""
+
+    @property
     def noisy(self) -> bool:
-        """True when something else kept the machine busy, so that the times are not to be trusted."""
-        return self.spread > _NOISY or self.cpu_share < _STARVED
+        """True when the times are not to be trusted."""
+        return self.noise != ""
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread" + ("s" if self.threads != 1 else "")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from resnet18_lab.base.conclusion import lines
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.benchmark import record
 from resnet18_lab.benchmark.configuration import EFFORTS, OURS, Configuration, Effort, shortened
@@ -190,18 +191,29 @@ def noisy(threads, *seconds):
 
 def test_what_noise_leaves_undecided_is_said_with_what_to_do():
     kept = make(noisy(1, 0.05, 0.06), noisy(2, 0.03, 0.3), noisy(4, 0.03, 0.04))
-    for said in (decision(kept), fixed_four(kept)):
-        assert "eager: too noisy to decide" in said
-        assert "measure again" in said
-    assert decision(make()) == "Nothing was measured that could decide."
+    (decided,), (four,) = decision(kept), fixed_four(kept)
+    assert "too wide" in decided.withheld
+    assert "measure again" in str(decided)
+    assert str(four).startswith("Too noisy to say here (four threads, eager)")
+    assert decision(make()) == []
+
+
+def test_a_machine_that_others_kept_busy_decides_nothing():
+    kept = make(
+        *(row(Configuration("latency", "eager", n), seconds) for n, seconds in ((1, 0.05), (2, 0.03), (4, 0.04)))
+    )
+    assert not any(each.withheld for each in [*decision(kept), *fixed_four(kept)])
+    for one in kept.rows:
+        one.noise = [{"steal": 0.0, "others": 0.48}] * len(one.results)
+    assert all("48%" in each.withheld for each in [*decision(kept), *fixed_four(kept)])
 
 
 def test_the_decision_names_engine_threads_and_time():
     kept = make(
         *(row(Configuration("latency", "eager", n), seconds) for n, seconds in ((1, 0.05), (2, 0.03), (4, 0.045)))
     )
-    assert decision(kept) == "eager: 2 thread(s), 30.06 ± 0.06 ms a picture"
-    assert "eager: 4 threads take 1.50 × the time of 2." in fixed_four(kept)
+    assert lines(decision(kept)) == "eager: 2 thread(s), 30.06 ± 0.06 ms a picture"
+    assert "eager: 4 threads take 1.50 × the time of 2 (1.50 to 1.50)." in lines(fixed_four(kept))
 
 
 def test_an_engine_that_took_fewer_threads_teaches_nothing_about_more():
@@ -211,7 +223,7 @@ def test_an_engine_that_took_fewer_threads_teaches_nothing_about_more():
     ]
     kept = make(*rows)
     assert amdahl(kept).loc["o", "threads"] == 2
-    assert "never ran 4 threads" in fixed_four(kept)
+    assert "never ran 4 threads" in lines(fixed_four(kept))
     assert tuning.best_threads(kept) == {"o": 2}
     (axes,) = figures.latency_by_threads(kept).axes
     assert [round(tick) for tick in axes.get_xticks()] == [1, 2]

@@ -15,6 +15,9 @@ TABLES = {
     "outside": b"file,acceptable\n../x.jpg,3\n", "index": b"file,acceptable\ncat.jpg,1000\n",
     "latin": b"file,acceptable\nc\xe9.jpg,3\n",
 }  # fmt: skip
+PARAMETERS = {
+    "name": "top_q: 3", "type": "top_k: many", "notebook": "02_clasification: {top_k: 3}", "twice": "top_k: 3\ntop_k: 4",
+}  # fmt: skip
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="pipes and paths of Unix")]
 
@@ -33,6 +36,8 @@ def places(tmp_path_factory):
     for name, text in TABLES.items():
         (tmp / f"table_{name}").mkdir()
         (tmp / f"table_{name}" / "labels.csv").write_bytes(text)
+    for name, text in PARAMETERS.items():
+        (tmp / f"params_{name}").write_text(text, encoding="utf-8")
     named = {one.name.removesuffix(".csv"): one for one in tmp.iterdir()}
     return {"tmp": tmp, "cat": cat, "samples": samples_dir(), **named}
 

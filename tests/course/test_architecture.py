@@ -3,6 +3,7 @@ import re
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from support.project import trained_or_skip
@@ -11,11 +12,12 @@ from torch import nn
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.cli.main import main as run_main
-from resnet18_lab.course.architecture import figures, folding, skip_connections
+from resnet18_lab.course.architecture import conclusions, figures, folding, skip_connections
 from resnet18_lab.course.architecture.gradients import gradient_maps, proved_fields, side_holding
 from resnet18_lab.export.parity import FP32_TOLERANCE, measure
 from resnet18_lab.model import inspection, receptive_field, stage_times
 from resnet18_lab.model.network import load_model
+from resnet18_lab.model.stage_times import StageTimes
 from resnet18_lab.preprocessing.reference import reference_batch
 
 # Size of the receptive field of the middle layers, from r += (k - 1) · step; step *= s by hand.
@@ -96,16 +98,35 @@ def test_the_18_counts_the_convolutions_on_the_main_way_and_the_linear_layer(lay
 
 
 @pytest.mark.parametrize(("stem_ms", "verb"), [(1.0, "does not dominate"), (99.0, "dominates")])
-def test_the_conclusion_follows_the_numbers(layers, stem_ms, verb):
+def test_the_conclusions_follow_the_numbers(layers, stem_ms, verb):
     times = {"stem": stem_ms, "layer1": 2.0, "layer2": 2.0, "layer3": 2.0, "layer4": 3.0, "head": 0.5}
     stages = inspection.stage_table(layers, times)
-    text = inspection.conclusion(stages)
+    counted, timed = inspection.conclusions(stages)
     slowest = max(times, key=times.get)
-    assert text.startswith(f"The stem {verb}: it does 6.5% of the MACs and takes {stages['time_share']['stem']:.0%}")
-    assert f"layer1 by MACs (25.5%) and {slowest} by time ({stages['time_share'].max():.0%})" in text
+    assert counted.said.startswith("The stem does 6.5% of the MACs; the largest part is layer1 (25.5%).")
+    assert counted.said.endswith("layer4 holds 72% of the parameters.")
+    assert f"The stem {verb} the time: it takes {stages['time_share']['stem']:.0%}" in timed.said
+    assert f"{slowest} takes longest ({stages['time_share'].max():.0%})." in timed.said
     early = stages["time_share"][["stem", "layer1"]].sum()
-    assert f"{early:.0%} of the time, {'more' if early > 0.5 else 'not more'} than half" in text
-    assert text.endswith("layer4 holds 72% of the parameters.")
+    assert f"take {early:.0%}, {'more' if early > 0.5 else 'not more'} than half" in timed.said
+
+
+def stage_times_of(*layer4: float, cpu_share: float = 1.0) -> StageTimes:
+    """Passes in which only the last stage's time differs."""
+    passes = [{"stem": 1.0, "layer1": 3.0, "layer2": 2.0, "layer3": 2.0, "layer4": ms, "head": 0.1} for ms in layer4]
+    return StageTimes(pd.DataFrame(passes), 2, cpu_share)
+
+
+def test_what_single_passes_do_not_agree_on_is_not_concluded(layers):
+    def said(times):
+        return inspection.conclusions(inspection.stage_table(layers, times.milliseconds), times)[1]
+
+    assert "layer4 takes longest" in said(stage_times_of(*[4.0] * 40)).said
+    assert "too near to say which" in said(stage_times_of(*[3.1, 2.9] * 20)).said
+    starved = said(stage_times_of(*[4.0] * 40, cpu_share=0.5))
+    assert "50% of their CPU time" in starved.withheld
+    assert "does not dominate" not in str(starved)
+    assert "interquartile range" in said(stage_times_of(*[4.0, 40.0] * 20)).withheld
 
 
 def test_every_stage_is_timed_in_every_pass_and_the_threads_are_read_back(network, pictures):
@@ -184,7 +205,10 @@ def test_trained_weights_without_their_skip_connections_see_pictures_alike_and_a
     cut = skip_connections.without_skips(trained)
     whole_signal, cut_signal = (skip_connections.signal(each, photographs[:6], BLOCKS) for each in (trained, cut))
     assert cut_signal["likeness"].iloc[-1] > whole_signal["likeness"].iloc[-1] + 0.2
-    assert "become more alike" in skip_connections.signal_conclusion(whole_signal, cut_signal)
+    assert "difference between pictures" in str(conclusions.signal(whole_signal, cut_signal, 6)) or (
+        "signal and difference" in str(conclusions.signal(whole_signal, cut_signal, 6))
+    )
+    assert "does not make them more alike" in str(conclusions.signal(whole_signal, whole_signal, 6))
     same = np.equal(skip_connections.answers(trained, photographs), skip_connections.answers(cut, photographs))
     assert same.sum() <= len(load_samples()) // 2
 
@@ -200,10 +224,22 @@ def test_both_networks_begin_with_the_same_gradient_behind_the_last_block(networ
     classes = [0] * len(pictures)
     whole = skip_connections.gradient_norms(network, pictures, BLOCKS, classes)
     cut = skip_connections.gradient_norms(skip_connections.without_skips(network), pictures, BLOCKS, classes)
-    assert whole["layer4.1"] == pytest.approx(cut["layer4.1"])
-    assert whole["stem"] > 2 * cut["stem"]  # untrained, in eval mode: no batch statistics to keep it alive
-    assert "weakens" in skip_connections.gradient_conclusion(whole, cut, "here")
-    assert "does not weaken" in skip_connections.gradient_conclusion(cut, whole, "here")
+    assert whole["layer4.1"].tolist() == pytest.approx(cut["layer4.1"].tolist())
+    assert (whole["stem"] > 2 * cut["stem"]).all()  # untrained, in eval mode: no batch statistics to keep it alive
+    assert "weakens" in conclusions.gradient(whole, cut, "here").said
+    assert "strengthens" in conclusions.gradient(cut, whole, "here").said
+    assert (
+        "no difference shown"
+        in conclusions.gradient(whole, whole * np.resize([1.2, 0.8], (len(whole), 1)), "here").said
+    )
+
+
+def test_eight_blocks_decide_only_where_hardly_another_order_is_as_clear():
+    kept = pd.Series([1, 0, 1, 1, 9, 0, 5, 9], BLOCKS)
+    assert "too few to say" in conclusions.need(kept, pd.Series(range(8), BLOCKS), 11).said
+    assert "keep more answers" in conclusions.need(pd.Series(range(8), BLOCKS), pd.Series(range(8), BLOCKS), 11).said
+    assert "keep fewer answers" in conclusions.need(pd.Series(range(8), BLOCKS), -pd.Series(range(8), BLOCKS), 11).said
+    assert "same number" in conclusions.need(pd.Series([11] * 8, BLOCKS), pd.Series(range(8), BLOCKS), 11).said
 
 
 @pytest.mark.parametrize("which", ["network", "trained"])

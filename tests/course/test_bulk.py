@@ -1,6 +1,7 @@
 """What notebook 07 calls: rates, a crash, and likeness."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from resnet18_lab.base import paths
@@ -25,9 +26,23 @@ def folder(tmp_path):
 
 def test_rates_stand_beside_their_bound(folder):
     files = sorted(folder.iterdir())
-    table = experiments.rates(files, Job(weights="untrained"), [1])
+    table = experiments.rates(files, Job(weights="untrained"), [1], runs=2)
     assert table.loc[1, "of bound"] == pytest.approx(table.loc[1, "img/s"] / table.loc[1, "bound"])
     assert against_bound(table, "untrained").axes
+
+
+def rates_of(**rows):
+    columns = ["img/s", "from", "to", "bound", "of bound"]
+    return pd.DataFrame({int(name[1:]): row for name, row in rows.items()}, columns).T
+
+
+def test_the_quickest_number_of_workers_is_named_with_those_not_told_apart():
+    table = rates_of(w1=(176, 170, 180, 177, 0.99), w2=(348, 340, 354, 355, 0.98), w4=(333, 320, 345, 355, 0.94))
+    said = experiments.quickest(table, "").said
+    assert "2 workers, 348 pictures a second, not told apart from 4; 98% of the bound." in said
+    assert experiments.quickest(table, "busy").withheld == "busy"
+    above = rates_of(w1=(182, 181, 183, 177, 1.03), w2=(362, 360, 364, 355, 1.02))
+    assert "above its bound" in experiments.quickest(above, "").withheld
 
 
 @pytest.mark.slow

@@ -7,7 +7,8 @@ from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.benchmark import record as records
 from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configuration, Effort
 from resnet18_lab.benchmark.record import Row
-from resnet18_lab.course.conversion import figures, formats
+from resnet18_lab.benchmark.results.conclusions import noise_of
+from resnet18_lab.course.conversion import figures, formats, needs
 from resnet18_lab.export import onnx_graph
 from resnet18_lab.inference import artifacts
 
@@ -34,12 +35,31 @@ def test_decisions_come_from_the_record_and_say_what_is_no_worse(home):
         row("openvino-fp32", 0.03001, peak=210e6),
         row("eager", 0.05, peak=400e6),
     )
-    decided = formats.decisions(made)
+    decided = needs.decisions(made)
     assert decided.loc["quickest answer, once loaded", "take"] == "onnxruntime-fp32"
     assert decided.loc["quickest answer, once loaded", "no worse"] == "openvino-fp32"
     assert decided.loc["least memory"].tolist() == ["onnxruntime-fp32", "200 MB", "none"]
     slower = make(row("onnxruntime-fp32", 0.09), row("eager", 0.05))
-    assert formats.decisions(slower).loc["quickest answer, once loaded", "take"] == "eager"
+    assert needs.decisions(slower).loc["quickest answer, once loaded", "take"] == "eager"
+
+
+def test_of_a_busy_machine_no_time_is_said_and_the_rest_stands(home):
+    made = make(row("onnxruntime-fp32", 0.03), row("eager", 0.05, peak=400e6))
+    assert "Quickest once loaded is onnxruntime-fp32 (30 ms)" in str(needs.choice(needs.decisions(made)))
+    for one in made.rows:
+        one.noise = [{"steal": 0.0, "others": 0.4}] * 3
+    noise = noise_of(made)
+    assert "40%" in noise
+    assert list(needs.decisions(made, noise).index) == ["least memory", "smallest file"]
+    assert "Too noisy to say here" in str(needs.choice(needs.decisions(made, noise), noise))
+
+
+def test_numbers_are_numbers_with_their_intervals(home):
+    found = formats.numbers(make(row("onnxruntime-fp32", 0.03)))["onnxruntime-fp32"]
+    assert found["ms"]["value"] == pytest.approx(30, rel=0.01)
+    assert found["ms"]["low"] <= found["ms"]["value"] <= found["ms"]["high"]
+    assert found["peak_bytes"] == 100e6
+    assert found["torch"] is False
 
 
 def test_parity_is_the_distance_of_the_answers_and_these_leave_the_record():
@@ -56,7 +76,7 @@ def test_an_engine_that_failed_is_a_row_with_the_reason(home):
     broken = Row(Configuration("memory", "torchscript", variant=WITH_ANSWERS), failures=["exit 1: boom"])
     table = formats.measured(make(row("onnxruntime-fp32", 0.03), broken))
     assert table.loc["torchscript", "note"] == "exit 1: boom"
-    assert "torchscript" not in formats.decisions(make(row("onnxruntime-fp32", 0.03), broken))["take"].tolist()
+    assert "torchscript" not in needs.decisions(make(row("onnxruntime-fp32", 0.03), broken))["take"].tolist()
 
 
 def test_an_unknown_profile_is_refused():

@@ -1,15 +1,16 @@
 """The notebooks run as tests, in two lanes of nbval: strict, and lax with chosen cells compared."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support.notebook_checks import check_architecture, check_classification
 from support.notebook_lanes import NOTEBOOKS, STRICT, run_lane
 from support.project import ROOT, weights_or_skip
 
+from resnet18_lab.benchmark.kept_records import read_record
 from resnet18_lab.inference import labels
 
 
@@ -32,8 +33,9 @@ def check_quantization(result: dict) -> None:
 
 def check_thread_benchmark(result: dict) -> None:
     assert result["starts"] >= 4
-    for said in (result["decision"], result["fixed_four"]):
-        assert "thread" in said or "too noisy to decide" in said
+    said = {row["name"]: row["said"] for row in result["conclusions"] if not row["withheld"]}
+    assert {row["name"] for row in result["conclusions"]} >= {"threads, onnxruntime-int8", "sessions"}
+    assert "thread" in said.get("threads, onnxruntime-int8", "thread")
     assert all(row["low"] <= row["value"] <= row["high"] for row in result["latency_seconds"].values())
 
 
@@ -68,10 +70,12 @@ def check_distillation(result: dict) -> None:
     names = {student["name"] for student in result["students"]}
     assert {"soft", "hard", "T = 4", "16 px"} <= names
     assert all(0 <= student["held_out"] <= 1 and student["loss"] > 0 for student in result["students"])
-    assert "nearer to the teacher" in result["worth"]
+    (worth,) = result["conclusions"]
+    assert "nearer to the teacher" in worth["said"] or "seeds" in worth["withheld"]
 
 
 CHECKS = {
+    "01_architecture": check_architecture, "02_classification": check_classification,
     "03_conversion": check_conversion, "04_quantization": check_quantization,
     "05_thread_benchmark": check_thread_benchmark, "06_preprocessing": check_preprocessing,
     "07_bulk": check_bulk, "08_serving": check_serving, "11_distillation": check_distillation,
@@ -87,7 +91,7 @@ def test_a_notebook_runs_and_its_compared_cells_agree(notebook, course_home):
     assert done.returncode == 0, done.stdout + done.stderr
     check = CHECKS.get(notebook.stem)
     if check:
-        check(json.loads((ROOT / "notebooks" / "results" / f"{notebook.stem}.json").read_text(encoding="utf-8")))
+        check(read_record(course_home / "results" / f"{notebook.stem}.json"))
 
 
 def papermill(notebook: str, output: Path, *parameters: str, home: Path) -> None:
@@ -118,7 +122,7 @@ def test_plain_papermill_from_the_root_gives_right_answers(tmp_path, labelled_im
         f"images_dir={labelled_images}",
         home=trained_home,
     )
-    record = json.loads((tmp_path / "02_classification.json").read_text(encoding="utf-8"))
+    record = read_record(tmp_path / "02_classification.json")
     verdicts = {row["file"]: row["verdict"] for row in record["samples"]}
     assert [verdicts[name] for name in ("cat.jpg", "coffee.jpg", "coffee_portrait.jpg", "camera.jpg")] == ["right"] * 4
     assert verdicts["astronaut.jpg"] == "no such class"
@@ -130,7 +134,7 @@ def test_plain_papermill_from_the_root_gives_right_answers(tmp_path, labelled_im
 def test_wrong_preprocessing_shows_what_the_notebook_teaches(tmp_path, trained_home):
     weights_or_skip("compact")
     papermill("02_classification", tmp_path, "weights=compact", f"results_dir={tmp_path}", home=trained_home)
-    record = json.loads((tmp_path / "02_classification.json").read_text(encoding="utf-8"))
+    record = read_record(tmp_path / "02_classification.json")
     for name, answers in record["mistakes"].items():
         index, score = answers["0..255"]
         assert score > 0.95, (name, labels.by_index(index))

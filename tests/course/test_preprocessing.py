@@ -10,7 +10,7 @@ from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.resnet18 import STD
 from resnet18_lab.base.samples import load_samples
-from resnet18_lab.course.preprocessing import figures, uint8_input, ways
+from resnet18_lab.course.preprocessing import conclusions, figures, uint8_input, ways
 from resnet18_lab.inference import artifacts, evaluate
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.decode import decode
@@ -57,9 +57,9 @@ def test_times_have_a_row_a_way_and_quartiles_around_the_median():
 def test_a_trick_is_worth_having_when_it_saves_enough_beyond_the_noise():
     def verdict(first, second):
         table = pd.DataFrame([first, second], index=["old", "new"], columns=["ms", "from", "to"])
-        return ways.worth(table, least=0.03)
+        return str(conclusions.worth(table, least=0.03, noise=""))
 
-    assert verdict([10, 9.9, 10.1], [9, 8.9, 9.1]) == "new: +10.0% of the time saved; worth having"
+    assert verdict([10, 9.9, 10.1], [9, 8.9, 9.1]) == "new: +10.0% of the time saved; worth having."
     assert "not worth" in verdict([10, 9.9, 10.1], [9.9, 9.85, 9.89])
     assert "within the noise" in verdict([10, 8, 12], [9, 8, 11])
 

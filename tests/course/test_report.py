@@ -1,4 +1,3 @@
-import json
 import re
 
 import nbformat
@@ -6,9 +5,11 @@ import pytest
 from support.project import run_cli
 
 from resnet18_lab.base.errors import ParameterError, ReportError
+from resnet18_lab.benchmark.kept_records import read_record
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.execution import class_of
-from resnet18_lab.course.report.make import make_report, plan
+from resnet18_lab.course.report.make import make_report
+from resnet18_lab.course.report.plan import plan
 
 RESOURCE = re.compile(r"""(?:src|href|url|import)\s*[=(]\s*["']?\s*(https?:)?//""", re.IGNORECASE)
 
@@ -188,7 +189,7 @@ def test_the_real_report_opens_without_a_network(tmp_path, course_home):
     assert len(pages) == 2
     for page in pages:
         assert not RESOURCE.search(page.read_text(encoding="utf-8")), page.name
-    record = json.loads((tmp_path / "results" / "02_classification.json").read_text(encoding="utf-8"))
+    record = read_record(tmp_path / "results" / "02_classification.json")
     assert record["engine"]["backend"] == "eager"
 
 

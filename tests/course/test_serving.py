@@ -6,7 +6,7 @@ from support.project import samples_dir
 
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.benchmark.load import Load, arrivals, offered_load, peak_rate
-from resnet18_lab.course.serving import figures
+from resnet18_lab.course.serving import conclusions, figures
 from resnet18_lab.course.serving.attacks import announced_png, half_open, refusal
 from resnet18_lab.service import client
 
@@ -94,6 +94,27 @@ def test_a_service_that_is_gone_loses_pictures_and_says_so(trained_or_untrained_
 def test_the_figure_and_the_table_hold_every_load():
     loads = [Load(mode, rate, rate, (1.0, 2.0, 10.0), 0, 0) for mode in ("a", "b") for rate in (10.0, 20.0)]
     assert figures.table(loads)["p50 ms"].tolist() == [2.0] * 4
-    assert "b: 1.00 × the answers of a" in figures.gains(loads)[1]
     (axes,) = figures.latency(loads, "untrained").axes
     assert len(axes.lines) == 2
+
+
+def load(mode, offered, answered, milliseconds, count):
+    return Load(mode, offered, answered, tuple(milliseconds * (0.9 + 0.2 * n / count) for n in range(count)), 0, 0)
+
+
+def test_what_so_few_answers_cannot_tell_is_said_so():
+    few = [load("one at a time", 270.0, 230.0, 180.0, 460), load("together", 270.0, 244.0, 178.0, 488)]
+    (together,) = conclusions.gains(few, "")
+    assert "1.06 × the answers of one at a time (0.93 to 1.20), no difference shown;" in together.said
+    clear = [load("one at a time", 270.0, 130.0, 180.0, 2600), load("together", 270.0, 244.0, 90.0, 4880)]
+    (together,) = conclusions.gains(clear, "")
+    assert "no difference" not in together.said
+    assert "waits 2.00 × as long" in together.said
+    assert conclusions.gains(clear, "busy")[0].withheld == "busy"
+
+
+def test_the_time_beyond_capacity_is_beside_that_of_the_smallest_load():
+    loads = [load("a", rate, rate, ms, 400) for rate, ms in ((60.0, 9.0), (120.0, 10.0), (270.0, 180.0))]
+    said = conclusions.beyond_capacity(loads, "")
+    assert "with 270 offered a second an answer takes 20.00 × as long" in said.said
+    assert "as with 60" in said.said

@@ -53,7 +53,7 @@ COMMANDS = {"hello": (hello, "Examples:  resnet18-lab hello")}
 def copy(tmp_path):
     """A copy of the package and the notebooks, as a clone has them."""
     for name in ("resnet18_lab", "notebooks", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

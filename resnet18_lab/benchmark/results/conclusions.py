@@ -1,9 +1,21 @@
 """What a record teaches about threads: sentences and tables written from its figures."""
 
+from statistics import median
+
 from resnet18_lab.benchmark.record import Record
 from resnet18_lab.benchmark.results.formatting import intervals, rates
 from resnet18_lab.benchmark.results.tuning import best_workers
 from resnet18_lab.benchmark.statistics import Interval
+
+BUSY = 0.10
+"""Share of the cores' time used by others, or stolen, above which a timing supports no sentence."""
+
+
+def noise_of(*records: Record) -> str:
+    """Why the times of records support no sentence, or empty: what others had of the cores, at the median start."""
+    noise = [entry for record in records for row in record.rows for entry in row.noise if entry]
+    others = median(entry["others"] + entry["steal"] for entry in noise) if noise else 0.0
+    return f"other processes had {others:.0%} of the cores' time meanwhile" if others > BUSY else ""
 
 
 def noise_floor(record: Record) -> str:

@@ -9,14 +9,7 @@ from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.results.formatting import folder_rates, intervals, names_of, rates, supported
 from resnet18_lab.benchmark.results.tables import bound_of
 from resnet18_lab.benchmark.statistics import Interval
-from resnet18_lab.benchmark.style import (
-    CHART,
-    COLOURS,
-    Figure,
-    chart,
-    new_figure,
-    styled,
-)
+from resnet18_lab.benchmark.style import CHART, COLOURS, Figure, chart, new_figure, styled
 
 _LINES = ("-", "--", ":")
 
@@ -52,9 +45,7 @@ def latency_by_threads(record: Record) -> Figure | None:
     ticks = sorted({row.configuration.threads for own in lines.values() for row in own})
     axes.set_xticks(ticks, list(map(str, ticks)))
     axes.set_ylim(bottom=0)
-    figure.legend(
-        frameon=False, fontsize=8, title_fontsize=8, title="hollow: more threads than cores", loc="outside right upper"
-    )
+    figure.legend(frameon=False, fontsize=10, title="hollow: more threads than cores", loc="outside right upper")
     return figure
 
 
@@ -95,7 +86,7 @@ def throughput(record: Record) -> Figure | None:
     if not rows:
         return None
     engines = list(dict.fromkeys(configuration.backend for configuration in rows))
-    figure = new_figure(4.2 * len(engines) + 2, 4.2, record.weights["name"], CHART)
+    figure = new_figure(4.2 * len(engines) + 3, 4.2, record.weights["name"], CHART)
     speeds = rates(record)
     for axes, name in zip(figure.subplots(1, len(engines), squeeze=False)[0], engines, strict=True):
         own = [configuration for configuration in rows if configuration.backend == name]
@@ -104,7 +95,8 @@ def throughput(record: Record) -> Figure | None:
         axes.set_ylabel("img/s (95 % interval)")
         axes.spines[["top", "right"]].set_visible(False)
         _ways(axes, own, speeds)
-    axes.legend(frameon=False, fontsize=8)
+    named = {name: line for axes in figure.axes for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(named.values(), named, frameon=False, fontsize=10, loc="outside right upper")
     return figure
 
 
@@ -119,11 +111,14 @@ def _ways(axes: Axes, own: list[Configuration], speeds: dict[str, Interval]) -> 
         best[_WAYS[1]].setdefault(1, single)
         ideal = [single.value, single.value * counts[-1]]
         axes.plot([1, counts[-1]], ideal, color="#9aa5b1", linestyle="--", label="ideal: N times one thread")
-    for colour, (kind, points) in zip(COLOURS, best.items(), strict=False):
+    for place, (kind, points) in enumerate(best.items()):
         if set(points) - {1}:
             spans = [points[count] for count in sorted(points)]
-            values = [span.value for span in spans]
-            axes.errorbar(sorted(points), values, yerr=_around(spans), marker="o", capsize=3, color=colour, label=kind)
+            aside = [count + 0.015 * counts[-1] * (place - 1) for count in sorted(points)]  # or one hides another
+            axes.errorbar(
+                aside, [span.value for span in spans], yerr=_around(spans), marker="o", capsize=3,
+                color=COLOURS[place], linestyle=_LINES[place], label=kind,
+            )  # fmt: skip
     axes.set_xticks(counts)
     axes.set_ylim(bottom=0)
 
@@ -198,6 +193,6 @@ def end_to_end(record: Record) -> Figure | None:
             axes.plot([bound, bound], [place - 0.4, place + 0.4], color=COLOURS[1], label="bound of the cores")
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(handles[:1], labels[:1], frameon=False)
+        figure.legend(handles[:1], labels[:1], frameon=False, loc="outside lower center")
     axes.invert_yaxis()
     return figure

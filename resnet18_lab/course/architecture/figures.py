@@ -106,7 +106,7 @@ def fields_seen(
     crop: Picture, fields: pd.DataFrame, gradients: Mapping[str, NDArray[np.float32]], weights: str
 ) -> Figure:
     """For each layer: what its middle unit can see (frame) and what moves it most (bright), on the crop."""
-    figure = new_figure(3.0 * len(gradients), 3.4, weights)
+    figure = new_figure(2.2 * len(gradients), 2.6, weights)
     for axes, (name, gradient) in zip(figure.subplots(1, len(gradients)), gradients.items(), strict=True):
         field = fields.T[name]
         show(axes, crop, f"{name}: {field['size']} pixels")

@@ -131,26 +131,8 @@ def cut_one_at_a_time(module: nn.Module, batch: Batch) -> pd.Series:
     return pd.Series(counts, name="answers kept")
 
 
-def signal_conclusion(whole: pd.DataFrame, cut: pd.DataFrame) -> str:
-    """What cutting every skip connection does to the signal behind the last block, in a sentence."""
-    before, after = whole["likeness"].iloc[-1], cut["likeness"].iloc[-1]
-    verb = "become more alike" if after > before else "do not become more alike"
-    strength = cut["rms"].iloc[-1] / whole["rms"].iloc[-1]
-    return (
-        f"With all skip connections cut, the pictures {verb} behind the last block (mean cosine {after:.2f}, whole "
-        f"network {before:.2f}), while the signal has {strength:.2f} times its strength."
-    )
-
-
-def gradient_conclusion(whole: pd.Series, cut: pd.Series, what: str) -> str:
-    """How much of the gradient still reaches the first block when every skip connection is cut, in a sentence."""
-    ratio = float(cut.iloc[0] / whole.iloc[0])
-    verb = "weakens" if ratio < 1 else "does not weaken"
-    return f"{what}: cutting {verb} the gradient that reaches the first block, {ratio:.2f} times the whole network's."
-
-
-def gradient_norms(module: nn.Module, batch: Batch, blocks: list[str], classes: list[int]) -> pd.Series:
-    """Mean over the pictures of the norm of d logit / d output, for the stem and each block.
+def gradient_norms(module: nn.Module, batch: Batch, blocks: list[str], classes: list[int]) -> pd.DataFrame:
+    """Norm of d logit / d output, a row for each picture and a column for the stem and each block.
 
     The logit is that of ``classes``, one a picture. Behind the last block nothing depends on the
     skip connections, so that both networks begin with the same gradient there.
@@ -160,5 +142,5 @@ def gradient_norms(module: nn.Module, batch: Batch, blocks: list[str], classes: 
         outputs, logits = _outputs(module, batch, names)
         total = logits[torch.arange(len(classes)), torch.tensor(classes)].sum()
         gradients = torch.autograd.grad(total, [outputs[name] for name in names])
-    norms = [float(gradient.flatten(1).norm(dim=1).mean()) for gradient in gradients]
-    return pd.Series(norms, index=["stem", *blocks], name="gradient norm")
+    norms = [gradient.flatten(1).norm(dim=1).numpy() for gradient in gradients]
+    return pd.DataFrame(dict(zip(["stem", *blocks], norms, strict=True)))

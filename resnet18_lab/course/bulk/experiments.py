@@ -7,15 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import ImageOps
 
+from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.benchmark import folder as measured
+from resnet18_lab.benchmark.statistics import OWN_SPREAD_FROM, interval
 from resnet18_lab.bulk.batch import Job
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.bulk.journal import journal_of
@@ -29,23 +32,40 @@ _COPY_QUALITY = 60
 _SHAVED = 0.06
 
 
-def rates(files: Sequence[Path], job: Job, counts: Sequence[int]) -> pd.DataFrame:
-    """Pictures a second by number of workers, beside what that many workers could do at most.
+def rates(files: Sequence[Path], job: Job, counts: Sequence[int], runs: int = OWN_SPREAD_FROM) -> pd.DataFrame:
+    """Pictures a second by number of workers, over several runs in turn, beside what so many workers could do at most.
 
-    Only as many workers as there are cores can work at once, so the bound grows no further.
+    ``from`` and ``to`` are the 95 % interval between runs. Only as many workers as there are cores can work at once, so
+    the bound grows no further.
     """
     stages = measured.stage_means(files, job)
+    found = [{count: measured.throughput(files, job, workers=count) for count in counts} for _ in range(runs)]
     rows = {}
     for count in counts:
-        run = measured.throughput(files, job, workers=count)
+        span = interval([[run[count].rate] for run in found])
         bound = measured.bound(stages, min(count, usable_cores()))
         rows[count] = {
-            "img/s": run.rate,
+            "img/s": span.value,
+            "from": span.low,
+            "to": span.high,
             "bound": bound,
-            "of bound": run.rate / bound,
-            "first answer s": run.first_answer,
+            "of bound": span.value / bound,
+            "first answer s": median(run[count].first_answer for run in found),
         }
     return pd.DataFrame(rows).T.rename_axis("workers")
+
+
+def quickest(table: pd.DataFrame, noise: str) -> Conclusion:
+    """The number of workers with the best rate, those that the intervals do not tell apart from it, and the bound."""
+    best = int(table["img/s"].to_numpy().argmax())
+    top = table.iloc[best]
+    ties = [str(table.index[n]) for n, high in enumerate(table["to"]) if n != best and high >= top["from"]]
+    tied = f", not told apart from {', '.join(ties)}" if ties else ""
+    rate = f"{top['img/s']:.0f} pictures a second"
+    said = f"Quickest on {usable_cores()} cores: {table.index[best]} workers, {rate}{tied}"
+    if top["from"] > top["bound"]:
+        noise = noise or "the rate is above its bound, so the machine's pace has changed in between"
+    return Conclusion("workers", f"{said}; {top['of bound']:.0%} of the bound.").unless(noise)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,20 @@
 None of them raises an error; that is the lesson.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.resnet18 import CROP, RESIZE
+from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine
+from resnet18_lab.inference.labelled import Picture
 from resnet18_lab.inference.predictions import Prediction, top_k
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
@@ -88,3 +92,40 @@ def answers(path: Path, backend: Engine) -> list[tuple[str, Crop, Prediction]]:
         best = top_k(backend.run(preparation.scale(view)), 1)[0][0]
         rows.append((preparation.name, view, best))
     return rows
+
+
+_SURE = 0.05
+"""McNemar's p above which a way is not told apart from the right one."""
+
+
+def counted(engine: Engine, pictures: Sequence[Picture], most: int = 100) -> pd.DataFrame:
+    """Right answers by preparation on at most ``most`` labelled pictures, each compared with the right way's.
+
+    ``lost`` and ``won`` are pictures that a mistake turns from right to wrong, and the other way; ``p`` is McNemar's.
+    """
+    chosen = list(pictures[:: max(1, -(-len(pictures) // most))])
+    right = evaluate.right_classes(chosen, list(range(len(chosen))))
+    logits = {
+        each.name: np.concatenate([engine.run(each.scale(each.view(path))) for path, _ in chosen])
+        for each in PREPARATIONS
+    }
+    rows = {}
+    for name, own in logits.items():
+        hits = int(right[np.arange(len(right)), metrics.ranked(own, 1)[:, 0]].sum())
+        paired = metrics.paired(logits[PREPARATIONS[0].name], own, right)
+        rows[name] = {"right": hits, "of": len(chosen), "lost": paired.lost, "won": paired.won, "p": paired.p}
+    return pd.DataFrame(rows).T.astype({"right": int, "of": int, "lost": int, "won": int})
+
+
+def harm(table: pd.DataFrame, where: str) -> Conclusion:
+    """Which mistakes cost right answers on these pictures, and which cannot be told apart from the right way."""
+    mistakes = table.iloc[1:]
+    costly = mistakes[(mistakes["p"] <= _SURE) & (mistakes["lost"] > mistakes["won"])]
+    rest = mistakes.index.difference(costly.index, sort=False)
+    said = f"On {table['of'].iloc[0]} pictures of {where}, "
+    said += (
+        "these mistakes cost right answers: " + ", ".join(costly.index)
+        if len(costly)
+        else "no mistake is shown to cost right answers"
+    )
+    return Conclusion("mistakes", f"{said}. Not told apart from the right way: {', '.join(rest) or 'none'}.")

@@ -1,4 +1,4 @@
-"""What the network looks at: first filters, feature maps and Grad-CAM, as arrays ready to draw."""
+"""What the network looks at: first filters, feature maps and Grad-CAM, as arrays ready to draw; and whether it does."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,8 @@ from resnet18_lab.preprocessing.transform import Batch
 
 _GRAD_CAM_LAYER = "layer4"
 """The last convolutional stage: 512 maps of 7×7, the usual place for Grad-CAM."""
+_HIDDEN = 0.25
+"""Share of the picture that is greyed at a time."""
 
 
 def first_filters(module: nn.Module) -> NDArray[np.float32]:
@@ -60,3 +62,19 @@ def grad_cam(module: nn.Module, batch: Batch, class_index: int) -> NDArray[np.fl
     heat = torch.relu((weights * stage[0].detach()).sum(dim=1, keepdim=True))
     heat = nn.functional.interpolate(heat, size=(CROP, CROP), mode="bilinear", align_corners=False)[0, 0]
     return np.asarray((heat / heat.max().clamp_min(1e-12)).detach().numpy(), dtype=np.float32)
+
+
+def occlusion(module: nn.Module, batch: Batch, class_index: int, heat: NDArray[np.float32]) -> dict[str, float]:
+    """How far the class's logit falls when the ``hot`` and when the ``cold`` quarter of the first picture is greyed.
+
+    ``heat`` (224×224) tells the two apart, so this is a test of ``grad_cam`` that asks the network alone: evidence that
+    is hidden is missed. Grey is the mean of ImageNet, 0 after ``normalise``. Where many pixels are equally hot or cold,
+    all of them are greyed, also beyond a quarter: a map that is the same everywhere has no hot side.
+    """
+    low, high = np.quantile(heat, [_HIDDEN, 1 - _HIDDEN])
+    pictures = np.repeat(batch[:1], 3, axis=0)
+    pictures[1][:, heat >= high] = 0
+    pictures[2][:, heat <= low] = 0
+    with torch.inference_mode():
+        whole, without_hot, without_cold = module(torch.from_numpy(pictures))[:, class_index].tolist()
+    return {"hot": whole - without_hot, "cold": whole - without_cold}

@@ -1,6 +1,5 @@
 """What each format is, what it costs to load, hold and run, and which one fits which need: from one record."""
 
-from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
@@ -12,13 +11,20 @@ from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configur
 from resnet18_lab.benchmark.measure.runner import run_configurations
 from resnet18_lab.benchmark.record import Record, Row
 from resnet18_lab.benchmark.results.tables import NOT_AVAILABLE, intervals, megabytes, shown, warnings_of
-from resnet18_lab.benchmark.statistics import Interval
 from resnet18_lab.benchmark.suites import usable_backends
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.registry import spec_of
 
-_MB = 1e6
+MB = 1e6
 REFERENCE = "eager"
+_UNITS = {
+    "load": "seconds",
+    "first": "seconds",
+    "peak": "bytes",
+    "pss": "bytes",
+    "import_peak": "bytes",
+    "parity": "share",
+}
 _ABOUT = {
     "onnx-fp32": ("the network as a graph of standard operators", "any ONNX runtime"),
     "onnx-int8-static": ("the same graph in 8 bits", "any ONNX runtime; VNNI or AMX to be fast"),
@@ -87,46 +93,16 @@ def measured(record: Record) -> pd.DataFrame:
     return pd.DataFrame(rows).T.fillna("").rename_axis("engine")
 
 
-def decisions(record: Record) -> pd.DataFrame:
-    """For each need the engine that the record says is best, and by what figure."""
-    weights = record.weights["asked"]
-    spans = {row.configuration.backend: row.configuration.key() for row in record.of("memory") if row.results}
-    times = {name: intervals(record, "memory")[key] for name, key in spans.items()}
-    seconds = {name: interval.value for name, interval in times.items()}
-    rows = {row.configuration.backend: row for row in record.of("memory") if row.results}
-    exact = [name for name in rows if spec_of(name).precision == "fp32"]
-    portable = [name for name in rows if spec_of(name).extra != "torch"]
-    start = {name: _median(row, "load") + _median(row, "first") for name, row in rows.items()}
-    peak = {name: _median(row, "peak") / _MB for name, row in rows.items() if row.results[0].get("peak")}
-    needs: dict[str, tuple[Mapping[str, float], list[str], str, float]] = {
-        "quickest answer, once loaded": (seconds, list(rows), "ms", 1e3),
-        "quickest with float32 answers": (seconds, exact, "ms", 1e3),
-        "quickest without torch": (seconds, portable, "ms", 1e3),
-        "soonest ready (load and first call)": (start, list(rows), "ms", 1e3),
-        "least memory": (peak, list(rows), "MB", 1.0),
-        "smallest file": ({name: size for name in rows if (size := _bytes(name, weights))}, list(rows), "MB", 1 / _MB),
-    }
-    table = {}
-    for need, (figures, names, unit, scale) in needs.items():
-        candidates = {name: figures[name] for name in names if name in figures}
-        if candidates:
-            best = min(candidates, key=lambda name, candidates=candidates: candidates[name])  # type: ignore[misc]
-            ties = [
-                name
-                for name in candidates
-                if name != best and _alike(name, best, figures is seconds, times, candidates)
-            ]
-            table[need] = {
-                "take": best,
-                "because": f"{candidates[best] * scale:.3g} {unit}",
-                "no worse": ", ".join(ties) or "none",
-            }
-    return pd.DataFrame(table).T.rename_axis("need")
-
-
-def _alike(name: str, best: str, timed: bool, times: Mapping[str, Interval], figures: Mapping[str, float]) -> bool:
-    """True when the figures do not tell two engines apart: intervals that overlap, or the same value."""
-    return times[name].overlaps(times[best]) if timed else figures[name] == figures[best]
+def numbers(record: Record) -> dict[str, dict[str, Any]]:
+    """The same as numbers, by engine: a picture's time with its interval, and medians over the process starts."""
+    seconds = intervals(record, "memory")
+    found = {}
+    for row in record.of("memory"):
+        if row.results:
+            medians = {f"{what}_{unit}": _median(row, what) for what, unit in _UNITS.items() if what in row.results[0]}
+            own = {"ms": vars(seconds[row.configuration.key()].times(1e3)), **medians}
+            found[row.configuration.backend] = {**own, "torch": bool(row.results[0]["torch"])}
+    return found
 
 
 def _median(row: Row, what: str) -> float:
@@ -138,14 +114,15 @@ def _entry(name: str, weights: str) -> dict[str, Any]:
     return artifacts.load(kind, weights).entry if kind else {}
 
 
-def _bytes(name: str, weights: str) -> int | None:
+def bytes_of(name: str, weights: str) -> int | None:
+    """Size of the engine's artifact in bytes; None where it runs the weights file."""
     size: int | None = _entry(name, weights).get("bytes")
     return size
 
 
 def _size(name: str, weights: str) -> str:
-    size = _bytes(name, weights)
-    return f"{size / _MB:.1f}" if size else "weights file"
+    size = bytes_of(name, weights)
+    return f"{size / MB:.1f}" if size else "weights file"
 
 
 def _parity(row: Row) -> str:

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.statistics import mean_half_width
@@ -162,19 +163,19 @@ def _around(values: list[float], shape: str) -> str:
     return f"{shape.format(np.mean(values))} ± {shape.format(mean_half_width(values))}"
 
 
-def worth(students: Iterable[Student], one: str, other: str) -> str:
+def worth(students: Iterable[Student], one: str, other: str) -> Conclusion:
     """Which of two kinds is nearer to the teacher on held-out crops, by cross-entropy, seed by seed; or neither."""
-    group = list(students)
-    losses = [{student.seed: student.loss for student in group if student.name == name} for name in (one, other)]
+    group, name = list(students), f"{one} or {other}"
+    losses = [{student.seed: student.loss for student in group if student.name == kind} for kind in (one, other)]
     seeds = sorted(set(losses[0]) & set(losses[1]))
     apart = np.asarray([losses[1][seed] - losses[0][seed] for seed in seeds])
     if len(apart) < 2:
-        return "One seed decides nothing."
+        return Conclusion(name, "", "one seed decides nothing")
     half = mean_half_width(apart)
     said = f"{other} less {one}: {apart.mean():+.2f} ± {half:.2f} in cross-entropy over {len(apart)} seeds"
     if abs(apart.mean()) <= half:
-        return f"{said}: too noisy to say which is nearer to the teacher."
-    return f"{said}: {one if apart.mean() > 0 else other} is nearer to the teacher."
+        return Conclusion(name, said, f"{said}; more seeds or more crops would be needed")
+    return Conclusion(name, f"{said}: {one if apart.mean() > 0 else other} is nearer to the teacher.")
 
 
 def by_confidence(data: SmallSet, students: Iterable[Student]) -> pd.DataFrame:

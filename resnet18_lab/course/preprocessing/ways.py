@@ -106,18 +106,6 @@ def alternate(actions: Mapping[str, Callable[[], object]], rounds: int) -> pd.Da
     return table.set_axis(["ms", "from", "to"], axis=1)
 
 
-def worth(table: pd.DataFrame, least: float) -> str:
-    """Whether the second row of times is worth having in place of the first.
-
-    It must save the share ``least``, and its upper quartile lie under the lower one of the first.
-    """
-    before, after = table.iloc[0], table.iloc[1]
-    saving = 1 - after["ms"] / before["ms"]
-    clear = after["to"] < before["from"]
-    verdict = "worth having" if saving >= least and clear else "not worth a second graph to build, check and keep"
-    return f"{table.index[1]}: {saving:+.1%} of the time saved{'' if clear else ' (within the noise)'}; {verdict}"
-
-
 def times_by_size(folder: Path, sizes: Sequence[str], rounds: int, names: Sequence[str]) -> pd.DataFrame:
     """Milliseconds by picture size (megapixels in the index) and way, for JPEGs made of one photograph."""
     rows = {}

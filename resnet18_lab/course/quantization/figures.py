@@ -13,6 +13,7 @@ from resnet18_lab.benchmark.style import (
     VERDICT_COLOURS,
     Figure,
     new_figure,
+    show,
     styled,
 )
 from resnet18_lab.inference import labels
@@ -58,7 +59,7 @@ def codes(values: NDArray[np.float32], scale: float, weights: str) -> Figure:
 @styled
 def channel_ranges(matrix: NDArray[np.float32], title: str, weights: str) -> Figure:
     """Largest magnitude of each output channel, sorted: one scale for all must fit the largest."""
-    figure = new_figure(9, 2.8, weights, CHART)
+    figure = new_figure(9, 3.2, weights, CHART)
     axes = figure.subplots()
     peaks = np.sort(np.abs(matrix).max(axis=1))[::-1]
     axes.bar(np.arange(len(peaks)), peaks, color=ACCENT, width=1.0)
@@ -66,7 +67,7 @@ def channel_ranges(matrix: NDArray[np.float32], title: str, weights: str) -> Fig
     axes.set_xlabel("output channel, sorted")
     axes.set_ylabel("largest |weight|")
     axes.set_title(title)
-    axes.legend()
+    figure.legend(frameon=False, loc="outside lower center")
     return figure
 
 
@@ -85,7 +86,7 @@ def bars_by_layer(series: Mapping[str, Mapping[str, float]], label: str, weights
     axes.invert_yaxis()
     axes.set_xlabel(label)
     if len(series) > 1:
-        axes.legend()
+        figure.legend(frameon=False, loc="outside upper center", ncols=len(series))
     return figure
 
 
@@ -110,14 +111,13 @@ def flips(changes: "Sequence[Flip]", weights: str, most: int = 12) -> Figure:
     selection = list(changes)[:most]
     columns = min(4, max(1, len(selection)))
     rows = max(1, -(-len(selection) // columns))
-    figure = new_figure(3.0 * columns, 3.3 * rows, weights)
+    figure = new_figure(2.2 * columns, 2.8 * rows, weights)
     for axes, flip in zip(np.ravel(figure.subplots(rows, columns, squeeze=False)), selection, strict=False):
-        axes.imshow(flip.crop)
         words = [
             f"{name}: {labels.by_index(index).en}{' (right)' if good else ''}"
             for name, index, good in (("float", flip.exact, flip.exact_right), ("INT8", flip.made, flip.made_right))
         ]
-        axes.set_title("\n".join(words), fontsize=9, color=VERDICT_COLOURS["right"] if flip.made_right else _WRONG)
+        show(axes, flip.crop, "\n".join(words), VERDICT_COLOURS["right"] if flip.made_right else _WRONG)
     for axes in figure.axes:
         axes.set_axis_off()
     return figure

@@ -66,11 +66,16 @@ def run_graph(proto: onnx.ModelProto, crops: Crop) -> Logits:
     return _whole(proto, [proto.graph.output[0].name], transform.normalise(crops))[0]
 
 
-def divergence(expected: Logits, logits: Logits) -> float:
-    """Mean Kullback-Leibler divergence, in nats, of the answers' shares from those expected."""
+def divergences(expected: Logits, logits: Logits) -> NDArray[np.float64]:
+    """Kullback-Leibler divergence, in nats, of each answer's shares from those expected."""
     shares = softmax(expected)
     difference = np.log(shares + 1e-30) - np.log(softmax(logits) + 1e-30)
-    return float((shares * difference).sum(axis=1).mean())
+    return np.asarray((shares * difference).sum(axis=1), dtype=np.float64)
+
+
+def divergence(expected: Logits, logits: Logits) -> float:
+    """The mean of ``divergences``."""
+    return float(divergences(expected, logits).mean())
 
 
 def _selection_score(proto: onnx.ModelProto, pictures: Labelled, method: Method, strength: float) -> dict[str, float]:

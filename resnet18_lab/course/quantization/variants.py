@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import EngineError
 from resnet18_lab.benchmark.configuration import Effort
 from resnet18_lab.benchmark.measure.loops import sample
 from resnet18_lab.benchmark.measure.runner import run
+from resnet18_lab.benchmark.results.conclusions import noise_of
 from resnet18_lab.benchmark.results.tables import intervals, shown
+from resnet18_lab.benchmark.statistics import Interval
 from resnet18_lab.course.quantization import rivals
+from resnet18_lab.course.quantization.ours import this_project
 from resnet18_lab.course.quantization.rivals import Rival
 from resnet18_lab.inference import artifacts, evaluate, metrics
 from resnet18_lab.inference.engine import Logits
@@ -24,6 +28,7 @@ from resnet18_lab.model.network import LoadedModel
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import Crop
+from resnet18_lab.quantization.calibration import Calibration
 
 OURS = "this project's INT8"
 FLOAT = "float32"
@@ -44,13 +49,12 @@ def variants(
 ) -> dict[str, Rival]:
     """Every way of quantizing, made into ``folder`` on the ``fit`` crops; one whose package is missing is left out.
 
-    Float and this project's INT8 are the artifacts, which must have been built. ``compiled`` adds what
-    torch's compiler makes, a minute of work.
+    Float is the artifact, which must have been built. ``compiled`` adds what torch's compiler makes, a minute of work.
     """
-    source, ours = (artifacts.load(name, weights).path for name in _ARTIFACTS)
+    source = artifacts.load("onnx-fp32", weights).path
     makers: dict[str, Callable[[], Rival]] = {
         FLOAT: lambda: rivals.of_file(source, 0.0),
-        OURS: lambda: rivals.of_file(ours, 0.0),
+        OURS: lambda: this_project(loaded, folder / "ours.onnx", fit),
         PLAIN: lambda: rivals.plain_u8s8(source, folder / _PLAIN_FILE, fit),
         "library defaults (S8S8)": lambda: rivals.onnxruntime_static(source, folder / "library-defaults.onnx", fit),
         "moving average": lambda: rivals.plain_u8s8(
@@ -77,9 +81,6 @@ def variants(
     return by_name
 
 
-_ARTIFACTS = ("onnx-fp32", "onnx-int8-static")
-
-
 def made(by_name: Mapping[str, Rival]) -> pd.DataFrame:
     """Size and operators of each variant: what it really computes in."""
     rows = {
@@ -91,6 +92,22 @@ def made(by_name: Mapping[str, Rival]) -> pd.DataFrame:
         for name, rival in by_name.items()
     }
     return pd.DataFrame(rows).T
+
+
+def apart(pictures: Calibration) -> tuple[Crop, Crop, list[str]]:
+    """Half of the crops of every other photograph, to calibrate on; those of the rest, to compare answers on; names.
+
+    The names are of the photographs that the crops of the rest come from, one a crop.
+    """
+    first = list(dict.fromkeys(source.sha256 for source in pictures.sources))[::2]
+    is_first = np.asarray([source.sha256 in first for source in pictures.sources])
+    names = [source.name for source in pictures.sources if source.sha256 not in first]
+    return pictures.crops[is_first][::2], pictures.crops[~is_first], names
+
+
+def by_photograph(values: NDArray[np.float64], names: list[str]) -> NDArray[np.float64]:
+    """The mean of the values of each photograph's crops."""
+    return np.asarray(pd.Series(values).groupby(names, sort=False).mean(), dtype=np.float64)
 
 
 def answered(by_name: Mapping[str, Rival], crops: Crop) -> pd.DataFrame:
@@ -109,20 +126,23 @@ def _agreement(expected: Logits, logits: Logits) -> dict[str, str]:
     }
 
 
-def timed(by_name: Mapping[str, Rival], weights: str, profile: str) -> pd.Series:
-    """Milliseconds for one picture with one thread, each ONNX file in processes of its own, in one run."""
+def timed(by_name: Mapping[str, Rival], weights: str, profile: str) -> tuple[dict[str, Interval], str]:
+    """Milliseconds for one picture with one thread, each ONNX file in processes of its own; and the run's noise."""
     files = {rival.file.name: name for name, rival in by_name.items() if rival.file is not None}
     paths_of = [rival.file for rival in by_name.values() if rival.file is not None]
     record = run(["latency"], profile=profile, backends=[], threads=[1], files=paths_of, weights=weights)
     seconds = intervals(record, "latency")
-    return pd.Series(
-        {
-            files[row.configuration.engine]: shown(seconds[row.configuration.key()])
-            for row in record.of("latency")
-            if row.results
-        },
-        name="ms, one thread",
-    )
+    times = {
+        files[row.configuration.engine]: seconds[row.configuration.key()].times(1e3)
+        for row in record.of("latency")
+        if row.results
+    }
+    return times, noise_of(record)
+
+
+def times_column(times: Mapping[str, Interval]) -> pd.Series:
+    """The times as a column of text."""
+    return pd.Series({name: shown(span, 1.0) for name, span in times.items()}, name="ms, one thread")
 
 
 def milliseconds_here(rival: Rival, crop: Crop, calls: int = 20) -> float:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,10 @@ import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+
+from resnet18_lab.course.report.kernels import kernel_environment, kernels_with
+from resnet18_lab.course.report.parameters import literal_path
+from resnet18_lab.course.report.withheld import stamp, withheld_in
 
 CLASSES: Mapping[str, tuple[str, ...]] = {
     "DOWNLOAD": ("FetchError", "URLError", "HTTPError", "WeightsNotFoundError", "ConnectionError"),
@@ -33,13 +37,19 @@ class Failure:
 
 @dataclass(frozen=True)
 class Run:
-    """One executed notebook; ``failure`` is None when every cell ran."""
+    """One executed notebook; ``failure`` is None when every cell ran.
+
+    ``noisy`` names the conclusions, each with its reason, that the notebook found too noisy to say; ``swept`` are those
+    of its parameters that a sweep chose.
+    """
 
     name: str
     executed: Path
     seconds: float
     parameters: dict[str, Any]
     failure: Failure | None
+    noisy: tuple[str, ...] = ()
+    swept: dict[str, Any] = field(default_factory=dict)
 
 
 def class_of(exception_name: str) -> str:
@@ -47,28 +57,48 @@ def class_of(exception_name: str) -> str:
     return next((kind for kind, names in CLASSES.items() if exception_name in names), "OTHER")
 
 
-def execute(notebook: Path, executed: Path, parameters: dict[str, Any], *, cell_timeout: int, progress: bool) -> Run:
+def execute(
+    notebook: Path,
+    executed: Path,
+    parameters: dict[str, Any],
+    *,
+    cell_timeout: int,
+    progress: bool,
+    profile: str = "fast",
+    swept: dict[str, Any] | None = None,
+) -> Run:
     """Run a notebook from its own folder with parameters (checked by the caller) and keep the executed copy."""
-    started = time.perf_counter()
-    failure = None
+    results = Path(parameters["results_dir"], f"{notebook.stem}.json") if parameters.get("results_dir") else None
+    before, started = stamp(results), time.perf_counter()
+    failure = _executed(notebook, executed, parameters, cell_timeout=cell_timeout, progress=progress, profile=profile)
+    seconds = time.perf_counter() - started
+    noisy = withheld_in(results, before)
+    return Run(executed.stem, executed, seconds, parameters, failure, noisy, swept or {})
+
+
+def _executed(
+    notebook: Path, executed: Path, parameters: dict[str, Any], *, cell_timeout: int, progress: bool, profile: str
+) -> Failure | None:
+    """Why the notebook stopped, or None when it ran to its end."""
     try:
         papermill.execute_notebook(
-            notebook,
-            executed,
+            literal_path(notebook),
+            literal_path(executed),
             parameters=parameters,
             cwd=notebook.parent,
             kernel_name="python3",
+            kernel_manager_class=kernels_with(kernel_environment(profile)),
             execution_timeout=cell_timeout,
             progress_bar={"leave": False} if progress else False,
-            extra_arguments=["--log-level=ERROR"],  # or each kernel warns of its own loopback socket
+            extra_arguments=["--log-level=CRITICAL"],  # or kernels tell of their sockets, and at Ctrl-C of themselves
         )
     except PapermillExecutionError as error:
-        failure = Failure(class_of(error.ename), error.cell_index + 1, error.source, f"{error.ename}: {error.evalue}")
+        return Failure(class_of(error.ename), error.cell_index + 1, error.source, f"{error.ename}: {error.evalue}")
     except (CellTimeoutError, DeadKernelError) as error:
         cell, source = _last_started_cell(executed)
         message = f"no answer within {cell_timeout} s" if isinstance(error, TimeoutError) else "the kernel died"
-        failure = Failure(class_of(type(error).__name__), cell, source, message)
-    return Run(notebook.stem, executed, time.perf_counter() - started, parameters, failure)
+        return Failure(class_of(type(error).__name__), cell, source, message)
+    return None
 
 
 def _last_started_cell(executed: Path) -> tuple[int | None, str]:

@@ -1,62 +1,40 @@
 """The report as a whole: weights, artifacts, every notebook, pages and index."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from resnet18_lab.base.errors import ReportError
-from resnet18_lab.course.report import pages, parameters
+from resnet18_lab.course.report import parameters
+from resnet18_lab.course.report.book import Book
 from resnet18_lab.course.report.execution import Run, execute
+from resnet18_lab.course.report.junit import check_target
+from resnet18_lab.course.report.plan import Step, plan
 from resnet18_lab.weights.ensure import ensure_weights
 from resnet18_lab.weights.find import WeightsFile
 
 CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
+Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Report:
-    """Where the index lies and how each notebook went."""
+    """Where the index lies, how each notebook went, and the names of those that were not run."""
 
     index: Path
     runs: list[Run]
+    not_run: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[Run]:
         """Runs that stopped before their end."""
         return [run for run in self.runs if run.failure is not None]
-
-
-def plan(
-    names: list[str], profile: str, overrides: dict[str, Any], given: dict[str, str] | None = None
-) -> list[tuple[Path, dict[str, Any]]]:
-    """Notebooks with their checked parameters; raises ParameterError before anything runs.
-
-    ``given`` are overrides as text, which is read as the notebooks declare its type. An override may belong to some of
-    the notebooks only, but each must belong to one at least.
-    """
-    notebooks = [parameters.notebook_named(name) for name in names] if names else parameters.all_notebooks()
-    declarations = {notebook: parameters.declared(notebook) for notebook in notebooks}
-    all_types = {name: kind for types in declarations.values() for name, kind in types.items()}
-    overrides = {**overrides, **parameters.typed(given or {}, all_types)}
-    stems = [notebook.stem for notebook in notebooks]
-    parameters.check(overrides, all_types, " or ".join(stems) if len(stems) < 3 else "the notebooks")
-    steps = []
-    for notebook, types in declarations.items():
-        values = parameters.profile_values(profile, notebook.stem)
-        values |= {name: value for name, value in overrides.items() if name in types}
-        parameters.check(values, types, notebook.stem)
-        steps.append((notebook, values))
-    return steps
-
-
-def _declared_of(values: dict[str, Any], notebook: Path) -> dict[str, Any]:
-    types = parameters.declared(notebook)
-    return {name: value for name, value in values.items() if name in types}
 
 
 @contextmanager
@@ -69,11 +47,15 @@ def _sole_writer(folder: Path) -> Iterator[None]:
         raise ReportError(f"Another report is being made in {folder}; wait for it or give another --output.") from None
 
 
-def _build_for(notebooks: list[Path], file: WeightsFile, notify: Callable[[str], None]) -> None:
+def _build_for(steps: Sequence[Step], files: dict[str, WeightsFile], usual: str, notify: Notify) -> None:
+    """Build what the notebooks' metadata lists, of the weights that each runs with."""
     from resnet18_lab.export.build import build
 
-    formats = {format_: None for notebook in notebooks for format_ in parameters.artifacts_of(notebook)}
-    build(file, only=list(formats), notify=notify)
+    for name, file in files.items():
+        notebooks = {step.notebook for step in steps if step.parameters.get("weights", usual) == name}
+        formats = sorted({format_ for notebook in notebooks for format_ in parameters.artifacts_of(notebook)})
+        if notebooks:
+            build(file, only=formats, notify=notify)
 
 
 def make_report(
@@ -83,34 +65,63 @@ def make_report(
     profile: str = "fast",
     overrides: dict[str, Any] | None = None,
     given: dict[str, str] | None = None,
+    file: Path | None = None,
+    sweeps: Sequence[str] = (),
     weights: str = "auto",
+    cell_timeout: int | None = None,
+    fail_fast: bool = False,
+    junit: Path | None = None,
     progress: bool = False,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = lambda _: None,
 ) -> Report:
     """The report in ``output``: a page, an executed notebook and results for each, and index.html.
 
-    ``overrides`` are values of parameters, ``given`` such as text from a command line. A notebook that fails is shown
-    with the cell and the class of its failure; the others still run.
+    ``overrides`` are values of parameters, ``given`` such as text from a command line, ``file`` a YAML file of them,
+    ``sweeps`` texts such as ``threads=1,2,4``. A notebook that fails is shown with the cell and the class of its
+    failure; the others still run, unless ``fail_fast``. ``junit`` is a file that CI servers read.
     """
-    steps = plan(names or [], profile, overrides or {}, given)
-    file = ensure_weights(weights, notify=notify)
+    steps = plan(names or [], profile, overrides or {}, given, file=file, sweeps=sweeps)
+    if junit is not None:
+        check_target(junit)
+    asked = [weights, *(str(step.parameters["weights"]) for step in steps if "weights" in step.parameters)]
+    files = {name: ensure_weights(name, notify=notify) for name in dict.fromkeys(asked)}
     output = output.resolve()
-    runs, cards = [], []
     with _sole_writer(output):
-        _build_for([notebook for notebook, _ in steps], file, notify)
-        for position, (notebook, values) in enumerate(steps, start=1):
-            notify(f"[{position}/{len(steps)}] {notebook.stem}")
-            common = {"weights": str(file.path or file.name), "results_dir": str(output / "results")}
-            run = execute(
-                notebook,
-                output / notebook.name,
-                {**_declared_of(common, notebook), **values},
-                cell_timeout=CELL_TIMEOUT[profile],
-                progress=progress,
-            )
-            cards.append(pages.write_page(run, file, output / f"{notebook.stem}.html"))
-            runs.append(run)
+        _build_for(steps, files, weights, notify)
+        started = time.strftime("%Y-%m-%dT%H:%M:%S")  # as JUnit's schema has it: without a zone
+        book = Book(output, steps, files[weights], profile, started, junit)
+        timeout = cell_timeout or CELL_TIMEOUT[profile]
+        _run_all(book, files, timeout, fail_fast=fail_fast, progress=progress, notify=notify)
+    return Report(book.index, book.runs, book.not_run)
+
+
+def _run_all(
+    book: Book, files: dict[str, WeightsFile], timeout: int, *, fail_fast: bool, progress: bool, notify: Notify
+) -> None:
+    """Run one step after the other; whatever ends them, Ctrl-C too, the index says what is done."""
+    try:
+        for position, step in enumerate(book.steps, start=1):
+            notify(f"[{position}/{len(book.steps)}] {step.name}")
+            file = files[str(step.parameters["weights"])] if "weights" in step.parameters else book.weights
+            run = _run(book, step, file, timeout, progress=progress)
+            book.add(run, file)
             if run.failure:
                 notify(f"    {run.failure.kind} in cell {run.failure.cell}: {run.failure.message}")
-            pages.write_index(cards, file, profile, output / "index.html")
-    return Report(output / "index.html", runs)
+                if fail_fast:
+                    break
+    finally:
+        book.close()
+
+
+def _run(book: Book, step: Step, file: WeightsFile, timeout: int, *, progress: bool) -> Run:
+    results = book.folder / "results" / (step.name if step.swept else "")
+    common = {"weights": str(file.path or file.name), "results_dir": str(results)}
+    return execute(
+        step.notebook,
+        book.folder / f"{step.name}.ipynb",
+        {**step.declared(common), **step.parameters},
+        cell_timeout=timeout,
+        progress=progress,
+        profile=str(step.parameters.get("profile", book.profile)),
+        swept=step.swept,
+    )

@@ -17,6 +17,9 @@ from traitlets.config import Config
 from resnet18_lab.base.files import write_text
 from resnet18_lab.base.machine import snapshot
 from resnet18_lab.course.report.execution import Failure, Run
+from resnet18_lab.course.report.page_cells import alt_of, make_ready
+from resnet18_lab.course.report.page_facts import parameters_of, processor, state_of
+from resnet18_lab.course.report.page_html import finished
 from resnet18_lab.weights.find import WeightsFile
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -25,13 +28,20 @@ _THUMBNAIL = (480, 320)
 
 @dataclass(frozen=True)
 class Card:
-    """What the index shows of one notebook."""
+    """What the index shows of one notebook; ``noisy`` lists the conclusions that were withheld."""
 
     name: str
     title: str
     seconds: float
     thumbnail: str | None
     failure: Failure | None
+    noisy: tuple[str, ...] = ()
+    thumbnail_alt: str = ""
+
+    @property
+    def state(self) -> str:
+        """How the run went, in a word or two."""
+        return state_of(self.failure, self.noisy)
 
 
 @lru_cache(maxsize=1)
@@ -49,11 +59,15 @@ def _title_of(notebook: nbformat.NotebookNode) -> str:
     return "Notebook"
 
 
-def write_page(run: Run, weights: WeightsFile, target: Path) -> Card:
-    """Render an executed notebook to ``target`` and return its card for the index."""
+def write_page(
+    run: Run, weights: WeightsFile, target: Path, neighbours: tuple[str | None, str | None] = (None, None)
+) -> Card:
+    """Render an executed notebook to ``target`` and return its card for the index.
+
+    ``neighbours`` are the names of the runs before and after it, where there are any.
+    """
     notebook = nbformat.read(run.executed, as_version=4)
-    for cell in [cell for cell in notebook.cells if "papermill-error-cell-tag" in cell.metadata.get("tags", [])]:
-        notebook.cells.remove(cell)  # papermill's own notice; the page has a clearer one
+    make_ready(notebook, run.failure)
     title = _title_of(notebook)
     exporter = HTMLExporter(
         template_name="lab_page",
@@ -62,20 +76,26 @@ def write_page(run: Run, weights: WeightsFile, target: Path) -> Card:
         exclude_output_prompt=True,
         config=Config({"HTMLExporter": {"anchor_link_text": ""}}),
     )
-    failure = f"{run.failure.kind} in cell {run.failure.cell or '?'}: {run.failure.message}" if run.failure else None
     page = {
         "title": title,
         "style": _style(),
         "untrained": weights.path is None,
         "facts": f"weights {weights.name}, {run.seconds:.0f} s, {time.strftime('%Y-%m-%d %H:%M')}",
-        "failure": failure,
+        "processor": processor(),
+        "parameters": parameters_of(run),
+        "state": state_of(run.failure, run.noisy),
+        "failure": run.failure,
+        "noisy": run.noisy,
+        "neighbours": neighbours,
     }
     html, _ = exporter.from_notebook_node(notebook, resources={"lab_page": page})
-    write_text(target, html)
-    return Card(run.name, title, run.seconds, _thumbnail(notebook), run.failure)
+    write_text(target, finished(html))
+    thumbnail, alt = _thumbnail(notebook)
+    return Card(run.name, title, run.seconds, thumbnail, run.failure, run.noisy, alt)
 
 
-def _thumbnail(notebook: nbformat.NotebookNode) -> str | None:
+def _thumbnail(notebook: nbformat.NotebookNode) -> tuple[str | None, str]:
+    """The first figure, small, and what it shows."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
@@ -84,9 +104,9 @@ def _thumbnail(notebook: nbformat.NotebookNode) -> str | None:
                 picture = Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")
                 picture.thumbnail(_THUMBNAIL, Image.Resampling.LANCZOS)
                 small = io.BytesIO()
-                picture.save(small, "PNG", optimize=True)
-                return "data:image/png;base64," + base64.b64encode(small.getvalue()).decode("ascii")
-    return None
+                picture.save(small, "WEBP", quality=75)
+                return "data:image/webp;base64," + base64.b64encode(small.getvalue()).decode("ascii"), alt_of(output)
+    return None, ""
 
 
 def write_index(cards: list[Card], weights: WeightsFile, profile: str, target: Path) -> None:
@@ -99,6 +119,7 @@ def write_index(cards: list[Card], weights: WeightsFile, profile: str, target: P
         profile=profile,
         weights=weights,
         items=cards,
+        processor=processor(),
         environment=_rows(snapshot()),
     )
     write_text(target, html)

@@ -59,7 +59,13 @@ def profile_values(profile: str, notebook: str) -> dict[str, Any]:
 
 def declared(notebook: Path) -> dict[str, str]:
     """Name and type of every parameter the notebook declares."""
-    return {name: str(facts["inferred_type_name"]) for name, facts in papermill.inspect_notebook(notebook).items()}
+    facts = papermill.inspect_notebook(literal_path(notebook))
+    return {name: str(fact["inferred_type_name"]) for name, fact in facts.items()}
+
+
+def literal_path(path: Path) -> str:
+    """The path as papermill takes it: to papermill braces stand for parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
 
 
 def artifacts_of(notebook: Path) -> list[str]:
@@ -82,12 +88,13 @@ def typed(values: dict[str, str], declarations: dict[str, str]) -> dict[str, Any
     What names a file or folder is seen from here, not from where the notebooks run.
     """
     return {
-        name: _text(name, value) if declarations.get(name) in ("str", None) else _value(value)
+        name: from_here(name, value) if declarations.get(name) in ("str", None) else value_of(value)
         for name, value in values.items()
     }
 
 
-def _text(name: str, text: str) -> str:
+def from_here(name: str, text: str) -> str:
+    """A text parameter; what names a file or a folder is seen from the working directory."""
     is_folder = name.endswith("_dir") and text != ""
     may_be_file = name == "picture" or (name == "weights" and (os.sep in text or Path(text).suffix != ""))
     return str(Path(text).absolute()) if is_folder or (may_be_file and _is_there(text)) else text
@@ -100,7 +107,8 @@ def _is_there(text: str) -> bool:
         return False
 
 
-def _value(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+def value_of(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """The JSON value that the text is, Python's True or False, or the text itself."""
     try:
         return json.loads(text)
     except ValueError:

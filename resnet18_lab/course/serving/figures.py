@@ -32,22 +32,6 @@ def table(loads: Sequence[Load]) -> pd.DataFrame:
     )
 
 
-def gains(loads: Sequence[Load]) -> list[str]:
-    """What taking pictures together and remembering them is worth: a sentence for the highest load of all.
-
-    Each mode is compared with the first one, in answers a second and in p50.
-    """
-    most = max(load.offered for load in loads)
-    first, *others = [load for load in loads if load.offered == most]
-    sentences = [f"{most:.0f} pictures a second are offered."]
-    for load in others:
-        rate, wait = load.answered / first.answered, first.percentile(50) / load.percentile(50)
-        sentences.append(
-            f"{load.mode}: {rate:.2f} × the answers of {first.mode}, which waited {wait:.1f} × as long at the median."
-        )
-    return sentences
-
-
 @styled
 def latency(loads: Sequence[Load], weights: str) -> Figure:
     """Time of an answer by offered load, a line for each service; the band reaches from p50 to p95."""
@@ -59,5 +43,6 @@ def latency(loads: Sequence[Load], weights: str) -> Figure:
         axes.plot(rates, low, "o-", color=colour, label=mode)
         axes.fill_between(rates, low, high, color=colour, alpha=0.15)
     axes.set_yscale("log")
-    axes.legend(frameon=False)
+    axes.yaxis.set_major_formatter("{x:g}")
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     return figure

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.benchmark.configuration import TAKES_SPINNING, Configuration
 from resnet18_lab.benchmark.record import Record
+from resnet18_lab.benchmark.results.conclusions import noise_of
 from resnet18_lab.benchmark.results.formatting import intervals, shown
 from resnet18_lab.benchmark.results.tuning import best_threads
 from resnet18_lab.benchmark.statistics import OWN_SPREAD_FROM, Interval
@@ -20,8 +22,9 @@ DECIDING_STARTS = OWN_SPREAD_FROM
 """Process starts from which a few rows can decide: their own spread is known by then."""
 
 
-_TOO_NOISY = (
-    "too noisy to decide: close what else runs and measure again, with more process starts "
+_WIDE = "the interval of the fastest setting is too wide"
+_AGAIN = (
+    "close what else runs and measure again, with more process starts "
     "(`resnet18-lab bench --suite latency --profile full`)"
 )
 
@@ -54,50 +57,65 @@ def _times(record: Record) -> dict[str, dict[int, Interval]]:
 
 
 def amdahl(record: Record) -> pd.DataFrame:
-    """For each engine the share of the work that threads can split, from its times with 1 and N threads.
+    """For each engine the share of the work that threads can split, if Amdahl's law holds: two times cannot test it.
 
-    Amdahl's law: time(N) = time(1) · (1 - p + p/N), solved for p with the most threads that have a core
-    each; ``limit`` is 1/(1-p), the most that any number of threads could win.
+    The law: time(N) = time(1) · (1 - p + p/N), solved for p with 1 thread and the most threads that have a core each;
+    ``limit`` is 1/(1-p), the most that any number of threads could then win. Ranges are 95 % intervals.
     """
     cores = min((row.cores for row in record.of("latency")), default=1)
     rows = {}
     for backend, times in _times(record).items():
-        seconds = {count: interval.value for count, interval in times.items() if count <= cores}
-        most = max(seconds, default=1)
-        if 1 in seconds and most > 1:
-            speedup = seconds[1] / seconds[most]
-            parallel = min(1.0, max(0.0, (1 - 1 / speedup) * most / (most - 1)))
-            limit = 1 / (1 - parallel) if parallel < 1 else float("inf")
-            rows[backend] = {"threads": most, "times faster": speedup, "parallel share": parallel, "limit": limit}
+        most = max((count for count in times if count <= cores), default=1)
+        if 1 in times and most > 1:
+            faster = times[1].over(times[most])
+            share = [_share(value, most) for value in (faster.value, faster.low, faster.high)]
+            rows[backend] = {
+                "threads": most,
+                "times faster": f"{faster.value:.2f}",
+                "95 %": f"{faster.low:.2f} to {faster.high:.2f}",
+                "parallel share": f"{share[0]:.2f}",
+                "limit": f"{_limit(share[1])} to {_limit(share[2])}",
+            }
     return pd.DataFrame(rows).T
 
 
-def fixed_four(record: Record) -> str:
+def _share(speedup: float, threads: int) -> float:
+    """The parallel share of Amdahl's law for a speedup with so many threads."""
+    if speedup <= 0:
+        return 0.0
+    return min(1.0, max(0.0, (1 - 1 / speedup) * threads / (threads - 1)))
+
+
+def _limit(share: float) -> str:
+    return f"{1 / (1 - share):.1f}" if share < 1 else "none"
+
+
+def fixed_four(record: Record) -> list[Conclusion]:
     """What the tutorials' four threads cost here beside the best setting, engine by engine."""
-    best = best_threads(record)
-    sentences = [f"This machine has {usable_cores()} usable core(s)."]
+    best, found = best_threads(record), []
     for backend, times in _times(record).items():
+        name = f"four threads, {backend}"
         if backend not in best:
-            sentences.append(f"{backend}: {_TOO_NOISY}.")
+            found.append(Conclusion(name, "", _WIDE))
         elif TUTORIALS_THREADS not in times:
-            sentences.append(f"{backend}: never ran {TUTORIALS_THREADS} threads here.")
+            found.append(Conclusion(name, f"{backend}: never ran {TUTORIALS_THREADS} threads here."))
         else:
-            four, own = times[TUTORIALS_THREADS], times[best[backend]]
-            sure = " (within the noise)" if four.overlaps(own) else ""
-            ratio = four.value / own.value
-            sentences.append(
-                f"{backend}: {TUTORIALS_THREADS} threads take {ratio:.2f} × the time of {best[backend]}{sure}."
-            )
-    return "\n".join(sentences)
+            ratio = times[TUTORIALS_THREADS].over(times[best[backend]])
+            sure = ": no difference shown" if ratio.low <= 1 <= ratio.high else ""
+            said = f"{TUTORIALS_THREADS} threads take {ratio.value:.2f} × the time of {best[backend]}"
+            found.append(Conclusion(name, f"{backend}: {said} ({ratio.low:.2f} to {ratio.high:.2f}){sure}."))
+    return [each.unless(noise_of(record)) for each in found]
 
 
-def decision(record: Record) -> str:
+def decision(record: Record) -> list[Conclusion]:
     """The setting to use on this machine, engine by engine, or why there is none and what to do."""
-    best, lines = best_threads(record), []
+    best, noise = best_threads(record), noise_of(record)
+    found: list[Conclusion] = []
     for backend, times in _times(record).items():
-        lines.append(
-            f"{backend}: {best[backend]} thread(s), {shown(times[best[backend]])} ms a picture"
-            if backend in best
-            else f"{backend}: {_TOO_NOISY}"
-        )
-    return "\n".join(lines) or "Nothing was measured that could decide."
+        name = f"threads, {backend}"
+        if backend not in best:
+            found.append(Conclusion(name, "", f"{_WIDE}; {_AGAIN}"))
+            continue
+        said = f"{backend}: {best[backend]} thread(s), {shown(times[best[backend]])} ms a picture"
+        found.append(Conclusion(name, said).unless(noise and f"{noise}; {_AGAIN}"))
+    return found

@@ -1,0 +1,105 @@
+"""One run of a notebook: what it was run with and where, what it concludes, and its results file."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from resnet18_lab.base.conclusion import Conclusion, lines
+from resnet18_lab.base.errors import LabError, ParameterError
+from resnet18_lab.base.machine import cpu_model, usable_cores
+from resnet18_lab.base.proc import machine_time
+from resnet18_lab.benchmark.kept_records import Measuring
+from resnet18_lab.benchmark.results.conclusions import BUSY
+
+PROFILE_VARIABLE = "RESNET18_LAB_PROFILE"
+"""Environment variable in which a report tells its notebooks the profile."""
+
+
+class Part:
+    """A measured part of a lesson; at its end ``noise`` says why its times support no sentence, or is empty."""
+
+    def __init__(self) -> None:
+        self.noise = ""
+
+    def end(self, others: float) -> None:
+        """Judge the part by the share of the cores' time that others had."""
+        if others > BUSY:
+            self.noise = f"other processes had {others:.0%} of the cores' time meanwhile"
+
+
+class Lesson:
+    """One run of the notebook ``name``; ``variables`` are the notebook's own, of which the annotated are parameters."""
+
+    def __init__(self, name: str, variables: Mapping[str, Any]) -> None:
+        self.name = name
+        self.parameters = {each: variables[each] for each in variables.get("__annotations__", {})}
+        if "results_dir" not in self.parameters:
+            raise ParameterError(f"{name} begins before its parameters are set; run it from the top.")
+        profile = self.parameters.get("profile") or os.environ.get(PROFILE_VARIABLE, "fast")
+        others = {each: value for each, value in self.parameters.items() if each != "profile"}
+        self._measuring = Measuring(profile=str(profile), **others)
+        self.conclusions: list[Conclusion] = []
+
+    def where(self, weights: str, *, trained: bool) -> str:
+        """Which weights the figures below come from, and which machine."""
+        kind = "trained" if trained else "UNTRAINED: answers mean nothing"
+        return f"weights {weights} ({kind}), {usable_cores()} usable cores of {cpu_model()}"
+
+    @contextmanager
+    def measured(self) -> Iterator[Part]:
+        """A part whose times need the machine for themselves: what others did meanwhile is noted."""
+        part, before, own = Part(), machine_time(), _own_seconds()
+        yield part
+        after = machine_time()
+        if before is None or after is None or after.total == before.total:
+            return  # no /proc here: the intervals have to do
+        ticks = os.sysconf("SC_CLK_TCK")
+        total = after.total - before.total
+        taken = (after.busy - before.busy + after.steal - before.steal) / total
+        part.end(taken - (_own_seconds() - own) * ticks / total)
+
+    def say(self, *conclusions: Conclusion) -> str:
+        """The conclusions, or why they are withheld, a line each; they are kept for the results."""
+        self.conclusions += conclusions
+        return lines(conclusions)
+
+    def write(self, content: dict[str, Any]) -> str:
+        """Write the results and the conclusions as a record; their names, sorted, for the notebook to show."""
+        path = self.folder / f"{self.name}.json"
+        self._measuring.write(path, {**content, "conclusions": [asdict(each) for each in self.conclusions]})
+        return ", ".join(sorted(content))
+
+    @property
+    def folder(self) -> Path:
+        """Where results go: ``results_dir``, else ``results`` in $RESNET18_LAB_HOME, else beside the notebook.
+
+        One installation may be for many: what this user may not write is passed over. LabError when nothing is left.
+        """
+        if self.parameters["results_dir"]:
+            return Path(self.parameters["results_dir"])
+        places = [Path(place) for place in (os.environ.get("RESNET18_LAB_HOME"), Path.cwd()) if place]
+        for place in places:
+            if os.access(place / "results" if (place / "results").exists() else place, os.W_OK):
+                return place / "results"
+        looked = " and ".join(map(str, places))
+        raise LabError(
+            f"No results can be written into {looked}; copy the notebooks to your own folder, or set results_dir."
+        )
+
+
+def _own_seconds() -> float:
+    """CPU time of this process and all that it started, those that have ended included."""
+    here = psutil.Process()
+    seconds = 0.0
+    for process in [here, *here.children(recursive=True)]:
+        try:
+            times = process.cpu_times()
+        except psutil.Error:  # it has ended meanwhile: its parent has its time now
+            continue
+        seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds

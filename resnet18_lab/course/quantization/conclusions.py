@@ -1,0 +1,61 @@
+"""What the comparisons of quantized networks allow to say."""
+
+from collections.abc import Mapping
+from math import exp
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.base.conclusion import Conclusion
+from resnet18_lab.benchmark.statistics import Interval, mean_half_width
+from resnet18_lab.inference.metrics import wilson
+
+_SURE = 0.05
+"""McNemar's p above which two ways are not told apart by their right answers."""
+
+
+def methods(record: Mapping[str, Any]) -> Conclusion:
+    """How much nearer to float the kept method is than plain rounding, and whether right answers show it."""
+    rows = {row["method"]: row for row in record["rows"]}
+    plain, kept = record["rows"][0], rows[record["kept"]]
+    tests = {name: row["evaluation"]["p"] for name, row in rows.items()}
+    clear = ", ".join(name for name, p in tests.items() if p <= _SURE)
+    shown = f"right answers tell {clear} from float" if clear else "no method's right answers tell it from float"
+    nearer = f"{plain['kl'] / kept['kl']:.1f} times nearer to float's than those of plain rounding"
+    told = f"On {kept['evaluation']['of']} photographs {shown} (smallest p {min(tests.values()):.2f})."
+    return Conclusion("methods", f"By divergence the kept method's answers are {nearer}. {told}")
+
+
+def answer_of_layers(nearest: NDArray[np.float64], kept: NDArray[np.float64]) -> Conclusion:
+    """Whether the better rounding gives the better answer, by divergence from float, photograph by photograph.
+
+    Both are mean divergences by photograph, of crops that neither was fitted to; the 95 % interval is over photographs.
+    """
+    logarithms = np.log(kept) - np.log(nearest)
+    middle, half = float(logarithms.mean()), mean_half_width(logarithms)
+    said = (
+        f"On {len(kept)} photographs that neither was fitted to, GPTQ's answers are {exp(middle):.2f} times as far "
+        f"from float's as those of the nearest code ({exp(middle - half):.2f} to {exp(middle + half):.2f})"
+    )
+    return Conclusion("rounding", f"{said}." if abs(middle) > half else f"{said}: no difference shown.")
+
+
+def speed(times: Mapping[str, Interval], ours: str, exact: str, noise: str) -> Conclusion:
+    """What INT8 takes of float's time here."""
+    ratio = times[ours].over(times[exact])
+    said = f"INT8 takes {ratio.value:.2f} of float32's time here ({ratio.low:.2f} to {ratio.high:.2f}), one thread"
+    if ratio.low <= 1 <= ratio.high:
+        return Conclusion("INT8 against float32", f"{said}: no difference shown.").unless(noise)
+    verdict = "quicker" if ratio.high < 1 else "slower"
+    return Conclusion("INT8 against float32", f"{said}: it is {verdict}.").unless(noise)
+
+
+def stored(files: Mapping[str, Mapping[str, Any]]) -> Conclusion:
+    """Right answers of weights stored in other ways, with their 95 % intervals."""
+    shares = {name: wilson(row["top1"], row["of"]) for name, row in files.items()}
+    parts = [f"{name} {one.hits} of {one.of} ({one.low:.0%} to {one.high:.0%})" for name, one in shares.items()]
+    best = max(shares.values(), key=lambda one: one.share)
+    told = [name for name, one in shares.items() if one.high < best.low]
+    end = f"only {', '.join(told)} is told apart" if told else "the intervals overlap, so none is shown to be better"
+    return Conclusion("stored weights", f"Right: {'; '.join(parts)}: {end}.")
