@@ -34,6 +34,15 @@ def _field(path: Path, name: str) -> int | None:
     return int(match[1]) * _KB if match else None
 
 
+def starved_seconds() -> float | None:
+    """Seconds that this process's threads were ready to run and had no core, so far; of threads that are there."""
+    try:
+        lines = [path.read_text(encoding="ascii") for path in (PROC / "self" / "task").glob("*/schedstat")]
+    except OSError:  # a thread has ended meanwhile, or the kernel keeps no such figures
+        return None
+    return sum(int(line.split()[1]) for line in lines) / 1e9 if lines else None
+
+
 @dataclass(frozen=True)
 class MachineTime:
     """Ticks of all cores since boot: total, busy, and those a hypervisor gave to other guests (steal)."""

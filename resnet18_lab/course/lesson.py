@@ -7,17 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from resnet18_lab.base.conclusion import Conclusion, lines
 from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.base.machine import cpu_model, usable_cores
 from resnet18_lab.base.proc import machine_time
 from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.benchmark.results.conclusions import BUSY
-
-PROFILE_VARIABLE = "RESNET18_LAB_PROFILE"
-"""Environment variable in which a report tells its notebooks the profile."""
+from resnet18_lab.course.own_time import OwnTime
+from resnet18_lab.course.report.kernels import PROFILE_VARIABLE
 
 
 class Part:
@@ -53,15 +50,14 @@ class Lesson:
     @contextmanager
     def measured(self) -> Iterator[Part]:
         """A part whose times need the machine for themselves: what others did meanwhile is noted."""
-        part, before, own = Part(), machine_time(), _own_seconds()
-        yield part
+        part, before = Part(), machine_time()
+        with OwnTime() as own:
+            yield part
         after = machine_time()
         if before is None or after is None or after.total == before.total:
             return  # no /proc here: the intervals have to do
-        ticks = os.sysconf("SC_CLK_TCK")
-        total = after.total - before.total
-        taken = (after.busy - before.busy + after.steal - before.steal) / total
-        part.end(taken - (_own_seconds() - own) * ticks / total)
+        taken = after.busy - before.busy + after.steal - before.steal
+        part.end((taken - own.seconds * os.sysconf("SC_CLK_TCK")) / (after.total - before.total))
 
     def say(self, *conclusions: Conclusion) -> str:
         """The conclusions, or why they are withheld, a line each; they are kept for the results."""
@@ -90,16 +86,3 @@ class Lesson:
         raise LabError(
             f"No results can be written into {looked}; copy the notebooks to your own folder, or set results_dir."
         )
-
-
-def _own_seconds() -> float:
-    """CPU time of this process and all that it started, those that have ended included."""
-    here = psutil.Process()
-    seconds = 0.0
-    for process in [here, *here.children(recursive=True)]:
-        try:
-            times = process.cpu_times()
-        except psutil.Error:  # it has ended meanwhile: its parent has its time now
-            continue
-        seconds += times.user + times.system + times.children_user + times.children_system
-    return seconds

@@ -9,6 +9,7 @@ from torch import nn
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.base.proc import starved_seconds
 from resnet18_lab.preprocessing.transform import Batch
 
 STAGES = {
@@ -26,15 +27,15 @@ PASSES = 8
 _WARM_UP = 5
 _NOISY = 0.10
 """Interquartile range as a share of the median from which a measurement is called noisy."""
-_STARVED = 0.75
-"""Share of its threads' time below which a process was starved: others kept the cores busy."""
+_STARVED = 0.9
+"""Share of the CPU time that its threads asked for below which a process was starved: others kept the cores busy."""
 
 
 @dataclass(frozen=True)
 class StageTimes:
     """``passes``: milliseconds, one row for each pass, one column for each stage; ``threads`` as torch reports them.
 
-    ``cpu_share`` is the CPU time this process had, as a share of all that its threads could have had.
+    ``cpu_share`` is the CPU time this process had, as a share of what its threads asked for.
     """
 
     passes: pd.DataFrame
@@ -56,7 +57,7 @@ class StageTimes:
     def noise(self) -> str:
         """Why the times are not to be trusted, or empty: something else kept the machine busy."""
         if self.cpu_share < _STARVED:
-            return f"its threads got {self.cpu_share:.0%} of their CPU time"
+            return f"its threads got {self.cpu_share:.0%} of the CPU time they asked for"
         return f"the interquartile range of whole passes is {self.spread:.0%}" if self.spread > _NOISY else ""
 
     @property
@@ -66,9 +67,10 @@ class StageTimes:
 
     def __str__(self) -> str:
         threads = f"{self.threads} thread" + ("s" if self.threads != 1 else "")
+        got = f"{threads} that got {self.cpu_share:.0%} of the CPU time they asked for"
         text = (
             f"{sum(self.milliseconds.values()):.1f} ms a picture (median of {len(self.passes)} passes, "
-            f"interquartile range {self.spread:.0%}), {threads} that got {self.cpu_share:.0%} of their CPU time"
+            f"interquartile range {self.spread:.0%}), {got}"
         )
         return text + (": NOISY, measure again when nothing else runs" if self.noisy else "")
 
@@ -77,6 +79,12 @@ def _one_pass(module: nn.Module, picture: torch.Tensor, marks: list[int]) -> lis
     marks.clear()
     module(picture)
     return [(end - start) / 1e6 for start, end in zip(marks[::2], marks[1::2], strict=True)]
+
+
+def _share(had: float, before: float | None, after: float | None) -> float:
+    """CPU seconds as a share of those and the ones waited for; 1 where the system does not tell."""
+    waited = 0.0 if before is None or after is None else max(0.0, after - before)
+    return had / (had + waited) if had > 0 else 0.0
 
 
 def stage_times(module: nn.Module, batch: Batch, repeats: int = 5, threads: int | None = None) -> StageTimes:
@@ -100,9 +108,9 @@ def stage_times(module: nn.Module, batch: Batch, repeats: int = 5, threads: int 
         with torch.inference_mode():
             for _ in range(_WARM_UP):
                 module(picture)
-            wall, cpu = time.perf_counter(), time.process_time()
+            cpu, starved = time.process_time(), starved_seconds()
             passes = [_one_pass(module, picture, marks) for _ in range(repeats * PASSES)]
-            share = (time.process_time() - cpu) / (time.perf_counter() - wall) / torch.get_num_threads()
+            share = _share(time.process_time() - cpu, starved, starved_seconds())
     finally:
         for handle in handles:
             handle.remove()

@@ -124,7 +124,7 @@ def test_what_single_passes_do_not_agree_on_is_not_concluded(layers):
     assert "layer4 takes longest" in said(stage_times_of(*[4.0] * 40)).said
     assert "too near to say which" in said(stage_times_of(*[3.1, 2.9] * 20)).said
     starved = said(stage_times_of(*[4.0] * 40, cpu_share=0.5))
-    assert "50% of their CPU time" in starved.withheld
+    assert "50% of the CPU time they asked for" in starved.withheld
     assert "does not dominate" not in str(starved)
     assert "interquartile range" in said(stage_times_of(*[4.0, 40.0] * 20)).withheld
 

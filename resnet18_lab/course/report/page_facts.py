@@ -8,6 +8,7 @@ import papermill
 
 from resnet18_lab.base.machine import cpu_model, usable_cores
 from resnet18_lab.course.report.execution import Failure, Run
+from resnet18_lab.course.report.parameters import literal_path
 
 RAN, NOISY, FAILED, WAITING = "ran", "ran, noisy", "failed", "not run"
 
@@ -24,7 +25,7 @@ class Parameter:
 
 def parameters_of(run: Run) -> list[Parameter]:
     """Every parameter that the notebook declares, and those given beyond them."""
-    declared: dict[str, dict[str, Any]] = papermill.inspect_notebook(str(run.executed))
+    declared: dict[str, dict[str, Any]] = papermill.inspect_notebook(literal_path(run.executed))
     rows = []
     for name in [*declared, *(name for name in run.parameters if name not in declared)]:
         facts = declared.get(name, {})
