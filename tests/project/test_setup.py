@@ -27,6 +27,7 @@ COPIED = (
     "LICENSE",
     "weights/resnet18-distilled.LICENSE.txt",
     "data/samples",
+    "tools/ipython_kernel_config.py",
 )
 
 
