@@ -1,5 +1,6 @@
 """Memory of processes and CPU time of the machine, from Linux's /proc; None on other systems."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,3 +65,18 @@ def machine_time() -> MachineTime | None:
         busy=user + nice + system + irq + soft,
         steal=steal,
     )
+
+
+def taken_by_others(
+    before: MachineTime | None, after: MachineTime | None, own_seconds: float, seconds: float
+) -> dict[str, float] | None:
+    """Shares of all cores' time that were stolen (``steal``), and that others used (``others``), in between.
+
+    ``own_seconds`` is the CPU time of what was measured, ``seconds`` how long it took; None where the system does not
+    tell.
+    """
+    if before is None or after is None or after.total == before.total:
+        return None
+    total = after.total - before.total
+    own = own_seconds / (seconds * (os.cpu_count() or 1))
+    return {"steal": (after.steal - before.steal) / total, "others": max(0.0, (after.busy - before.busy) / total - own)}

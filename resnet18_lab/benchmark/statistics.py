@@ -31,6 +31,10 @@ class Interval:
         """True when neither is clearly above the other."""
         return self.low <= other.high and other.low <= self.high
 
+    def holds(self, value: float) -> bool:
+        """True when the value lies within the interval: a ratio that holds 1 shows no difference."""
+        return self.low <= value <= self.high
+
     def over(self, other: "Interval") -> "Interval":
         """The ratio to another, independent value: on the logarithmic scale the squares of the half widths add."""
         value = self.value / other.value
@@ -66,6 +70,18 @@ def t_95(freedom: int) -> float:
 def mean_half_width(values: Sequence[float] | NDArray[np.float64]) -> float:
     """Half of the 95 % interval of the mean of two values or more, in their unit; Student's t."""
     return t_95(len(values) - 1) * float(np.std(values, ddof=1)) / sqrt(len(values))
+
+
+def paired_ratio(
+    values: Sequence[float] | NDArray[np.float64], others: Sequence[float] | NDArray[np.float64]
+) -> Interval:
+    """The typical ratio of values to others measured on the same things, with its 95 % interval over these.
+
+    On the logarithmic scale: the mean of the pairs' differences, and Student's t.
+    """
+    apart = np.log(np.asarray(values, dtype=np.float64)) - np.log(np.asarray(others, dtype=np.float64))
+    middle, half = float(apart.mean()), mean_half_width(apart)
+    return Interval(exp(middle), exp(middle - half), exp(middle + half))
 
 
 def pooled_spread(groups: Iterable[Sequence[Sequence[float]]]) -> tuple[float, int]:

@@ -80,6 +80,11 @@ def main() -> int:
     except (KeyboardInterrupt, typer.Abort):
         complain("interrupted")
         return INTERRUPTED
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # Python makes one of an interrupt in a class's body
+            raise  # where imports are not held back: on Windows, or when they take too long
+        complain("interrupted")
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit's flush complains again
         return _BROKEN_PIPE

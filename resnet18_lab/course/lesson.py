@@ -1,32 +1,28 @@
 """One run of a notebook: what it was run with and where, what it concludes, and its results file."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base.conclusion import Conclusion, lines
 from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.base.machine import cpu_model, usable_cores
-from resnet18_lab.base.proc import machine_time
+from resnet18_lab.base.proc import machine_time, taken_by_others
 from resnet18_lab.benchmark.kept_records import Measuring
-from resnet18_lab.benchmark.results.conclusions import BUSY
+from resnet18_lab.benchmark.results.conclusions import noise_by
 from resnet18_lab.course.own_time import OwnTime
 from resnet18_lab.course.report.kernels import PROFILE_VARIABLE
 
 
+@dataclass
 class Part:
     """A measured part of a lesson; at its end ``noise`` says why its times support no sentence, or is empty."""
 
-    def __init__(self) -> None:
-        self.noise = ""
-
-    def end(self, others: float) -> None:
-        """Judge the part by the share of the cores' time that others had."""
-        if others > BUSY:
-            self.noise = f"other processes had {others:.0%} of the cores' time meanwhile"
+    noise: str = ""
 
 
 class Lesson:
@@ -50,14 +46,11 @@ class Lesson:
     @contextmanager
     def measured(self) -> Iterator[Part]:
         """A part whose times need the machine for themselves: what others did meanwhile is noted."""
-        part, before = Part(), machine_time()
+        part, before, began = Part(), machine_time(), time.perf_counter()
         with OwnTime() as own:
             yield part
-        after = machine_time()
-        if before is None or after is None or after.total == before.total:
-            return  # no /proc here: the intervals have to do
-        taken = after.busy - before.busy + after.steal - before.steal
-        part.end((taken - own.seconds * os.sysconf("SC_CLK_TCK")) / (after.total - before.total))
+        taken = taken_by_others(before, machine_time(), own.seconds, time.perf_counter() - began)
+        part.noise = noise_by(sum(taken.values())) if taken else ""  # no /proc: the intervals have to do
 
     def say(self, *conclusions: Conclusion) -> str:
         """The conclusions, or why they are withheld, a line each; they are kept for the results."""

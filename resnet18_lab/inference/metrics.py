@@ -51,6 +51,10 @@ def wilson(hits: int, of: int) -> Share:
     return Share(hits, of, share, max(0.0, middle - half), min(1.0, middle + half))
 
 
+TOLD_APART = 0.05
+"""McNemar's p up to which two ways are told apart by their right answers."""
+
+
 def mcnemar(lost: int, won: int) -> float:
     """Exact two-sided probability of a split at least as uneven, if losing and winning were equally likely."""
     flips = lost + won

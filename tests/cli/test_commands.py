@@ -15,6 +15,7 @@ from resnet18_lab import __version__
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.base.text import as_cell, from_cell
 from resnet18_lab.cli import rendering
+from resnet18_lab.cli.main import main
 from resnet18_lab.inference.csv_rows import columns
 
 CAT = samples_dir() / "cat.jpg"
@@ -179,6 +180,21 @@ def test_ctrl_c_ends_with_one_line(untrained_home, tmp_path):
     assert process.returncode == 130
     assert said.strip().splitlines()[-1] == b"resnet18-lab: interrupted"
     assert b"Traceback" not in said
+
+
+def test_ctrl_c_while_a_class_is_made_by_an_import_is_an_interrupt_too(monkeypatch, capsys):
+    class Interrupting:
+        def __set_name__(self, owner, name):
+            raise KeyboardInterrupt
+
+    def app(**_options):
+        type("Made", (), {"field": Interrupting()})  # Python makes a RuntimeError of it
+
+    monkeypatch.setattr("resnet18_lab.cli.main.app", app)
+    monkeypatch.setenv("PYTHONSAFEPATH", "")  # the command line sets it for its children: here it is undone at the end
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert main() == 130
+    assert capsys.readouterr().err == "resnet18-lab: interrupted\n"
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from support.project import trained_or_skip
 from torch import nn
 
 from resnet18_lab.base.errors import ParameterError
@@ -16,23 +15,12 @@ from resnet18_lab.course.architecture import conclusions, figures, folding, skip
 from resnet18_lab.course.architecture.gradients import gradient_maps, proved_fields, side_holding
 from resnet18_lab.export.parity import FP32_TOLERANCE, measure
 from resnet18_lab.model import inspection, receptive_field, stage_times
-from resnet18_lab.model.network import load_model
 from resnet18_lab.model.stage_times import StageTimes
 from resnet18_lab.preprocessing.reference import reference_batch
 
 # Size of the receptive field of the middle layers, from r += (k - 1) · step; step *= s by hand.
 FIELDS = {"conv1": 7, "maxpool": 11, "layer1": 43, "layer2": 99, "layer3": 211, "layer4": 435}
 BLOCKS = [f"layer{stage}.{block}" for stage in (1, 2, 3, 4) for block in (0, 1)]
-
-
-@pytest.fixture(scope="module")
-def network():
-    return load_model("untrained").module
-
-
-@pytest.fixture(scope="module")
-def trained():
-    return load_model(trained_or_skip()).module
 
 
 @pytest.fixture(scope="module")

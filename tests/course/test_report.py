@@ -1,8 +1,8 @@
 import re
 
-import nbformat
 import pytest
 from support.project import run_cli
+from support.small_course import course_folder, write_notebook
 
 from resnet18_lab.base.errors import ParameterError, ReportError
 from resnet18_lab.benchmark.kept_records import read_record
@@ -14,31 +14,10 @@ from resnet18_lab.course.report.plan import plan
 RESOURCE = re.compile(r"""(?:src|href|url|import)\s*[=(]\s*["']?\s*(https?:)?//""", re.IGNORECASE)
 
 
-def write_notebook(
-    folder,
-    name,
-    *cells,
-    declared='weights: str = "auto"  # w\nresults_dir: str = ""  # r\ncount: int = 3  # c',
-):
-    notebook = nbformat.v4.new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    )
-    notebook.cells = [
-        nbformat.v4.new_markdown_cell(f"# About {name}"),
-        nbformat.v4.new_code_cell(declared, metadata={"tags": ["parameters"]}),
-    ]
-    notebook.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
-    nbformat.write(notebook, folder / f"{name}.ipynb")
-
-
 @pytest.fixture
 def course(tmp_path, monkeypatch, untrained_home):
-    folder = tmp_path / "course"
-    (folder / "profiles").mkdir(parents=True)
-    (folder / "profiles" / "full.yml").write_text("01_good:\n  count: 5\n", encoding="utf-8")
+    folder = course_folder(tmp_path, monkeypatch, untrained_home, "01_good:\n  count: 5\n")
     write_notebook(folder, "01_good", "print('count is', count)")
-    monkeypatch.setattr(parameters, "notebooks_dir", lambda: folder)
-    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
     return folder
 
 

@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from xml.etree import ElementTree
 
-import nbformat
 import pytest
+from support import small_course
 from support.project import run_cli
+from support.small_course import course_folder
 
 from resnet18_lab import _bootstrap
 from resnet18_lab.base.errors import ParameterError
@@ -32,23 +34,12 @@ content = {"threads": threads, "conclusions": [
 pathlib.Path(results_dir, NAME + ".json").write_text(json.dumps(content))"""
 
 
-def write_notebook(folder, name, *cells, declared=DECLARED):
-    notebook = nbformat.v4.new_notebook(
-        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    )
-    notebook.cells = [
-        nbformat.v4.new_markdown_cell(f"# About {name}"),
-        nbformat.v4.new_code_cell(declared, metadata={"tags": ["parameters"]}),
-        *(nbformat.v4.new_code_cell(cell) for cell in cells),
-    ]
-    nbformat.write(notebook, folder / f"{name}.ipynb")
+write_notebook = partial(small_course.write_notebook, declared=DECLARED)
 
 
 @pytest.fixture
 def course(tmp_path, monkeypatch, untrained_home):
-    folder = tmp_path / "course"
-    (folder / "profiles").mkdir(parents=True)
-    (folder / "profiles" / "full.yml").write_text("01_first:\n  count: 5\n", encoding="utf-8")
+    folder = course_folder(tmp_path, monkeypatch, untrained_home, "01_first:\n  count: 5\n")
     write_notebook(folder, "01_first", "print('threads are', threads, 'count is', count)")
     write_notebook(
         folder,
@@ -56,8 +47,6 @@ def course(tmp_path, monkeypatch, untrained_home):
         "print('seconds', seconds)",
         declared='weights: str = "auto"  # w\nseconds: float = 1.0  # s',
     )
-    monkeypatch.setattr(parameters, "notebooks_dir", lambda: folder)
-    monkeypatch.setenv("RESNET18_LAB_HOME", str(untrained_home))
     return folder
 
 

@@ -5,28 +5,16 @@ import copy
 import numpy as np
 import pytest
 import torch
-from support.project import trained_or_skip
 from torch import nn
 
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.course.classification import saliency
-from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import normalise, preprocess
 
 STAGES = {"layer1": (64, 56, 56), "layer2": (128, 28, 28), "layer3": (256, 14, 14), "layer4": (512, 7, 7)}
 EVIDENT = ("camera.jpg", "coffee.jpg", "coffee_portrait.jpg")
 """Pictures that all trained weights answer right, and whose one object leaves a background."""
-
-
-@pytest.fixture(scope="module")
-def network():
-    return load_model("untrained").module
-
-
-@pytest.fixture(scope="module")
-def trained():
-    return load_model(trained_or_skip()).module
 
 
 @pytest.fixture(scope="module")

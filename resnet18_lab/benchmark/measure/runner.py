@@ -12,7 +12,7 @@ from pathlib import Path
 
 from resnet18_lab.base.errors import LabError, ParameterError, unknown_name
 from resnet18_lab.base.machine import usable_cores
-from resnet18_lab.base.proc import MachineTime, machine_time
+from resnet18_lab.base.proc import machine_time, taken_by_others
 from resnet18_lab.benchmark import record as records
 from resnet18_lab.benchmark.configuration import BATCHES, EFFORTS, Configuration, Effort
 from resnet18_lab.benchmark.folder import make_folder, photographs
@@ -179,20 +179,9 @@ def _one_start(row: Row, record: Record, folder: Path) -> None:
     else:
         row.results.append(result)
         own = _children_seconds() - children
-        row.noise.append(_noise(before, machine_time(), own, time.perf_counter() - clock))
+        row.noise.append(taken_by_others(before, machine_time(), own, time.perf_counter() - clock))
 
 
 def _children_seconds() -> float:
     times = os.times()
     return times.children_user + times.children_system
-
-
-def _noise(
-    before: MachineTime | None, after: MachineTime | None, own_seconds: float, seconds: float
-) -> dict[str, float] | None:
-    """Shares of all cores' time that were stolen, and that others used, while a child ran."""
-    if before is None or after is None or after.total == before.total:
-        return None
-    total = after.total - before.total
-    own = own_seconds / (seconds * (os.cpu_count() or 1))
-    return {"steal": (after.steal - before.steal) / total, "others": max(0.0, (after.busy - before.busy) / total - own)}

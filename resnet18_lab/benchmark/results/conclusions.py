@@ -14,7 +14,11 @@ BUSY = 0.10
 def noise_of(*records: Record) -> str:
     """Why the times of records support no sentence, or empty: what others had of the cores, at the median start."""
     noise = [entry for record in records for row in record.rows for entry in row.noise if entry]
-    others = median(entry["others"] + entry["steal"] for entry in noise) if noise else 0.0
+    return noise_by(median(entry["others"] + entry["steal"] for entry in noise) if noise else 0.0)
+
+
+def noise_by(others: float) -> str:
+    """Why a share of the cores' time that others had leaves a timing no sentence, or empty."""
     return f"other processes had {others:.0%} of the cores' time meanwhile" if others > BUSY else ""
 
 
@@ -29,7 +33,7 @@ def noise_floor(record: Record) -> str:
     if ratio.high == float("inf"):
         return "One process start tells no noise: the control row cannot be judged."
     sentence = f"The control row takes {ratio.low:.2f} to {ratio.high:.2f} × the time of the row it repeats"
-    if ratio.low <= 1 <= ratio.high:
+    if ratio.holds(1):
         return f"{sentence} (95 %): a difference within that range is noise."
     return f"{sentence} (95 %), and should take as long: this table is noisier than its intervals say."
 

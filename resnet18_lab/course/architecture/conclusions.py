@@ -1,13 +1,12 @@
 """What the experiments on skip connections allow to say, and where few pictures or blocks are too few."""
 
 from itertools import permutations
-from math import exp
 
 import numpy as np
 import pandas as pd
 
 from resnet18_lab.base.conclusion import Conclusion
-from resnet18_lab.benchmark.statistics import Interval, mean_half_width
+from resnet18_lab.benchmark.statistics import paired_ratio
 from resnet18_lab.model.stage_times import StageTimes
 
 _SURE = 0.05
@@ -61,13 +60,11 @@ def gradient(whole: pd.DataFrame, cut: pd.DataFrame, what: str) -> Conclusion:
 
     ``whole`` and ``cut`` are norms by picture (row) and block; the mean ratio's 95 % interval is over the pictures.
     """
-    logarithms = np.log(cut.iloc[:, 0].to_numpy(float)) - np.log(whole.iloc[:, 0].to_numpy(float))
-    middle, half = float(logarithms.mean()), mean_half_width(logarithms)
-    ratio = Interval(exp(middle), exp(middle - half), exp(middle + half))
+    ratio = paired_ratio(cut.iloc[:, 0].to_numpy(float), whole.iloc[:, 0].to_numpy(float))
     spread = f"{ratio.low:.2f} to {ratio.high:.2f} over {len(whole)} pictures"
     range_ = f"{ratio.value:.2f} times the whole network's ({spread})"
     name = f"gradient, {what}"
-    if ratio.low <= 1 <= ratio.high:
+    if ratio.holds(1):
         return Conclusion(name, f"{what}: the gradient that reaches the first block is {range_}: no difference shown.")
     verb = "weakens" if ratio.high < 1 else "strengthens"
     return Conclusion(name, f"{what}: cutting {verb} the gradient that reaches the first block, {range_}.")

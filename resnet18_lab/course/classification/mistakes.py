@@ -94,10 +94,6 @@ def answers(path: Path, backend: Engine) -> list[tuple[str, Crop, Prediction]]:
     return rows
 
 
-_SURE = 0.05
-"""McNemar's p above which a way is not told apart from the right one."""
-
-
 def counted(engine: Engine, pictures: Sequence[Picture], most: int = 100) -> pd.DataFrame:
     """Right answers by preparation on at most ``most`` labelled pictures, each compared with the right way's.
 
@@ -111,7 +107,7 @@ def counted(engine: Engine, pictures: Sequence[Picture], most: int = 100) -> pd.
     }
     rows = {}
     for name, own in logits.items():
-        hits = int(right[np.arange(len(right)), metrics.ranked(own, 1)[:, 0]].sum())
+        hits = evaluate.evaluation_of(engine.engine, own, right).top1.hits
         paired = metrics.paired(logits[PREPARATIONS[0].name], own, right)
         rows[name] = {"right": hits, "of": len(chosen), "lost": paired.lost, "won": paired.won, "p": paired.p}
     return pd.DataFrame(rows).T.astype({"right": int, "of": int, "lost": int, "won": int})
@@ -120,7 +116,7 @@ def counted(engine: Engine, pictures: Sequence[Picture], most: int = 100) -> pd.
 def harm(table: pd.DataFrame, where: str) -> Conclusion:
     """Which mistakes cost right answers on these pictures, and which cannot be told apart from the right way."""
     mistakes = table.iloc[1:]
-    costly = mistakes[(mistakes["p"] <= _SURE) & (mistakes["lost"] > mistakes["won"])]
+    costly = mistakes[(mistakes["p"] <= metrics.TOLD_APART) & (mistakes["lost"] > mistakes["won"])]
     rest = mistakes.index.difference(costly.index, sort=False)
     said = f"On {table['of'].iloc[0]} pictures of {where}, "
     said += (

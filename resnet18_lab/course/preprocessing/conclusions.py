@@ -5,10 +5,7 @@ import pandas as pd
 from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.benchmark.record import Record
 from resnet18_lab.benchmark.results.formatting import intervals_of
-from resnet18_lab.inference.metrics import mcnemar
-
-_SURE = 0.05
-"""McNemar's p above which two ways are not told apart by their right answers."""
+from resnet18_lab.inference.metrics import TOLD_APART, mcnemar
 
 
 def largest_stage(record: Record, noise: str) -> Conclusion:
@@ -65,7 +62,7 @@ def answers(counted: pd.DataFrame, name: str = "answers") -> Conclusion:
     """Which ways' right answers are told apart from the reference's (the first row), on so many pictures."""
     reference, *ways = counted.index
     chances = {way: mcnemar(int(counted.loc[way, "lost"]), int(counted.loc[way, "won"])) for way in ways}
-    apart = [f"{way} (p = {chance:.3f})" for way, chance in chances.items() if chance <= _SURE]
+    apart = [f"{way} (p = {chance:.3f})" for way, chance in chances.items() if chance <= TOLD_APART]
     number = str(counted.loc[reference, "right"]).rsplit(" ", 1)[-1]
     told = ", ".join(apart) if apart else "no way"
     return Conclusion(name, f"On {number} pictures, right answers tell {told} apart from {reference}.")

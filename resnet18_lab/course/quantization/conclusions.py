@@ -1,18 +1,14 @@
 """What the comparisons of quantized networks allow to say."""
 
 from collections.abc import Mapping
-from math import exp
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.conclusion import Conclusion
-from resnet18_lab.benchmark.statistics import Interval, mean_half_width
-from resnet18_lab.inference.metrics import wilson
-
-_SURE = 0.05
-"""McNemar's p above which two ways are not told apart by their right answers."""
+from resnet18_lab.benchmark.statistics import Interval, paired_ratio
+from resnet18_lab.inference.metrics import TOLD_APART, wilson
 
 
 def methods(record: Mapping[str, Any]) -> Conclusion:
@@ -20,7 +16,7 @@ def methods(record: Mapping[str, Any]) -> Conclusion:
     rows = {row["method"]: row for row in record["rows"]}
     plain, kept = record["rows"][0], rows[record["kept"]]
     tests = {name: row["evaluation"]["p"] for name, row in rows.items()}
-    clear = ", ".join(name for name, p in tests.items() if p <= _SURE)
+    clear = ", ".join(name for name, p in tests.items() if p <= TOLD_APART)
     shown = f"right answers tell {clear} from float" if clear else "no method's right answers tell it from float"
     nearer = f"{plain['kl'] / kept['kl']:.1f} times nearer to float's than those of plain rounding"
     told = f"On {kept['evaluation']['of']} photographs {shown} (smallest p {min(tests.values()):.2f})."
@@ -32,20 +28,19 @@ def answer_of_layers(nearest: NDArray[np.float64], kept: NDArray[np.float64]) ->
 
     Both are mean divergences by photograph, of crops that neither was fitted to; the 95 % interval is over photographs.
     """
-    logarithms = np.log(kept) - np.log(nearest)
-    middle, half = float(logarithms.mean()), mean_half_width(logarithms)
+    ratio = paired_ratio(kept, nearest)
     said = (
-        f"On {len(kept)} photographs that neither was fitted to, GPTQ's answers are {exp(middle):.2f} times as far "
-        f"from float's as those of the nearest code ({exp(middle - half):.2f} to {exp(middle + half):.2f})"
+        f"On {len(kept)} photographs that neither was fitted to, GPTQ's answers are {ratio.value:.2f} times as far "
+        f"from float's as those of the nearest code ({ratio.low:.2f} to {ratio.high:.2f})"
     )
-    return Conclusion("rounding", f"{said}." if abs(middle) > half else f"{said}: no difference shown.")
+    return Conclusion("rounding", f"{said}: no difference shown." if ratio.holds(1) else f"{said}.")
 
 
 def speed(times: Mapping[str, Interval], ours: str, exact: str, noise: str) -> Conclusion:
     """What INT8 takes of float's time here."""
     ratio = times[ours].over(times[exact])
     said = f"INT8 takes {ratio.value:.2f} of float32's time here ({ratio.low:.2f} to {ratio.high:.2f}), one thread"
-    if ratio.low <= 1 <= ratio.high:
+    if ratio.holds(1):
         return Conclusion("INT8 against float32", f"{said}: no difference shown.").unless(noise)
     verdict = "quicker" if ratio.high < 1 else "slower"
     return Conclusion("INT8 against float32", f"{said}: it is {verdict}.").unless(noise)

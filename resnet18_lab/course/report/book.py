@@ -5,13 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from resnet18_lab.course.report import pages, sweep
-from resnet18_lab.course.report.execution import Failure, Run
+from resnet18_lab.course.report.execution import NOT_RUN, Failure, Run
 from resnet18_lab.course.report.junit import write_junit
 from resnet18_lab.course.report.plan import Step
 from resnet18_lab.weights.find import WeightsFile
-
-NOT_RUN = "NOT_RUN"
-"""What the index says of a run that the report ended before."""
 
 
 @dataclass

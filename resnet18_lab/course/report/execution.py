@@ -25,6 +25,10 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 """Failure class -> names of the exceptions that belong to it; anything else is OTHER."""
 
 
+NOT_RUN = "NOT_RUN"
+"""The kind of failure of a run that the report ended before."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a notebook stopped: its class, the cell (counted from 1) with its source, and the message."""

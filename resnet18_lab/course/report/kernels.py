@@ -6,7 +6,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 
 PROFILE_VARIABLE = "RESNET18_LAB_PROFILE"
-"""As ``course.lesson`` reads it, which is not imported: it needs what a notebook needs, and a report less."""
+"""In which a report tells its notebooks the profile; ``course.lesson`` reads it."""
 _WAIT_ASLEEP = {
     "OMP_WAIT_POLICY": "passive",  # between two layers the threads of GNU's OpenMP would keep all cores busy
     "KMP_BLOCKTIME": "0",  # the same for Intel's and LLVM's, which torch has on macOS, on Windows and from conda

@@ -7,10 +7,12 @@ from typing import Any
 import papermill
 
 from resnet18_lab.base.machine import cpu_model, usable_cores
+from resnet18_lab.course.report import execution
 from resnet18_lab.course.report.execution import Failure, Run
+from resnet18_lab.course.report.page_cells import FAILED, NOT_RUN
 from resnet18_lab.course.report.parameters import literal_path
 
-RAN, NOISY, FAILED, WAITING = "ran", "ran, noisy", "failed", "not run"
+RAN, NOISY = "ran", "ran, noisy"
 
 
 @dataclass(frozen=True)
@@ -52,5 +54,5 @@ def processor() -> str:
 def state_of(failure: Failure | None, noisy: tuple[str, ...]) -> str:
     """How a run went, in the words of index and pages."""
     if failure is not None:
-        return WAITING if failure.kind == "NOT_RUN" else FAILED
+        return NOT_RUN if failure.kind == execution.NOT_RUN else FAILED
     return NOISY if noisy else RAN

@@ -51,4 +51,4 @@ def beyond_capacity(loads: Sequence[Load], noise: str) -> Conclusion:
 
 def _ratio(ratio: Interval, of: str) -> str:
     said = f"{ratio.value:.2f} × {of} ({ratio.low:.2f} to {ratio.high:.2f})"
-    return f"{said}, no difference shown" if ratio.low <= 1 <= ratio.high else said
+    return f"{said}, no difference shown" if ratio.holds(1) else said

@@ -92,7 +92,7 @@ def _limit(share: float) -> str:
 
 def fixed_four(record: Record) -> list[Conclusion]:
     """What the tutorials' four threads cost here beside the best setting, engine by engine."""
-    best, found = best_threads(record), []
+    best, noise, found = best_threads(record), noise_of(record), []
     for backend, times in _times(record).items():
         name = f"four threads, {backend}"
         if backend not in best:
@@ -101,10 +101,10 @@ def fixed_four(record: Record) -> list[Conclusion]:
             found.append(Conclusion(name, f"{backend}: never ran {TUTORIALS_THREADS} threads here."))
         else:
             ratio = times[TUTORIALS_THREADS].over(times[best[backend]])
-            sure = ": no difference shown" if ratio.low <= 1 <= ratio.high else ""
+            sure = ": no difference shown" if ratio.holds(1) else ""
             said = f"{TUTORIALS_THREADS} threads take {ratio.value:.2f} × the time of {best[backend]}"
             found.append(Conclusion(name, f"{backend}: {said} ({ratio.low:.2f} to {ratio.high:.2f}){sure}."))
-    return [each.unless(noise_of(record)) for each in found]
+    return [each.unless(noise) for each in found]
 
 
 def decision(record: Record) -> list[Conclusion]:
