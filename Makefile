@@ -38,7 +38,7 @@ fuzz:       ## 20,000 pictures damaged in bytes, 20,000 in structure, as many th
 load:       ## the service under load and attack, a quarter of an hour; nothing else should run
 	@$(LAB) setup-tests
 	.venv/bin/python tools/records/serving.py $(ARGS) && .venv/bin/python tools/pages/serving.py
-notebooks-hard: ## all notebooks as another user, on a busy machine, and against every mutation, about an hour
+notebooks-hard: ## all notebooks as another user, on a busy machine, and against every mutation, about 20 minutes
 	@$(LAB) setup-tests
 	RESNET18_LAB_HARD=1 OMP_WAIT_POLICY=passive .venv/bin/python -m pytest -q --timeout 7200 --durations 8 \
 		tests/course/test_many_users.py tests/course/test_busy.py tests/course/test_mutations.py

@@ -1,17 +1,16 @@
 """What the tests share: places, trained weights where there are any, and one home with built artifacts."""
 
 import os
-import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.built_homes import built_home
 from support.page_driver import browser, page, service  # noqa: F401 - fixtures
 from support.project import CLASSROOM, trained_or_skip
 
 from resnet18_lab.base.errors import LabError
-from resnet18_lab.export.build import build
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
 
@@ -52,21 +51,13 @@ def labelled_images() -> Path:
 @pytest.fixture(scope="session")
 def untrained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with artifacts of the untrained network: enough for shapes, plumbing and failures."""
-    return _built_home(tmp_path_factory, find_weights("untrained"))
+    return built_home(tmp_path_factory, "untrained", "onnx-fp32")
 
 
 @pytest.fixture(scope="session")
 def trained_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with artifacts of trained weights."""
-    return _built_home(tmp_path_factory, trained_or_skip())
-
-
-def _built_home(factory: pytest.TempPathFactory, file: WeightsFile) -> Path:
-    home = factory.mktemp(f"home-{file.name}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESNET18_LAB_HOME", str(home))
-        build(file, only=["onnx-fp32"])
-    return home
+    return built_home(tmp_path_factory, trained_or_skip(), "onnx-fp32")
 
 
 @pytest.fixture(autouse=True)
@@ -86,17 +77,22 @@ def _own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="session")
-def trained_or_untrained_home(request: pytest.FixtureRequest) -> Path:
-    """The trained home where there are trained weights, else the untrained one."""
+def trained_or_untrained() -> WeightsFile:
+    """Trained weights where there are any, else the untrained ones."""
     try:
         find_weights("auto")
     except LabError:
-        return request.getfixturevalue("untrained_home")
-    named_untrained = os.environ.get("RESNET18_LAB_WEIGHTS") == "untrained"
-    return request.getfixturevalue("untrained_home" if named_untrained else "trained_home")
+        return find_weights("untrained")
+    return find_weights("untrained") if os.environ.get("RESNET18_LAB_WEIGHTS") == "untrained" else trained_or_skip()
 
 
 @pytest.fixture(scope="session")
-def course_home(trained_or_untrained_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy for notebooks and reports: they build what they show, and other tests must not get another engine by it."""
-    return Path(shutil.copytree(trained_or_untrained_home, tmp_path_factory.mktemp("course") / "home"))
+def trained_or_untrained_home(trained_or_untrained: WeightsFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with artifacts of those weights."""
+    return built_home(tmp_path_factory, trained_or_untrained, "onnx-fp32")
+
+
+@pytest.fixture(scope="session")
+def course_home(trained_or_untrained: WeightsFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home for notebooks and reports: they build the rest of what they show."""
+    return built_home(tmp_path_factory, trained_or_untrained, "onnx-fp32", "onnx-int8-static")

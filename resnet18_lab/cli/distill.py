@@ -71,7 +71,8 @@ def distill(
     settings = settings_of(folder, resume, teacher=teacher, targets=targets, start=start, minutes=minutes, seed=seed)
     pictures, soft_targets = _pictures_and_targets(photographs, settings.targets, settings.teacher, folder)
     run = _opened(settings, pictures, soft_targets, folder, device, threads)
-    _take_up(run, resume, folder)
+    if run.resume():
+        note(f"resumed after {run.progress.seconds / 60:.1f} minutes and {run.progress.pictures:,} views")
     outcome = _with_progress(run)
     write_down(outcome, run, pictures, folder, settings, soft_targets)
     typer.echo(outcome.weights)
@@ -97,16 +98,6 @@ def _opened(
     return Distillation(pictures, targets, folder, recipe, start=start, device=device, name=folder.name)
 
 
-def _take_up(run: "Distillation", resume: bool, folder: Path) -> None:
-    """Resume the run where there is something to resume; ParameterError where that was asked for and there is not."""
-    from resnet18_lab.base.errors import ParameterError
-
-    if run.resume():
-        note(f"resumed after {run.progress.seconds / 60:.1f} minutes and {run.progress.pictures:,} views")
-    elif resume:
-        raise ParameterError(f"There is no run {folder.name!r} to resume in {folder}; leave --resume out to start it.")
-
-
 def _check(photographs: Path, device: str, home: Path) -> None:
     """Raise ParameterError for what can be seen to be wrong before anything is loaded."""
     import shutil
@@ -125,6 +116,8 @@ def _pictures_and_targets(
     photographs: Path, targets: str | None, teacher: str, folder: Path
 ) -> "tuple[PackedPictures, Targets]":
     """Packed pictures with their soft targets, both made first where they are not there yet."""
+    from functools import partial
+
     from tqdm import tqdm
 
     from resnet18_lab.training import packing
@@ -145,7 +138,7 @@ def _pictures_and_targets(
                 bar.total = total
                 bar.update(done - bar.n)
 
-            left_out = packing.pack(photographs, packed, open_teacher(teacher), progress=progress)
+            left_out = packing.pack(photographs, packed, partial(open_teacher, teacher), progress=progress)
         if left_out:
             note(f"{len(left_out)} pictures could not be read and are left out: see {packed / packing.LEFT_OUT}")
     pictures = open_packed(packed)

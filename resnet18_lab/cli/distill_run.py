@@ -27,7 +27,7 @@ class Settings:
 
 
 def folder_of(name: str, resume: bool) -> Path:
-    """The run's folder, made; ParameterError for a name that cannot be one, or is taken by a run to be resumed."""
+    """The run's folder, made; ParameterError for a name that cannot be one, is taken, or has no run to resume."""
     import re
 
     from resnet18_lab.base import paths
@@ -37,7 +37,10 @@ def folder_of(name: str, resume: bool) -> Path:
     if not re.fullmatch("[a-z0-9][a-z0-9-]{0,59}", name):
         raise ParameterError(f"--name {name!r} is not allowed; give small letters, digits and hyphens.")
     folder = paths.home() / "runs" / name
-    if (folder / CHECKPOINT).is_file() and not resume:
+    exists = (folder / CHECKPOINT).is_file()
+    if resume and not exists:
+        raise ParameterError(f"There is no run {name!r} to resume in {folder}; leave --resume out to start it.")
+    if exists and not resume:
         raise ParameterError(f"There is a run {name!r} already; add --resume, give another --name, or delete {folder}.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -2,7 +2,8 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -124,11 +125,28 @@ def build(
     if not force and _all_good(kinds, folder, pictures):
         return [_built(kind, folder, 0.0) for kind in kinds]  # an installation that others only read takes no lock
     loaded = load_model(file)
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with _alone_in(folder):
         for abandoned in folder.glob(".resnet18-*.tmp.*"):
             abandoned.unlink()  # left by a killed build: whoever holds the lock is alone here
         return [_ensure(kind, loaded, folder, force, pictures, notify) for kind in kinds]
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Made if need be, and locked; BuildError where the caller may only read."""
+    lock = FileLock(folder / ".lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except PermissionError as error:
+        raise BuildError(
+            f"Not all formats asked for are in {folder}, and you may not write there; ask its owner to run "
+            "`resnet18-lab build`, or set RESNET18_LAB_HOME to a folder of your own."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _possible(notify: Callable[[str], None]) -> list[str]:

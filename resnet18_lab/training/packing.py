@@ -48,16 +48,17 @@ class _Shard:
 def pack(
     photographs: Path,
     folder: Path,
-    teacher: Teacher,
+    open_teacher: Callable[[], Teacher],
     *,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[str]:
     """Pack the photographs below a folder, with targets; returns names of those that could not be read.
 
-    ``progress`` is told how many are done of how many. Raises ParameterError when there are none, or when the
-    folder holds a beginning made from other photographs or by another teacher.
+    ``open_teacher`` is called once there are photographs; ``progress`` is told how many are done of how many.
+    Raises ParameterError when there are none, or when the folder holds a beginning made from other photographs or by
+    another teacher.
     """
-    files = _files(photographs)
+    files, teacher = _files(photographs), open_teacher()
     folder.mkdir(parents=True, exist_ok=True)
     _same_beginning(folder, photographs, files, teacher)
     shards = []

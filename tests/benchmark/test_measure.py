@@ -1,7 +1,6 @@
 """Real runs: what reaches the engines, what the parent costs, and what happens when something breaks."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,16 +10,15 @@ from operator import eq
 
 import psutil
 import pytest
-from support.project import run_cli, samples_dir
+from support.built_homes import built_home
+from support.project import run_cli
 
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.benchmark import record
 from resnet18_lab.benchmark.configuration import OURS, Configuration, Effort
 from resnet18_lab.benchmark.measure import runner, spawn
 from resnet18_lab.benchmark.results.tables import TABLES, bound_of
-from resnet18_lab.export.build import build
 from resnet18_lab.inference import registry
-from resnet18_lab.weights.find import find_weights
 
 pytestmark = pytest.mark.slow
 SHORT = Effort(1, 2, 0.0, 0.2, 5, 20, 1.0)
@@ -39,15 +37,9 @@ def run(*suites, **options):
 
 @pytest.fixture(scope="module")
 def every_engine(tmp_path_factory):
-    """A home with all that any installed engine runs, of the untrained network; INT8 calibrated on two pictures."""
-    home, two = tmp_path_factory.mktemp("every-engine"), tmp_path_factory.mktemp("two")
-    for name in ("cat.jpg", "china.jpg"):
-        shutil.copy(samples_dir() / name, two / name)
+    """A home with all that any installed engine runs, of the untrained network."""
     wanted = sorted({spec.artifact for spec in registry.SPECS if spec.artifact and registry.is_installed(spec)})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESNET18_LAB_HOME", str(home))
-        build(find_weights("untrained"), only=wanted, calibrate=two)
-    return home
+    return built_home(tmp_path_factory, "untrained", *wanted, few=True)
 
 
 @pytest.mark.timeout(1500)  # the first one makes all artifacts
@@ -82,14 +74,14 @@ def test_children_start_with_a_clean_environment_and_memory_of_their_own(monkeyp
 
 
 @pytest.mark.parametrize(
-    ("source", "reason"),
-    [("import os\nos.abort()", "killed by signal 6"), ("raise ImportError('half an installation')", "half an installation"),
-     ("import time\ntime.sleep(600)", "timeout")],
+    ("source", "reason", "deadline"),
+    [("import os\nos.abort()", "killed by signal 6", 60.0), ("raise ImportError('half an installation')", "half an installation", 60.0),
+     ("import time\ntime.sleep(600)", "timeout", 25.0)],
 )  # fmt: skip
-def test_a_broken_engine_is_a_row_with_its_reason_and_the_rest_goes_on(source, reason, tmp_path, monkeypatch):
+def test_a_broken_engine_is_a_row_with_its_reason_and_the_rest_goes_on(source, reason, deadline, tmp_path, monkeypatch):
     (tmp_path / "onnxruntime.py").write_text(source, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(spawn, "DEADLINE", 60.0)
+    monkeypatch.setattr(spawn, "DEADLINE", deadline)
     kept = run("memory", backends=["onnxruntime-fp32", "eager"])
     broken, eager = kept.of("memory")
     assert reason in broken.failures[0]

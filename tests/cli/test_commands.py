@@ -131,7 +131,18 @@ def test_a_missing_artifact_says_which_command_makes_it(tmp_path):
 
 @pytest.mark.slow
 def test_build_flag_makes_missing_artifacts(tmp_path):
-    done = run_cli("classify", CAT, "--weights", "untrained", "--build", "--format", "json", home=tmp_path)
+    done = run_cli(
+        "classify",
+        CAT,
+        "--weights",
+        "untrained",
+        "--backend",
+        "onnxruntime-fp32",
+        "--build",
+        "-f",
+        "json",
+        home=tmp_path,
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0]["predictions"]
 

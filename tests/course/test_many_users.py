@@ -1,12 +1,15 @@
 """One installation for a class: another user runs the notebooks from a folder of their own, and writes nowhere else."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
 from support.notebook_lanes import NOTEBOOKS
 from support.project import ROOT
@@ -85,4 +88,21 @@ def test_another_user_runs_a_copied_notebook_on_a_read_only_installation(classro
         found = read_record(own / "results" / f"{notebook.stem}.json")
         assert found.get("weights", weights) == weights
         assert found["parameters"]["weights"] == "auto"
+    command = [*AS_STUDENT, sys.executable, "-m", "resnet18_lab", "build", "--weights", weights, "--only"]
+    there, missing = (
+        subprocess.run([*command, name], cwd=own, env=environment, capture_output=True, text=True, check=False)
+        for name in ("onnx-fp32", "torch-export")
+    )
+    assert there.returncode == 0, there.stderr
+    assert missing.returncode == 2, missing.stderr
+    assert "you may not write there" in missing.stderr.splitlines()[-1]
     assert written_by_the_student(home, ROOT) == []
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_notebook_builds_by_itself_is_listed_in_its_metadata(notebook):
+    source = "\n".join(cell["source"] for cell in nbformat.read(notebook, 4).cells if cell["cell_type"] == "code")
+    named = re.search(r"build\(file, only=(\w+|\[.*?\])\)", source)
+    if named and not named[1].startswith("["):
+        named = re.search(rf"^{named[1]}: list = (\[.*?\])", source, re.MULTILINE)
+    assert set(ast.literal_eval(named[1]) if named else []) <= set(parameters.artifacts_of(notebook))

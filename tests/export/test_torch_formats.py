@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from support.built_homes import built_home, few_pictures
 from support.project import run_cli, samples_dir
 
 from resnet18_lab.base.errors import ArtifactError, BuildError
@@ -22,14 +23,10 @@ COMPILER = pytest.param(
 
 
 @pytest.fixture(scope="session")
-def formats_home(tmp_path_factory, untrained_home):
-    """A home with every format this machine can make."""
-    home = tmp_path_factory.mktemp("formats") / "home"
-    shutil.copytree(untrained_home, home)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESNET18_LAB_HOME", str(home))
-        build("untrained", only=[*SCRIPTS, *(["torch-export"] if torch_export.find_compiler() else [])])
-    return home
+def formats_home(tmp_path_factory):
+    """A home with every format that torch runs and this machine can make."""
+    compiled = ["torch-export"] if torch_export.find_compiler() else []
+    return built_home(tmp_path_factory, "untrained", "onnx-fp32", *SCRIPTS, *compiled)
 
 
 @pytest.fixture
@@ -85,10 +82,10 @@ def test_a_compiled_package_is_stale_on_another_cpu(home, monkeypatch):
         open_engine("torch-export", weights="untrained")
 
 
-def test_without_a_compiler_the_package_is_left_out_with_a_clear_line(home, monkeypatch):
+def test_without_a_compiler_the_package_is_left_out_with_a_clear_line(home, monkeypatch, tmp_path_factory):
     monkeypatch.setattr(torch_export.shutil, "which", lambda _name: None)
     said = []
-    rows = build("untrained", notify=said.append)
+    rows = build("untrained", notify=said.append, calibrate=few_pictures(tmp_path_factory))
     assert "torch-export" not in [row.kind.name for row in rows]
     assert "C++ compiler" in said[0]
     with pytest.raises(BuildError, match="g\\+\\+"):

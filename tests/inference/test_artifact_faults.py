@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from support.built_homes import built_home
 from support.project import run_cli, samples_dir
 
 from resnet18_lab.base.errors import ArtifactError
@@ -31,16 +32,9 @@ CAT = samples_dir() / "cat.jpg"
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory, untrained_home):
-    """A home with the formats that take seconds; INT8 is calibrated on one picture."""
-    home = tmp_path_factory.mktemp("faults") / "home"
-    shutil.copytree(untrained_home, home)
-    picture = tmp_path_factory.mktemp("picture")
-    shutil.copy(CAT, picture)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESNET18_LAB_HOME", str(home))
-        build("untrained", only=[*SCRIPTS, INT8.name], calibrate=picture)
-    return home
+def built(tmp_path_factory):
+    """A home with the formats that take seconds."""
+    return built_home(tmp_path_factory, "untrained", FP32.name, INT8.name, *SCRIPTS, few=True)
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 from PIL import Image
+from support.built_homes import built_home
 from support.project import ROOT, samples_dir, ten_lines
 
 import resnet18_lab as lab
 from resnet18_lab.base.errors import ImageError, LabError
-from resnet18_lab.export.build import build
 
 NAMES = {
     "classify", "stream", "evaluate", "open_engine", "preprocess", "labels", "samples", "load_model", "build",
@@ -21,15 +21,10 @@ CAT = samples_dir() / "cat.jpg"
 
 
 @pytest.fixture(scope="module")
-def int8_home(trained_or_untrained_home, tmp_path_factory):
-    home = tmp_path_factory.mktemp("public") / "home"
-    shutil.copytree(trained_or_untrained_home, home)
+def int8_home(trained_or_untrained, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESNET18_LAB_HOME", str(home))
-        (folder,) = (home / "artifacts").iterdir()
-        build(folder.name.rsplit("-", 1)[0], only=["onnx-int8-static"])
-        patch.setenv("RESNET18_LAB_WEIGHTS", "untrained") if folder.name.startswith("untrained") else None
-        yield home
+        patch.setenv("RESNET18_LAB_WEIGHTS", "untrained") if trained_or_untrained.name == "untrained" else None
+        yield built_home(tmp_path_factory, trained_or_untrained, "onnx-fp32", "onnx-int8-static")
 
 
 @pytest.mark.slow

@@ -8,10 +8,9 @@ import sysconfig
 import venv
 
 import pytest
+from support.built_homes import built_home
 from support.project import ROOT, samples_dir, ten_lines
 from support.running_service import wait_until
-
-from resnet18_lab.export.build import build
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +46,8 @@ def python(tmp_path_factory):
 
 
 @pytest.fixture
-def environment(untrained_home, tmp_path, monkeypatch):
-    home = tmp_path / "home"
-    shutil.copytree(untrained_home, home)
-    monkeypatch.setenv("RESNET18_LAB_HOME", str(home))
-    build("untrained", only=["onnx-int8-static"])
+def environment(tmp_path, tmp_path_factory):
+    home = built_home(tmp_path_factory, "untrained", "onnx-fp32", "onnx-int8-static", few=True)
     shutil.copy(samples_dir() / "cat.jpg", tmp_path)
     (tmp_path / "broken.jpg").write_bytes(b"words")
     return {**os.environ, "RESNET18_LAB_HOME": str(home), "RESNET18_LAB_WEIGHTS": "untrained"}

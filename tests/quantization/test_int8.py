@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
+from support.built_homes import built_home, few_pictures
 from support.project import run_cli, samples_dir, weights_or_skip
 
 from resnet18_lab.base.errors import BuildError, ParameterError
@@ -35,20 +36,13 @@ SIZE_LIMIT = 12_000_000
 
 @pytest.fixture(scope="module")
 def two_pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("two")
-    for name in ("cat.jpg", "china.jpg"):
-        shutil.copy(samples_dir() / name, folder / name)
-    return folder
+    return few_pictures(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def small_home(tmp_path_factory, two_pictures):
+def small_home(tmp_path_factory):
     """A home with an INT8 file of the untrained network, calibrated on two pictures."""
-    home = tmp_path_factory.mktemp("int8")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RESNET18_LAB_HOME", str(home))
-        build("untrained", only=["onnx-int8-static"], calibrate=two_pictures)
-    return home
+    return built_home(tmp_path_factory, "untrained", "onnx-int8-static", few=True)
 
 
 @pytest.fixture(scope="module")
@@ -280,10 +274,10 @@ def test_silent_channels_of_the_first_convolution_stay_finite():
 
 
 @pytest.mark.slow
-def test_int8_gives_the_answers_of_float(labelled_images, tmp_path, monkeypatch):
+def test_int8_gives_the_answers_of_float(labelled_images, tmp_path_factory, monkeypatch):
     file = weights_or_skip("compact")
-    monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
-    build(file, only=["onnx-fp32", "onnx-int8-static"])
+    home = built_home(tmp_path_factory, file, "onnx-fp32", "onnx-int8-static")
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(home))
     pictures = evaluate.labelled_pictures(labelled_images)
     names = ("onnxruntime-fp32", "onnxruntime-int8")
     answers = []

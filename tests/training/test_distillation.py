@@ -56,7 +56,7 @@ def photographs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def packed(photographs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("packed")
-    left_out = packing.pack(photographs, folder, answering(7))
+    left_out = packing.pack(photographs, folder, lambda: answering(7))
     assert [line.split(":")[0] for line in left_out] == ["007.png"]
     return folder
 
@@ -85,13 +85,13 @@ def test_packing_goes_on_after_an_end_and_refuses_another_teacher(photographs, p
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        packing.pack(photographs, tmp_path, answering(7), progress=ended)
+        packing.pack(photographs, tmp_path, lambda: answering(7), progress=ended)
     first = (tmp_path / "shard-00000.npz").stat().st_mtime_ns
-    packing.pack(photographs, tmp_path, answering(7))
+    packing.pack(photographs, tmp_path, lambda: answering(7))
     assert (tmp_path / "shard-00000.npz").stat().st_mtime_ns == first
     assert open_packed(tmp_path).names == open_packed(packed).names
     with pytest.raises(ParameterError, match="another teacher"):
-        packing.pack(photographs, tmp_path, Teacher("other", "1" * 64, "none", answering(1).probabilities))
+        packing.pack(photographs, tmp_path, lambda: Teacher("other", "1" * 64, "none", answering(1).probabilities))
 
 
 def test_what_was_packed_of_other_photographs_is_not_taken_for_these(photographs, packed, tmp_path):
@@ -304,19 +304,17 @@ def test_a_lite_teaches_from_its_package(tmp_path, monkeypatch):
         (["{photographs}", "--name", "x", "--teacher", "nobody"], "There is no teacher 'nobody'"),
         (["{photographs}", "--name", "x", "--resume"], "There is no run 'x' to resume"),
         (["{photographs}", "--name", "x", "--device", "tpu"], "There is no device 'tpu'"),
-        (["{photographs}", "--name", "x", "--targets", "{tmp}/none.npz"], "holds no soft targets"),
+        (["{packed}", "--name", "x", "--targets", "{tmp}/none.npz"], "holds no soft targets"),
         (["{photographs}", "--name", "x", "--teacher", "auto:untrained"], "teach nothing"),
     ],
 )  # fmt: skip
 @pytest.mark.slow
-def test_wrong_input_is_one_line(arguments, message, photographs, untrained_home, tmp_path):
+def test_wrong_input_is_one_line(arguments, message, photographs, packed, untrained_home, tmp_path):
     import shutil
 
     shutil.copytree(untrained_home, tmp_path / "home")
     (tmp_path / "empty").mkdir()
-    filled = [text.format(tmp=tmp_path / "empty", photographs=photographs) for text in arguments]
-    if "--resume" in filled or "--targets" in filled:
-        filled += ["--teacher", "efficientnet-lite0"]
+    filled = [text.format(tmp=tmp_path / "empty", photographs=photographs, packed=packed) for text in arguments]
     done = run_cli("distill", *filled, home=tmp_path / "home", env={"RESNET18_LAB_WEIGHTS": ""})
     assert done.returncode == 2, done.stderr
     assert message in done.stderr

@@ -34,7 +34,6 @@ from resnet18_lab.benchmark.kept_records import Measuring, read_record
 RECORD = paths.records_dir() / "serving.json"
 QUALITIES = (70, 80, 90, 95)
 AT_ONCE = 10
-ROUNDS = 2
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,12 @@ class Size:
     overload_seconds: float
     bad_rounds: int
     soak_seconds: float
+    rounds: int = 2
+    """Of the services that are compared, one after the other."""
 
 
 FULL = Size(250, 500, 1000, 4000, 15, 20, 600)
-SHORT = Size(8, 10, 60, 100, 2, 2, 4)
+SHORT = Size(8, 10, 60, 100, 2, 2, 4, rounds=1)
 
 
 def re_encoded(source: Path | None, folder: Path, count: int) -> int:
@@ -73,21 +74,23 @@ def in_turn(folder: Path, size: Size) -> tuple[dict, dict, dict, dict | None]:
     bad minutes; what ours reports about itself; and ours with OpenVINO on the same file, where that is installed.
     """  # noqa: D205 - one sentence
     theirs, mine, other = [], [], []
-    for number in range(ROUNDS):
-        say(f"the tutorials' service and ours on the same core, round {number + 1} of {ROUNDS}")
+    for number in range(size.rounds):
+        say(f"the tutorials' service and ours on the same core, round {number + 1} of {size.rounds}")
         with tutorial_service() as url:
             send(url, folder, "--at-once", 2, "--requests", 4)
-            requests = size.tutorial_requests // ROUNDS
+            requests = size.tutorial_requests // size.rounds
             theirs.append(ask(url, folder, "--at-once", AT_ONCE, "--requests", requests))
         with service("--cache", "0") as running:
             model = json.loads(get(running.url, "/api/v1/model")[1])
             send(predict(running), folder, "--at-once", 2, "--requests", 20)
-            mine.append(ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // ROUNDS))
+            mine.append(ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // size.rounds))
             about = {"ready_seconds": running.ready_seconds, "memory_mb": resident(running)}
         if find_spec("openvino") is not None:
             with service("--cache", "0", "--backend", f"openvino-{model['engine']['precision']}") as running:
                 send(predict(running), folder, "--at-once", 2, "--requests", 20)
-                other.append(ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // ROUNDS))
+                other.append(
+                    ask(predict(running), folder, "--at-once", AT_ONCE, "--requests", size.requests // size.rounds)
+                )
     return summed(theirs), {**summed(mine), **about}, model, summed(other) if other else None
 
 
