@@ -12,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.resnet18 import CROP
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.bulk import inputs
 from resnet18_lab.bulk.batch import Job, open_engine
@@ -67,11 +66,11 @@ def stage_means(files: Sequence[Path], job: Job, batch: int = DEFAULT_BATCH) -> 
     whole = files[: len(files) // batch * batch]
     clock = Clock()
     with open_engine(job) as engine:
-        engine.run(np.zeros((batch, 3, CROP, CROP), dtype=np.float32))
+        engine.run(np.zeros((batch, *engine.network.shape), dtype=np.float32))
         for start in range(0, len(whole), batch):
             outputs(
                 [(path.name, path) for path in whole[start : start + batch]], engine,
-                preparer=InProcess(draft_for=job.draft_for), clock=clock,
+                preparer=InProcess(draft_for=job.draft_for, preprocessing=engine.network.preprocessing), clock=clock,
             )  # fmt: skip
     return {stage: seconds / len(whole) for stage, seconds in clock.seconds.items() if stage in WORK}
 

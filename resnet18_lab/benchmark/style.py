@@ -21,6 +21,7 @@ from PIL import Image
 
 from resnet18_lab.base.paths import package_data
 from resnet18_lab.benchmark.alt_text import alt_text
+from resnet18_lab.weights.names import is_untrained
 
 COLOURS = ("#0b6e99", "#c2571a", "#1b7f3b", "#7a4fa3", "#8a6d00", "#b3261e", "#5d6a7a", "#2a9d8f", "#d4478c")
 VERDICT_COLOURS = {"right": "#1b7f3b", "wrong": "#b3261e", "no such class": "#8a6d00"}
@@ -101,7 +102,7 @@ def new_figure(width: float, height: float, weights: str | None, label: str = PH
     """
     empty = Figure(figsize=(width, height), layout="constrained")
     empty.set_label(label)
-    if weights == "untrained":
+    if weights is not None and is_untrained(weights):
         empty.suptitle(UNTRAINED_MARK, color=WARNING, fontsize=10)
     return empty
 

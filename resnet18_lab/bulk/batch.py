@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ImageError, ParameterError
-from resnet18_lab.base.resnet18 import check_top_k
+from resnet18_lab.base.networks import Network, check_top_k
 from resnet18_lab.inference.classify import answers, outputs
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.registry import EMBEDDING
@@ -20,6 +20,7 @@ from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
 from resnet18_lab.preprocessing.prepare import Preparer
 from resnet18_lab.preprocessing.refusals import image_error
 from resnet18_lab.preprocessing.transform import preprocess_id
+from resnet18_lab.weights.names import split_name
 
 if TYPE_CHECKING:
     from resnet18_lab.inference.engine import Engine, EngineInfo
@@ -45,7 +46,12 @@ class Job:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ParameterError(f"The kind of a job is {' or '.join(KINDS)}, not {self.kind!r}.")
-        check_top_k(self.top_k)
+        check_top_k(self.top_k, self.network.classes)
+
+    @property
+    def network(self) -> Network:
+        """The network that its weights are of."""
+        return split_name(self.weights)[0]
 
     @property
     def engine(self) -> str:
@@ -55,12 +61,12 @@ class Job:
     @property
     def preprocess_id(self) -> str:
         """Name of all steps applied to the pixels."""
-        return preprocess_id(self.draft_for)
+        return preprocess_id(self.draft_for, self.network.preprocessing)
 
 
 @dataclass(frozen=True)
 class Vector:
-    """The 512 features of one picture before the last layer, or an error with its code."""
+    """The features of one picture before the last layer, or an error with its code."""
 
     file: str
     embedding: NDArray[np.float32] | None = None
@@ -90,7 +96,7 @@ def open_engine(job: Job) -> Engine:
 
 def open_decoders(job: Job) -> Decoders:
     """A decoding process for one worker: it decodes while other workers compute."""
-    return Decoders(seconds=job.decode_seconds, draft_for=job.draft_for)
+    return Decoders(seconds=job.decode_seconds, draft_for=job.draft_for, preprocessing=job.network.preprocessing)
 
 
 def run_batch(job: Job, engine: Engine, preparer: Preparer, items: Sequence[Item]) -> list[Answer]:

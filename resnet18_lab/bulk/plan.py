@@ -98,6 +98,7 @@ def describe(plan: Plan, engine: dict[str, str], listing: Listing) -> Row:
         "kind": plan.job.kind,
         **engine,
         "preprocess_id": plan.job.preprocess_id,
+        **({"features": plan.job.network.features} if plan.job.kind == "embed" else {}),
         "top_k": plan.job.top_k,
         "languages": list(plan.languages),
         "bom": plan.bom,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.base.resnet18 import FEATURES
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.bulk.batch import Answer, Vector
 
 
@@ -24,7 +24,7 @@ def unit_vectors(answers: Iterable[Answer]) -> tuple[list[str], NDArray[np.float
     rows = (
         np.stack([one.embedding for one in vectors if one.embedding is not None])
         if vectors
-        else np.zeros((0, FEATURES))
+        else np.zeros((0, RESNET18.features))
     )
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return [one.file for one in vectors], (rows / np.maximum(lengths, 1e-12)).astype(np.float32)

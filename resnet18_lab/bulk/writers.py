@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base.errors import LabError, ParameterError
-from resnet18_lab.base.resnet18 import FEATURES
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.text import printable
 from resnet18_lab.bulk.journal import line_of
 from resnet18_lab.inference.csv_rows import ENGINE_COLUMNS, write_rows
@@ -79,7 +79,7 @@ def parquet_schema(run: Row) -> Any:  # noqa: ANN401 - a type of an optional pac
     _, arrow = pyarrow_modules()
     text = arrow.string()
     if run["kind"] == "embed":
-        answers = arrow.field("embedding", arrow.list_(arrow.float32(), FEATURES))
+        answers = arrow.field("embedding", arrow.list_(arrow.float32(), run.get("features", RESNET18.features)))
     else:
         fields = [("rank", arrow.int16()), ("index", arrow.int16()), ("wnid", text)]
         fields += [(language, text) for language in run["languages"]]

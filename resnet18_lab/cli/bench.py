@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.base.errors import LabError, ParameterError
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.benchmark.configuration import EFFORTS, shortened
+from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
+from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +60,6 @@ _Files = Annotated[list[Path] | None, typer.Option(help="An ONNX file to time be
 _Pictures = Annotated[
     Path | None, typer.Option(help="Photographs that end-to-end makes its folder of; data/samples if not given.")
 ]
-_Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
 _Output = Annotated[Path | None, typer.Option(help="The record as JSON; reports/bench.json if not given.")]
 _Csv = Annotated[Path | None, typer.Option(help="Folder for the tables as CSV.")]
 _Compare = Annotated[Path | None, typer.Option(help="An older record: say what changed beyond the noise.")]
@@ -75,7 +77,8 @@ def bench(
     batch: _Batches = None,
     file: _Files = None,
     pictures: _Pictures = None,
-    weights: _Weights = "auto",
+    weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     output: _Output = None,
     csv: _Csv = None,
     compare: _Compare = None,
@@ -90,6 +93,7 @@ def bench(
     from resnet18_lab.benchmark.measure.runner import run
     from resnet18_lab.benchmark.suites import suites_of
 
+    weights = with_network(network, weights)
     _check_packages()
     if fail_on_regression is not None and compare is None:
         raise ParameterError("--fail-on-regression needs an older record to compare with: --compare OLD.json.")

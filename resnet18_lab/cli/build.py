@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
+from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
     from resnet18_lab.export.build import Built
@@ -48,9 +51,8 @@ def _check_packages() -> None:
 
 
 def build(
-    weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
-    ] = "auto",
+    weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     only: Annotated[
         list[str] | None, typer.Option(help="A format to make; may be given again. All if not given.")
     ] = None,
@@ -63,7 +65,7 @@ def build(
     from rich.console import Console
     from rich.table import Table
 
-    rows = build_artifacts(weights, only or None, force=force, calibrate=calibrate)
+    rows = build_artifacts(with_network(network, weights), only or None, force=force, calibrate=calibrate)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("format", "file", "MB", "seconds", "max |Δlogit|", "of max |logit|"):
         table.add_column(heading, justify="left" if heading in ("format", "file") else "right", overflow="fold")

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resnet18_lab.base.errors import LabError, ParameterError
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
 from resnet18_lab.cli.runs import announced, note_no_pictures, plan_of, write
 from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
+from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
     from resnet18_lab.bulk.similar import Neighbour
@@ -38,6 +40,7 @@ def embed(
     paths: options.Paths,
     output: Annotated[Path, typer.Option("--output", "-o", help="OUT.parquet or OUT.jsonl.")],
     weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     build: options.Build = False,
     resume: options.Resume = False,
     workers: options.Workers = None,
@@ -48,7 +51,8 @@ def embed(
     shard: options.ShardOption = None,
     nul: options.Nul = False,
 ) -> int:
-    """Write the 512 features of each picture, the network's output before its last layer."""
+    """Write the features of each picture (512 of ResNet-18), the network's output before its last layer."""
+    weights = with_network(network, weights)
     options.refuse_urls(paths)
     _build(weights, build)
     read = options.listed(paths, nul=nul, resume=resume)
@@ -64,6 +68,7 @@ def similar(
     paths: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders or pictures to look in.")],
     top_k: Annotated[int, typer.Option("--top-k", "-k", help="How many to show.")] = 10,
     weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     build: options.Build = False,
     workers: options.Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array instead of lines.")] = False,
@@ -76,6 +81,7 @@ def similar(
 
     if top_k < 1:
         raise ParameterError(f"--top-k {top_k} is not allowed; give 1 or more.")
+    weights = with_network(network, weights)
     options.refuse_urls([query, *paths])
     _build(weights, build)
     inputs = chain([Input(query)], walk(paths))

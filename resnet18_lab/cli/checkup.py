@@ -17,7 +17,8 @@ from resnet18_lab.base import paths
 from resnet18_lab.base.errors import LabError, WeightsNotFoundError
 from resnet18_lab.base.machine import cgroup_quota, cgroup_source, cpu_flags, cpu_model, memory_bytes, usable_cores
 from resnet18_lab.inference import artifacts
-from resnet18_lab.weights.find import UNTRAINED, VARIABLE, find_weights
+from resnet18_lab.weights.find import VARIABLE, find_weights
+from resnet18_lab.weights.names import UNTRAINED
 from resnet18_lab.weights.status import weights_status
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
@@ -211,9 +212,10 @@ def check_artifacts() -> Iterator[Finding]:
     except LabError:
         yield Finding("artifacts", WARNING, "none without weights", "`resnet18-lab weights fetch`, then `build`")
         return
+    network = artifacts.folder_at(folder).network
     for kind in artifacts.KINDS.values():
         reason = artifacts.problem(folder, kind)
-        path = folder / kind.filename
+        path = folder / kind.filename(network)
         if reason is None:
             yield Finding(f"artifact {kind.name}", OK, f"{path}, SHA-256 verified")
         else:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.cli import options, runs
 from resnet18_lab.cli.console import note, warn_untrained
 from resnet18_lab.inference.labels import Language
 from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
+from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
     from resnet18_lab.bulk.batch import Job
@@ -49,6 +51,7 @@ def classify(
     backend: options.BackendOption = "auto",
     threads: options.Threads = None,
     weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     build: options.Build = False,
     output: options.Output = None,
     resume: options.Resume = False,
@@ -66,12 +69,11 @@ def classify(
 ) -> int:
     """Name what is in pictures: the best classes with their scores.
 
-    With --output, many worker processes and a file that a killed run can be resumed into. Exit status 1
-    when a picture could not be read (it is reported, and the rest go on), or when there is none.
+    Exit status 1 when a picture could not be read (it is reported, and the rest go on), or when there is none.
     """
     on_cluster = _on_cluster(engine or runner, address, paths)
     _need_output(resume or shard or bom, output is not None or on_cluster)
-    _build(weights, backend, build)
+    weights = _built(with_network(network, weights), backend, build)
     read = options.listed(paths, nul=nul, resume=resume)
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
@@ -115,13 +117,15 @@ def _on_cluster(runner: str, address: str | None, paths: list[str]) -> bool:
     return runner == "ray"
 
 
-def _build(weights: str, backend: str, asked: bool) -> None:
+def _built(weights: str, backend: str, asked: bool) -> str:
+    """The weights' name, once what the engine runs is made of them where that is asked for."""
     if not asked:
-        return
+        return weights
     from resnet18_lab.cli.build import build_artifacts
     from resnet18_lab.inference.registry import formats_for
 
     build_artifacts(weights, formats_for(backend))
+    return weights
 
 
 def _writer(output_format: OutputFormat, languages: tuple[str, ...], top_k: int) -> "Callable[[Iterable[Result]], int]":
@@ -158,8 +162,8 @@ def _one_by_one(
     from resnet18_lab.inference.classify import classify_files
     from resnet18_lab.preprocessing.prepare import InProcess
 
-    preparer = InProcess(decode_seconds=decode_seconds)
     with open_engine(backend, weights=weights, threads=threads) as opened:
+        preparer = InProcess(decode_seconds=decode_seconds, preprocessing=opened.network.preprocessing)
         note(f"engine: {opened.engine}")
         warn_untrained(opened.engine.weights)
         files = (entry.file for entry in entries if entry.error is None)

@@ -16,5 +16,7 @@ def note(message: str) -> None:
 
 def warn_untrained(weights: str) -> None:
     """Say so when answers come from weights that were never trained."""
-    if weights == "untrained":
+    from resnet18_lab.weights.names import is_untrained
+
+    if is_untrained(weights):
         note("UNTRAINED weights: the answers below mean nothing; they show shapes and speed only")

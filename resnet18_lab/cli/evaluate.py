@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
 from resnet18_lab.inference.labelled import LabelsAre, labelled
+from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
     from resnet18_lab.inference.evaluate import Evaluation
@@ -27,9 +30,8 @@ def evaluate(
     backend: Annotated[
         list[str] | None, typer.Option(help="An engine; may be given again: the others are compared with the first.")
     ] = None,
-    weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
-    ] = "auto",
+    weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     threads: Annotated[int | None, typer.Option(help="Threads of one run; all usable cores if not given.")] = None,
     labels_are: Annotated[
         LabelsAre | None, typer.Option(help="What sub-folders are named by; wnids and English names if not given.")
@@ -42,6 +44,7 @@ def evaluate(
     """
     from resnet18_lab.inference.evaluate import calibrated_on
 
+    weights = with_network(network, weights)
     labelled_ones = labelled(folder, labels_are)
     pictures = labelled_ones.pictures
     if words := labelled_ones.unknown_words():

@@ -8,7 +8,10 @@ import typer
 
 from resnet18_lab.base.conclusion import lines
 from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
+from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,14 +67,13 @@ def _print_table(whole: "pd.DataFrame") -> None:
 
 
 def inspect(
-    weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
-    ] = "auto",
+    weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     repeats: Annotated[int, typer.Option(help="Timed rounds of 8 passes each.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with exact numbers on stdout.")] = False,
 ) -> None:
     """Show what the network is made of: shapes, parameters, MACs, memory and time of each stage (needs torch)."""
-    found = _inspection(weights, repeats)
+    found = _inspection(with_network(network, weights), repeats)
     if found.weights.path is None:
         note("UNTRAINED weights: shapes, sizes and times are real, answers would mean nothing")
     note(f"eager PyTorch, weights {found.weights.name}, {found.times}")

@@ -48,8 +48,8 @@ def _options(
 
 
 COMMANDS = (
-    "classify", "bulk", "build", "bench", "evaluate", "doctor", "inspect", "labels", "report", "results", "serve",
-    "distill", "weights",
+    "classify", "bulk", "build", "bench", "evaluate", "networks", "doctor", "inspect", "labels", "report", "results",
+    "serve", "distill", "weights",
 )  # fmt: skip
 """Modules of this room with commands, in the order of the help: each has a table COMMANDS (function, examples, and
 perhaps more arguments of Typer's), or a group of its own."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.resnet18 import check_top_k
+from resnet18_lab.base.networks import check_top_k
 from resnet18_lab.bulk.defaults import check_batch
 from resnet18_lab.preprocessing.defaults import check_seconds
 
@@ -46,6 +46,9 @@ TopK = Annotated[int, typer.Option("--top-k", "-k", help="Answers per picture, 1
 BackendOption = Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")]
 Threads = Annotated[int | None, typer.Option(help="Threads of one run; all usable cores, or one in each worker.")]
 Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]
+NetworkName = Annotated[
+    str, typer.Option("--network", metavar="NAME", help="Of which network; `resnet18-lab networks` lists them.")
+]
 Build = Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")]
 Output = Annotated[
     Path | None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
 
 EXAMPLES = (
@@ -42,9 +43,7 @@ def report(
     cell_timeout: CellTimeout = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop after the first notebook that fails.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Also write the outcome as JUnit XML, for CI servers.")] = None,
-    weights: Annotated[
-        str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")
-    ] = "auto",
+    weights: options.Weights = "auto",
 ) -> int:
     """Run the notebooks and render them to pages that open from disk.
 

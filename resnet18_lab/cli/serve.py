@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.cli import options, settings_sources
 from resnet18_lab.cli.console import note
 from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
+from resnet18_lab.weights.names import with_network
 
 EXAMPLES = (
     "Examples:  resnet18-lab serve  ·  resnet18-lab serve --port 0 --workers 2 --threads 1  ·  "
@@ -76,6 +78,7 @@ def serve(
     threads: Threads = None,
     backend: options.BackendOption = "auto",
     weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
     max_mb: Annotated[int, typer.Option(help="Largest picture, in MB.")] = 20,
     queue: Annotated[int, typer.Option(help="Pictures a worker takes at a time; more are refused with 503.")] = 64,
     cache: Annotated[int, typer.Option(help="Answers a worker remembers; 0 for none.")] = 2048,
@@ -119,6 +122,7 @@ def _run(chosen: dict[str, Any]) -> None:
     from resnet18_lab.service.settings import Settings
     from resnet18_lab.service.supervisor import serve as run
 
+    chosen["weights"] = with_network(chosen.pop("network"), chosen["weights"])
     chosen["allowed_hosts"] = tuple(name.lower() for name in chosen.pop("allowed_host") or ())
     if chosen.pop("no_cache"):
         chosen["cache"] = 0

@@ -58,7 +58,8 @@ def verify(name: Name = "auto") -> None:
 @app.command(epilog='Example:  cp "$(resnet18-lab weights path compact)" /media/stick')
 def path(name: Name = "auto") -> None:
     """Print where the weights lie."""
-    from resnet18_lab.weights.find import UNTRAINED, find_weights
+    from resnet18_lab.weights.find import find_weights
+    from resnet18_lab.weights.names import UNTRAINED
 
     found = find_weights(name)
     typer.echo(found.path or UNTRAINED)

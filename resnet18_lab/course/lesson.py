@@ -11,11 +11,23 @@ from typing import Any
 from resnet18_lab.base.conclusion import Conclusion, lines
 from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.base.machine import cpu_model, usable_cores
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.proc import machine_time, taken_by_others
 from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.benchmark.results.conclusions import noise_by
 from resnet18_lab.course.own_time import OwnTime
 from resnet18_lab.course.report.kernels import PROFILE_VARIABLE
+from resnet18_lab.weights.names import AUTO, split_name
+
+
+def refuse_another_network(weights: str) -> None:
+    """Raise ParameterError unless these weights are of the network that the lessons are about."""
+    network, _ = split_name(weights)
+    if network is not RESNET18:
+        raise ParameterError(
+            f"The lessons look into {RESNET18.title}, and {weights} are weights of {network.title}; run that with "
+            f"`resnet18-lab classify --network {network.name}`."
+        )
 
 
 @dataclass
@@ -33,6 +45,7 @@ class Lesson:
         self.parameters = {each: variables[each] for each in variables.get("__annotations__", {})}
         if "results_dir" not in self.parameters:
             raise ParameterError(f"{name} begins before its parameters are set; run it from the top.")
+        refuse_another_network(str(self.parameters.get("weights", AUTO)))
         profile = self.parameters.get("profile") or os.environ.get(PROFILE_VARIABLE, "fast")
         others = {each: value for each, value in self.parameters.items() if each != "profile"}
         self._measuring = Measuring(profile=str(profile), **others)

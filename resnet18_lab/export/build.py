@@ -44,7 +44,7 @@ class Built:
 
 def _check(run: Callable[[Batch], Logits], loaded: LoadedModel, what: str, batches: tuple[int, ...]) -> dict[str, Any]:
     """Parity with eager for the manifest; BuildError when a float32 engine is further off than rounding."""
-    agreement = measure(run, loaded.module, batches)
+    agreement = measure(run, loaded.module, batches, loaded.weights.network.preprocessing)
     if agreement.relative > FP32_TOLERANCE:
         raise BuildError(
             f"The {what} file does not agree with eager: max |Δlogit| is {agreement.relative:.1e} of max |logit|, "
@@ -54,7 +54,7 @@ def _check(run: Callable[[Batch], Logits], loaded: LoadedModel, what: str, batch
 
 
 def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
-    counts = export_onnx(loaded.module, target)
+    counts = export_onnx(loaded, target)
     as_run = optimised_operators(target)  # what this CPU's runtime makes of them
     return {
         "operators": counts,
@@ -65,20 +65,20 @@ def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
 
 def _make_onnx_embedding(loaded: LoadedModel, target: Path) -> dict[str, Any]:
     trunk = copy.deepcopy(loaded.module)
-    trunk.fc = torch.nn.Identity()
-    counts = export_onnx(trunk, target, output_name="embedding")
+    setattr(trunk, loaded.weights.network.head, torch.nn.Identity())
     headless = LoadedModel(trunk, loaded.weights)
+    counts = export_onnx(headless, target, output_name="embedding")
     return {"operators": counts, "parity": _check(onnx_graph.runner(target), headless, "embedding", BATCHES)}
 
 
 def _make_torchscript(loaded: LoadedModel, target: Path, *, freeze: bool) -> dict[str, Any]:
-    torchscript.trace(loaded.module, target, freeze=freeze)
+    torchscript.trace(loaded.module, target, shape=loaded.weights.network.shape, freeze=freeze)
     program = torchscript.load_torchscript(target)
     return {"parity": _check(_calling(program), loaded, "TorchScript", BATCHES)}
 
 
 def _make_torch_export(loaded: LoadedModel, target: Path) -> dict[str, Any]:
-    torch_export.compile_package(loaded.module, target)
+    torch_export.compile_package(loaded.module, target, shape=loaded.weights.network.shape)
     return {"parity": _check(_calling(torch_export.load_package(target)), loaded, "torch.export", _COMPILED_BATCHES)}
 
 
@@ -119,14 +119,15 @@ def build(
     BuildError, or ParameterError for an unknown format.
     """
     kinds = [artifacts.kind_of(name) for name in (_possible(notify) if only is None else only)]
-    pictures = calibration.from_folder(calibrate) if calibrate else None
     file = weights if isinstance(weights, WeightsFile) else find_weights(weights)
+    steps = file.network.preprocessing
+    pictures = calibration.from_folder(calibrate, preprocessing=steps) if calibrate else None
     folder = artifacts.folder_of(file)
-    if not force and _all_good(kinds, folder, pictures):
-        return [_built(kind, folder, 0.0) for kind in kinds]  # an installation that others only read takes no lock
+    if not force and _all_good(kinds, folder, pictures):  # an installation that others only read takes no lock
+        return [_built(kind, folder / kind.filename(file.network), 0.0) for kind in kinds]
     loaded = load_model(file)
     with _alone_in(folder):
-        for abandoned in folder.glob(".resnet18-*.tmp.*"):
+        for abandoned in folder.glob(".*.tmp.*"):
             abandoned.unlink()  # left by a killed build: whoever holds the lock is alone here
         return [_ensure(kind, loaded, folder, force, pictures, notify) for kind in kinds]
 
@@ -166,7 +167,7 @@ def _ensure(
     pictures: Calibration | None,
     notify: Callable[[str], None],
 ) -> Built:
-    path = folder / kind.filename
+    path = folder / kind.filename(loaded.weights.network)
     try:
         good = not force and _is_good(kind, folder, pictures)
     except LabError:  # a damaged manifest vouches for nothing: start it anew
@@ -179,12 +180,12 @@ def _ensure(
             make = partial(build_int8, pictures=pictures) if kind.name == INT8 else MAKERS[kind.name]
             details = make(loaded, temporary)
         artifacts.record(folder, loaded.weights, kind, details)
-    return _built(kind, folder, 0.0 if good else time.perf_counter() - started)
+    return _built(kind, path, 0.0 if good else time.perf_counter() - started)
 
 
-def _built(kind: ArtifactKind, folder: Path, seconds: float) -> Built:
-    entry = artifacts.read_manifest(folder)["files"][kind.filename]
-    return Built(kind, folder / kind.filename, entry["bytes"], seconds, entry)
+def _built(kind: ArtifactKind, path: Path, seconds: float) -> Built:
+    entry = artifacts.read_manifest(path.parent)["files"][path.name]
+    return Built(kind, path, entry["bytes"], seconds, entry)
 
 
 def _all_good(kinds: list[ArtifactKind], folder: Path, pictures: Calibration | None) -> bool:
@@ -203,5 +204,6 @@ def _calibrated_on(pictures: Calibration | None, folder: Path, kind: ArtifactKin
     """False for an INT8 file made with other pictures than those asked for."""
     if pictures is None or kind.name != INT8:
         return True
-    entry = artifacts.read_manifest(folder)["files"][kind.filename]
+    there = artifacts.folder_at(folder)
+    entry = there.manifest["files"][kind.filename(there.network)]
     return bool(entry["calibration"]["list_sha256"] == pictures.list_sha256)

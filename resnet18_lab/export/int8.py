@@ -1,4 +1,4 @@
-"""ResNet-18 as an INT8 ONNX file: quantize-dequantize form, calibrated, with float logits.
+"""A network as an INT8 ONNX file: quantize-dequantize form, calibrated, with float logits.
 
 Activations are uint8 with one scale a tensor, weights int8 with one scale an output channel (U8S8, what
 x86 CPUs multiply fastest). ONNX Runtime and OpenVINO fuse the pairs of QuantizeLinear and
@@ -19,7 +19,7 @@ from onnx import numpy_helper
 from resnet18_lab.base.errors import BuildError
 from resnet18_lab.base.machine import cpu_flags
 from resnet18_lab.export import onnx_graph
-from resnet18_lab.export.onnx import export_onnx, operator_counts
+from resnet18_lab.export.onnx import export_onnx, operator_counts, stamp
 from resnet18_lab.export.parity import measure
 from resnet18_lab.inference import metrics
 from resnet18_lab.inference.engine import Logits
@@ -28,11 +28,10 @@ from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.transform import Batch
 from resnet18_lab.quantization import calibration
 from resnet18_lab.quantization.calibration import Calibration
+from resnet18_lab.quantization.onnxruntime_static import quantize_static, u8s8
 from resnet18_lab.quantization.qdq import quantized
 from resnet18_lab.quantization.reconstruction import Method
 
-_EXPECTED_OPERATORS = {"QLinearConv": 20, "QLinearAdd": 8, "Conv": 0}
-"""Operator counts of ONNX Runtime's optimised graph when no part of the body is left in float."""
 LOWEST_COSINE = 0.98
 """Mean cosine of logits below which a file is rejected: even plain rounding of every weight reaches more."""
 _CHUNK = 8
@@ -48,22 +47,23 @@ def build_int8(
 ) -> dict[str, Any]:
     """Write the INT8 file and return what the manifest says of it.
 
-    ``pictures`` default to the project's own photographs, ``reduce_range`` to what this CPU needs. The
-    same weights, pictures and number of torch threads give the same file. Raises BuildError when ONNX
-    Runtime would leave a part of the body in float.
+    ``pictures`` default to the project's own photographs, ``reduce_range`` to what this CPU needs; ``method`` is for
+    networks that are quantized here, not by ONNX Runtime. The same weights, pictures and number of torch threads give
+    the same file. Raises BuildError when ONNX Runtime would leave a part of the body in float.
     """
-    pictures = pictures or calibration.default_crops()
-    method = method or Method()
+    network = loaded.weights.network
+    pictures = pictures or calibration.default_crops(network.preprocessing)
     reduced = needs_reduced_range() if reduce_range is None else reduce_range
-    batch = transform.normalise(pictures.crops)
+    batch = transform.normalise(pictures.crops, network.preprocessing)
     proto = float_graph(loaded)
-    target.write_bytes(quantized(proto, batch, method, reduce_range=reduced).SerializeToString(deterministic=True))
-    operators = optimised_operators(target)
-    wrong = {
-        name: operators.get(name, 0) for name, count in _EXPECTED_OPERATORS.items() if operators.get(name, 0) != count
-    }
-    if wrong:
-        raise BuildError(f"ONNX Runtime's optimised INT8 graph holds {wrong} where {_EXPECTED_OPERATORS} is expected.")
+    if network.int8 == "ours":
+        method = method or Method()
+        how, int8_proto = method.as_json(), quantized(proto, batch, method, reduce_range=reduced)
+    else:
+        how, int8_proto = _BY_ONNXRUNTIME, _by_onnxruntime(proto, batch, reduced)
+    stamp(int8_proto, loaded.weights)
+    target.write_bytes(int8_proto.SerializeToString(deterministic=True))
+    operators = _integer_operators(target, proto)
     run = onnx_graph.runner(target)
     agreement = _agreement(run, loaded, batch)
     if agreement["mean_cosine"] < LOWEST_COSINE:
@@ -75,10 +75,31 @@ def build_int8(
     return {
         "operators": operators,
         "reduce_range": reduced,
-        "method": method.as_json(),
+        "method": how,
         "calibration": {**pictures.as_json(), **agreement},
-        "parity": measure(run, loaded.module).as_json(),
+        "parity": measure(run, loaded.module, preprocessing=network.preprocessing).as_json(),
     }
+
+
+def _integer_operators(target: Path, proto: onnx.ModelProto) -> dict[str, int]:
+    """The operators of ONNX Runtime's optimised graph; BuildError where it leaves a part of the body in float."""
+    operators, counts = optimised_operators(target), operator_counts(proto)
+    expected = {"QLinearConv": counts["Conv"], "QLinearAdd": counts.get("Add", 0), "Conv": 0}
+    wrong = {name: operators.get(name, 0) for name, count in expected.items() if operators.get(name, 0) != count}
+    if wrong:
+        raise BuildError(f"ONNX Runtime's optimised INT8 graph holds {wrong} where {expected} is expected.")
+    return operators
+
+
+_BY_ONNXRUNTIME = {"rounding": "nearest", "ranges": "minmax", "by": "onnxruntime"}
+
+
+def _by_onnxruntime(proto: onnx.ModelProto, batch: Batch, reduced: bool) -> onnx.ModelProto:
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        onnx.save(proto, source)
+        quantize_static(source, target, batch, reduce_range=reduced, **u8s8())
+        return onnx.load(target)
 
 
 def needs_reduced_range() -> bool:
@@ -96,7 +117,7 @@ def float_graph(loaded: LoadedModel) -> onnx.ModelProto:
     """The network as a float32 ONNX graph with folded batch norms."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.onnx"
-        export_onnx(loaded.module, path)
+        export_onnx(loaded, path)
         return _with_biases(onnx.load(path))
 
 

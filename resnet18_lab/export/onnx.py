@@ -1,7 +1,9 @@
-"""ResNet-18 as an ONNX file."""
+"""A network as an ONNX file."""
 
 import contextlib
+import hashlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -9,27 +11,26 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import nn
 
 from resnet18_lab.base.errors import BuildError
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.inference import labels
+from resnet18_lab.model.network import LoadedModel
+from resnet18_lab.weights.find import WeightsFile
 
 OPSET = 20
 INPUT_NAME = "input"
 _OUTPUT_NAME = "logits"
 
 
-def export_onnx(
-    module: nn.Module, target: Path, *, output_name: str = _OUTPUT_NAME, side: int = CROP
-) -> dict[str, int]:
+def export_onnx(loaded: LoadedModel, target: Path, *, output_name: str = _OUTPUT_NAME) -> dict[str, int]:
     """Write one ONNX file (float32, batch axis dynamic) and return its operator counts.
 
     The exporter silently writes another opset in place of one it does not know, so the opset is read back.
     """
-    example = torch.zeros(2, 3, side, side)
+    example = torch.zeros(2, *loaded.weights.network.shape)
     with _quiet():
         program = torch.onnx.export(
-            module,
+            loaded.module,
             (example,),
             dynamo=True,
             opset_version=OPSET,
@@ -44,9 +45,23 @@ def export_onnx(
     opset = next(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
     if opset != OPSET:
         raise BuildError(f"The exporter wrote opset {opset} where {OPSET} was asked for; use the pinned versions.")
+    stamp(proto, loaded.weights)
     onnx.checker.check_model(proto)
     target.write_bytes(proto.SerializeToString(deterministic=True))
     return operator_counts(proto)
+
+
+def stamp(proto: onnx.ModelProto, file: WeightsFile) -> None:
+    """Write into the file what it is: network, preprocessing, weights, and the SHA-256 of the class names."""
+    network = file.network.as_json()
+    onnx.helper.set_model_props(proto, {
+        "network": file.network.name,
+        "preprocessing": json.dumps(network.pop("preprocessing"), sort_keys=True),
+        "description": json.dumps(network, sort_keys=True),
+        "weights": file.name,
+        "weights_sha256": file.sha256,
+        "labels_sha256": hashlib.sha256(labels.packaged()).hexdigest(),
+    })  # fmt: skip
 
 
 def operator_counts(proto: onnx.ModelProto) -> dict[str, int]:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from resnet18_lab.base.errors import BuildError
+from resnet18_lab.base.networks import RESNET18, Preprocessing
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.preprocessing.reference import BATCHES, reference_batch
 from resnet18_lab.preprocessing.transform import Batch
@@ -36,9 +37,14 @@ class Parity:
         return {**vars(self), "batches": list(self.batches), "relative": self.relative}
 
 
-def measure(run: Callable[[Batch], Logits], module: nn.Module, batches: tuple[int, ...] = BATCHES) -> Parity:
+def measure(
+    run: Callable[[Batch], Logits],
+    module: nn.Module,
+    batches: tuple[int, ...] = BATCHES,
+    preprocessing: Preprocessing = RESNET18.preprocessing,
+) -> Parity:
     """Parity of ``run`` with the eager module over batches of real pictures."""
-    pictures, origin = reference_batch()
+    pictures, origin = reference_batch(preprocessing)
     difference = largest = 0.0
     for size in batches:
         batch = np.ascontiguousarray(pictures[:size])

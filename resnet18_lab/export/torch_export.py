@@ -1,4 +1,4 @@
-"""ResNet-18 compiled ahead of time: torch.export, then AOTInductor into one ``.pt2`` package.
+"""A network compiled ahead of time: torch.export, then AOTInductor into one ``.pt2`` package.
 
 The package holds machine code for the CPU type it was built on; it needs a C++ compiler to build and
 none to run.
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from resnet18_lab.base.errors import BuildError
-from resnet18_lab.base.resnet18 import SHAPE
+from resnet18_lab.base.networks import RESNET18
 
 _COMPILERS = ("g++", "c++", "clang++")
 MAX_BATCH = 64
@@ -28,8 +28,11 @@ def find_compiler() -> str | None:
     return next((path for name in _COMPILERS if (path := shutil.which(name))), None)
 
 
-def compile_package(module: nn.Module, target: Path) -> None:
-    """Write the package to a path that ends in .pt2; ``freezing`` folds batch norms and lays out the weights."""
+def compile_package(module: nn.Module, target: Path, *, shape: tuple[int, int, int] = RESNET18.shape) -> None:
+    """Write the package to a path that ends in .pt2; ``freezing`` folds batch norms and lays out the weights.
+
+    ``shape`` is that of one picture.
+    """
     if find_compiler() is None:
         raise BuildError("torch.export packages need a C++ compiler to build; install g++ (Debian: apt install g++).")
     from torch._inductor import aoti_compile_and_package
@@ -37,7 +40,7 @@ def compile_package(module: nn.Module, target: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")
-        program = torch.export.export(module, (torch.zeros(2, *SHAPE),), dynamic_shapes=({0: batch},))
+        program = torch.export.export(module, (torch.zeros(2, *shape),), dynamic_shapes=({0: batch},))
         try:
             aoti_compile_and_package(program, package_path=str(target), inductor_configs={"freezing": True})
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:

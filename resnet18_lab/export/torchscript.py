@@ -1,4 +1,4 @@
-"""ResNet-18 as TorchScript: traced, and traced then frozen.
+"""A network as TorchScript: traced, and traced then frozen.
 
 TorchScript is deprecated in favour of torch.export and unsupported on Python 3.14 and newer; it is here
 because most deployments of this model still use it. The warning that says so is filtered here alone.
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from resnet18_lab.base.resnet18 import SHAPE
+from resnet18_lab.base.networks import RESNET18
 
 
 @contextlib.contextmanager
@@ -24,18 +24,18 @@ def deprecation_known() -> Iterator[None]:
         yield
 
 
-def traced(module: nn.Module, *, freeze: bool) -> torch.jit.ScriptModule:
-    """The module traced on one picture; ``freeze`` folds batch norms and makes weights constants."""
+def traced(module: nn.Module, *, shape: tuple[int, int, int] = RESNET18.shape, freeze: bool) -> torch.jit.ScriptModule:
+    """The module traced on one picture of that ``shape``; ``freeze`` folds batch norms and makes weights constants."""
     with deprecation_known(), torch.inference_mode():
-        program = torch.jit.trace(module, torch.zeros(1, *SHAPE))
+        program = torch.jit.trace(module, torch.zeros(1, *shape))
         return torch.jit.freeze(program) if freeze else program
 
 
-def trace(module: nn.Module, target: Path, *, freeze: bool) -> None:
+def trace(module: nn.Module, target: Path, *, shape: tuple[int, int, int] = RESNET18.shape, freeze: bool) -> None:
     """Write the traced module."""
     content = io.BytesIO()  # on a full disk torch's own file writer ends the whole process
     with deprecation_known():
-        torch.jit.save(traced(module, freeze=freeze), content)
+        torch.jit.save(traced(module, shape=shape, freeze=freeze), content)
     target.write_bytes(content.getbuffer())
 
 

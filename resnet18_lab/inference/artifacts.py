@@ -4,6 +4,7 @@
 whose recipe or tool versions differ from today's is stale: it is rebuilt, never used.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -16,66 +17,77 @@ from typing import Any
 
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ArtifactError, ParameterError, WeightsNotFoundError, unknown_name
-from resnet18_lab.base.files import write_text
+from resnet18_lab.base.files import replacing, write_text
 from resnet18_lab.base.machine import cpu_model
-from resnet18_lab.base.resnet18 import CLASSES, FEATURES
-from resnet18_lab.weights.catalogue import catalogue
+from resnet18_lab.base.networks import RESNET18, Network
+from resnet18_lab.inference import labels
+from resnet18_lab.weights.catalogue import entries_of
 from resnet18_lab.weights.find import VARIABLE, WeightsFile, find_weights
+from resnet18_lab.weights.names import AUTO, split_name
 
 MANIFEST = "manifest.json"
+LABELS = "labels.csv"
 
 
 @dataclass(frozen=True)
 class ArtifactKind:
     """A format ``build`` can make: its file, the recipe that makes it, and the packages that shape it.
 
-    A ``native`` file holds machine code for one CPU type and is stale on another.
+    A ``native`` file holds machine code for one CPU type and is stale on another. What it ``gives`` for one picture
+    are logits or features.
     """
 
     name: str
-    filename: str
+    suffix: str
     recipe: dict[str, Any]
     made_with: tuple[str, ...]
     native: bool = False
-    width: int = CLASSES
-    """Length of its output for one picture."""
+    gives: str = "logits"
+
+    def filename(self, network: Network = RESNET18) -> str:
+        """Name of the file in the artifact folder of a network."""
+        return f"{network.name}-{self.suffix}"
+
+    def width(self, network: Network = RESNET18) -> int:
+        """Length of its output for one picture."""
+        return network.classes if self.gives == "logits" else network.features
 
 
 KINDS = {
     "onnx-fp32": ArtifactKind(
         name="onnx-fp32",
-        filename="resnet18-fp32.onnx",
-        recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "format": 1},
+        suffix="fp32.onnx",
+        recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "format": 2},
         made_with=("torch", "onnx", "onnxscript"),
     ),
     "onnx-int8-static": ArtifactKind(
         name="onnx-int8-static",
-        filename="resnet18-int8-static.onnx",
-        recipe={"activations": "uint8, per tensor", "weights": "int8, per channel", "logits": "float32", "format": 1},
+        suffix="int8-static.onnx",
+        recipe={"activations": "uint8, per tensor", "weights": "int8, per channel", "logits": "float32", "format": 2},
         made_with=("torch", "onnx", "onnxscript"),
     ),
     "onnx-embedding": ArtifactKind(
         name="onnx-embedding",
-        filename="resnet18-embedding.onnx",
-        recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "output": "512 before fc", "format": 1},
+        suffix="embedding.onnx",
+        recipe={"exporter": "dynamo", "opset": 20, "batch": "dynamic", "output": "before the last layer", "format": 2},
         made_with=("torch", "onnx", "onnxscript"),
-        width=FEATURES,
+        gives="features",
     ),
     "torchscript-traced": ArtifactKind(
         name="torchscript-traced",
-        filename="resnet18-traced.pt",
+        suffix="traced.pt",
         recipe={"method": "trace", "format": 1},
         made_with=("torch",),
     ),
     "torchscript": ArtifactKind(
         name="torchscript",
-        filename="resnet18-torchscript.pt",
+        suffix="torchscript.pt",
         recipe={"method": "trace and freeze", "format": 1},
         made_with=("torch",),
     ),
     "torch-export": ArtifactKind(
         name="torch-export",
-        filename="resnet18-torch-export.pt2",
+        suffix="torch-export.pt2",
         recipe={"method": "torch.export, AOTInductor with freezing", "batch": "dynamic", "format": 1},
         made_with=("torch",),
         native=True,
@@ -92,6 +104,9 @@ class Artifact:
     weights_name: str
     weights_sha256: str
     entry: dict[str, Any]
+    network: Network = RESNET18
+    labels_path: Path | None = None
+    """The class names it was made with; None for those of this package."""
 
 
 def kind_of(name: str) -> ArtifactKind:
@@ -116,7 +131,8 @@ def find_folder(weights_name: str = "auto") -> Path:
     except WeightsNotFoundError:
         if weights_name == "auto" and os.environ.get(VARIABLE):
             raise  # the weights that the user chose are missing: do not replace them by others
-        names = [entry.name for entry in catalogue()] if weights_name == "auto" else [weights_name]
+        network, name = split_name(weights_name)
+        names = [entry.name for entry in entries_of(network.name)] if name == AUTO else [name]
         for name in names:
             is_plain = re.fullmatch("[a-z0-9-]+", name)
             manifests = sorted(paths.artifacts_dir().glob(f"{name}-{'[0-9a-f]' * 8}/{MANIFEST}")) if is_plain else []
@@ -141,17 +157,26 @@ def _version(package: str) -> str | None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an artifact folder: ``{"weights": {...}, "files": {filename: entry}}``."""
+    """The manifest of an artifact folder: ``{"weights": {...}, "network": {...}, "labels": {...}, "files": {...}}``.
+
+    ``files`` has an entry by file name. ArtifactError for one that is damaged.
+    """
     path = folder / MANIFEST
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if _is_valid_manifest(content["weights"], content["files"]):
+            _network_of(content)
             return dict(content)
     except FileNotFoundError:
         return {"weights": {}, "files": {}}
     except (OSError, ValueError, KeyError, TypeError):
         pass
     raise ArtifactError(f"{path} is damaged; delete that folder and run `resnet18-lab build`.")
+
+
+def _network_of(manifest: dict[str, Any]) -> Network:
+    """The network that a manifest describes: ResNet-18 where it was written before there were others."""
+    return Network.from_json(manifest["network"]) if manifest.get("network") else RESNET18
 
 
 def _is_valid_manifest(source: object, files: object) -> bool:
@@ -171,8 +196,11 @@ def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[st
     if manifest["weights"].get("sha256") != file.sha256:
         manifest["files"] = {}  # its entries belong to files made from other weights
     manifest["weights"] = {"name": file.name, "sha256": file.sha256}
-    path = folder / kind.filename
-    manifest["files"][kind.filename] = {
+    manifest["network"] = file.network.as_json()
+    manifest["labels"] = {"file": LABELS, "sha256": _write_labels(folder)}
+    filename = kind.filename(file.network)
+    path = folder / filename
+    manifest["files"][filename] = {
         "sha256": hashing.sha256(path, remember=False),
         "bytes": path.stat().st_size,
         "recipe": kind.recipe,
@@ -181,6 +209,15 @@ def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[st
         **details,
     }
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def _write_labels(folder: Path) -> str:
+    """SHA-256 of the folder's own copy of the class names: a machine with the folder alone can name its answers."""
+    content = labels.packaged()
+    if not (folder / LABELS).is_file() or (folder / LABELS).read_bytes() != content:
+        with replacing(folder / LABELS) as target:
+            target.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
 
 
 def _staleness(entry: dict[str, Any], kind: ArtifactKind) -> str | None:
@@ -207,18 +244,44 @@ class ArtifactFolder:
     """The weights name that the caller used; error messages repeat it in the commands they suggest."""
     manifest: dict[str, Any]
 
+    @property
+    def network(self) -> Network:
+        """The network that its files hold, or would hold."""
+        return _network_of(self.manifest) if self.manifest["files"] else split_name(self.weights_name)[0]
+
+    @property
+    def labels_path(self) -> Path | None:
+        """Its own file of class names; None in a folder from before there was one."""
+        return self.path / LABELS if self.manifest.get("labels") else None
+
     def problem(self, kind: ArtifactKind) -> str | None:
         """Why the artifact cannot be used (missing, stale, damaged), or None when it can."""
-        path, source = self.path / kind.filename, self.manifest["weights"]
-        entry = self.manifest["files"].get(kind.filename)
+        filename, source = kind.filename(self.network), self.manifest["weights"]
+        path, entry = self.path / filename, self.manifest["files"].get(filename)
         if not path.is_file() or entry is None:
             return "is not built"
         if not self.path.name.endswith(f"-{source['sha256'][:8]}"):
             return f"is of other weights ({source['name']}), says its manifest"
         if reason := _staleness(entry, kind):
             return f"is stale ({reason})"
+        if reason := self._labels_problem():
+            return reason
         if path.stat().st_size != entry.get("bytes") or hashing.sha256(path) != entry.get("sha256"):
             return "is damaged (its SHA-256 is not the manifest's)"
+        return None
+
+    def _labels_problem(self) -> str | None:
+        """Why the class names beside the files are not those that they were made with."""
+        if self.labels_path is None:
+            return None
+        try:
+            digest = hashlib.sha256(self.labels_path.read_bytes()).hexdigest()
+        except OSError:
+            return f"has no {LABELS} beside it that can be read"
+        if digest != self.manifest["labels"].get("sha256"):
+            return f"has another {LABELS} beside it than the one it was made with"
+        if digest != hashlib.sha256(labels.packaged()).hexdigest():
+            return "is stale (made with other class names)"
         return None
 
     def artifact(self, kind: ArtifactKind, *, verified: bool = False) -> Artifact:
@@ -226,14 +289,19 @@ class ArtifactFolder:
 
         With ``verified`` the caller has just checked that ``problem`` is None, and it is not checked again.
         """
-        path = self.path / kind.filename
+        path = self.path / kind.filename(self.network)
         if not verified and (reason := self.problem(kind)):
             option = "" if self.weights_name == "auto" else f" --weights {shlex.quote(self.weights_name)}"
             raise ArtifactError(
                 f"{path} {reason}; run `resnet18-lab build{option}` (or `classify --build`) to make it."
             )
-        entry, source = self.manifest["files"][kind.filename], self.manifest["weights"]
-        return Artifact(path, entry["sha256"], source["name"], source["sha256"], entry)
+        entry, source = self.manifest["files"][path.name], self.manifest["weights"]
+        return Artifact(path, entry["sha256"], source["name"], source["sha256"], entry, self.network, self.labels_path)
+
+
+def folder_at(path: Path) -> ArtifactFolder:
+    """The artifact folder at a path; ArtifactError where its manifest is damaged."""
+    return ArtifactFolder(path, "auto", read_manifest(path))
 
 
 def open_folder(weights_name: str = "auto") -> ArtifactFolder:
@@ -244,7 +312,7 @@ def open_folder(weights_name: str = "auto") -> ArtifactFolder:
 
 def problem(folder: Path, kind: ArtifactKind) -> str | None:
     """Why the artifact of a folder cannot be used (missing, stale, damaged), or None when it can."""
-    return ArtifactFolder(folder, "auto", read_manifest(folder)).problem(kind)
+    return folder_at(folder).problem(kind)
 
 
 def load(name: str, weights_name: str = "auto") -> Artifact:

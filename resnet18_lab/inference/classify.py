@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet18_lab.base.errors import ImageError, ParameterError
-from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
+from resnet18_lab.inference.engine import Engine, Logits
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.predictions import top_k as best_of
 from resnet18_lab.preprocessing import prepare as preparing
@@ -81,7 +81,7 @@ def prepare(source: Source | Image.Image, *, preparer: Preparer = _IN_PROCESS, c
     ``preparer`` decodes: in this process, or in decoding processes (``Decoders``) where many strangers' pictures are.
     """
     if isinstance(source, Image.Image):
-        ready = preparing.prepare(source, limits=preparer.limits)
+        ready = preparing.prepare(source, limits=preparer.limits, preprocessing=preparer.preprocessing)
     else:
         clock.start()
         data = read(source, limits=preparer.limits)
@@ -96,13 +96,18 @@ def outputs(
     sources: Sequence[tuple[str, Source | Image.Image]],
     engine: Engine,
     *,
-    preparer: Preparer = _IN_PROCESS,
+    preparer: Preparer | None = None,
     clock: Clock = _NO_CLOCK,
 ) -> list[Output]:
     """The engine's output for each (name, source), run as one batch; a bad picture yields an error in its place.
 
-    ``preparer`` is that of ``prepare``.
+    ``preparer`` is that of ``prepare``; one that makes crops for another network than the engine's is refused with
+    ParameterError.
     """
+    preprocessing = engine.network.preprocessing
+    preparer = preparer or InProcess(preprocessing=preprocessing)
+    if preparer.preprocessing != preprocessing:
+        raise ParameterError(f"The crops are not made as {engine.network.title} takes them; prepare them for it.")
     inputs: list[Prepared | ImageError] = []
     for _, source in sources:
         try:
@@ -113,7 +118,7 @@ def outputs(
     rows: Iterator[NDArray[np.float32]] = iter(())
     if crops:
         clock.start()
-        batch = transform.normalise(np.stack(crops))
+        batch = transform.normalise(np.stack(crops), preprocessing)
         clock.lap("normalise")
         rows = iter(engine.run(batch))
         clock.lap("run")
@@ -128,7 +133,7 @@ def answers(
     engine: Engine,
     *,
     k: int = 3,
-    preparer: Preparer = _IN_PROCESS,
+    preparer: Preparer | None = None,
     clock: Clock = _NO_CLOCK,
 ) -> list[Result]:
     """The result of each (name, source), run as one batch, in order; a bad picture yields a result with an error."""
@@ -137,16 +142,16 @@ def answers(
     results = [
         Result(one.file, error=one.error)
         if one.row is None
-        else result_of(one.file, one.row[None], one.warnings, engine.engine, k)
+        else result_of(one.file, one.row[None], one.warnings, engine, k)
         for one in engine_outputs
     ]
     clock.lap("top-k")
     return results
 
 
-def result_of(file: str, logits: Logits, warnings: tuple[str, ...], engine: EngineInfo, k: int) -> Result:
-    """The result of one picture from its logits, float32 1×1000."""
-    return Result(file, best_of(logits, k)[0], warnings, engine)
+def result_of(file: str, logits: Logits, warnings: tuple[str, ...], engine: Engine, k: int) -> Result:
+    """The result of one picture from the engine's logits, float32 1×1000."""
+    return Result(file, best_of(logits, k, engine.labels)[0], warnings, engine.engine)
 
 
 def classify_files(
@@ -155,7 +160,7 @@ def classify_files(
     *,
     k: int = 3,
     batch_size: int = 1,
-    preparer: Preparer = _IN_PROCESS,
+    preparer: Preparer | None = None,
 ) -> Iterator[Result]:
     """Results in the order of the files; a bad file yields a result with an error, and the rest go on."""
     if batch_size < 1:

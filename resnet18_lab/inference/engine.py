@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ArtifactError
-from resnet18_lab.base.resnet18 import CLASSES, SHAPE
+from resnet18_lab.base.networks import RESNET18, Network
+from resnet18_lab.inference.labels import Label, all_labels
 from resnet18_lab.preprocessing.transform import Batch
 
 Logits = NDArray[np.float32]
@@ -44,9 +45,14 @@ class Engine(Protocol):
     threads: int
     """Threads of one run, read back from the engine."""
     engine: EngineInfo
+    network: Network
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The classes of its logits, by index."""
 
     def run(self, batch: Batch) -> Logits:
-        """Logits, float32 N×1000, of a float32 batch N×3×224×224 (N ≥ 1)."""
+        """Logits, float32 N×1000, of a float32 batch N×3×H×W (N ≥ 1; ResNet-18: H = W = 224)."""
 
     def close(self) -> None:
         """Release the model; the engine cannot run afterwards."""
@@ -62,18 +68,26 @@ REBUILD = "Run `resnet18-lab build --force`."
 
 
 def check_shapes(
-    path: Path, input_shape: Sequence[object], output_shape: Sequence[object], width: int = CLASSES, *, advice: str = ""
+    path: Path,
+    input_shape: Sequence[object],
+    output_shape: Sequence[object],
+    network: Network = RESNET18,
+    width: int | None = None,
+    *,
+    advice: str = "",
 ) -> None:
-    """Raise ArtifactError unless a graph turns N×3×224×224 into N×width; a symbolic axis fits any size.
+    """Raise ArtifactError unless a graph turns N pictures for the network into N×width; a symbolic axis fits any.
 
-    ``advice`` ends the message: what to do about an artifact; a file of the user's own gets none.
+    ``width`` is the number of classes if not given. ``advice`` ends the message: what to do about an artifact; a file
+    of the user's own gets none.
     """
-    for shape, expected in ((input_shape, SHAPE), (output_shape, (width,))):
+    width = network.classes if width is None else width
+    for shape, expected in ((input_shape, network.shape), (output_shape, (width,))):
         axes = [axis if isinstance(axis, int) else size for axis, size in zip(shape[1:], expected, strict=False)]
         if len(shape) != len(expected) + 1 or tuple(axes) != expected:
             raise ArtifactError(
                 f"{path} is another network: it turns {_shape_text(input_shape)} into {_shape_text(output_shape)}, "
-                f"not N×3×224×224 into N×{width}. {advice}".rstrip()
+                f"not N×{_shape_text(('N', *network.shape))[2:]} into N×{width}. {advice}".rstrip()
             )
 
 
@@ -94,3 +108,16 @@ class Closing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class OfNetwork(Closing):
+    """An engine's network and class names: the default ones until ``registry.opened`` sets them."""
+
+    network: Network = RESNET18
+    own_labels: tuple[Label, ...] | None = None
+    """The class names that lie beside its file, where some do."""
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The classes of its logits, by index."""
+        return all_labels() if self.own_labels is None else self.own_labels

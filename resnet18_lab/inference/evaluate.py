@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.inference import artifacts, metrics
 from resnet18_lab.inference.classify import outputs
 from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
@@ -51,7 +51,8 @@ def labelled_pictures(folder: Path) -> list[Picture]:
 
 def calibrated_on(pictures: list[Picture], weights: str = "auto") -> list[Path]:
     """The pictures, compared by content, that the INT8 file was calibrated on: its accuracy on them is biased."""
-    entry = artifacts.open_folder(weights).manifest["files"].get(_INT8.filename, {})
+    folder = artifacts.open_folder(weights)
+    entry = folder.manifest["files"].get(_INT8.filename(folder.network), {})
     digests = set(entry.get("calibration", {}).get("pictures_sha256", []))
     return [path for path, _ in pictures if digests and _digest(path) in digests]
 
@@ -76,7 +77,7 @@ def logits_of(
                 rows.append(one.row)
                 positions.append(position)
         progress(start + len(batch))
-    return (np.stack(rows) if rows else np.empty((0, CLASSES), np.float32)), positions
+    return (np.stack(rows) if rows else np.empty((0, RESNET18.classes), np.float32)), positions
 
 
 def evaluation_of(
@@ -98,7 +99,7 @@ def evaluation_of(
 
 def right_classes(pictures: list[Picture], positions: list[int]) -> NDArray[np.bool_]:
     """Boolean M×1000 that marks the acceptable classes of the pictures at those positions."""
-    right = np.zeros((len(positions), CLASSES), dtype=bool)
+    right = np.zeros((len(positions), RESNET18.classes), dtype=bool)
     for row, position in enumerate(positions):
         right[row, list(pictures[position][1])] = True
     return right

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.files import is_system_file
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.inference import labels
 
 Picture = tuple[Path, tuple[int, ...]]
@@ -155,8 +155,8 @@ def _acceptable(row: dict[str, str | None], path: Path, line: int) -> tuple[int,
         return tuple(labels.by_index(int(index)).index for index in str(row["acceptable"]).split(";"))
     except (ValueError, ParameterError) as error:
         raise ParameterError(
-            f"{path}, line {line}: {row['acceptable'] or 'nothing'} is no class index (0 to {CLASSES - 1}, several "
-            "split by semicolons, or none)."
+            f"{path}, line {line}: {row['acceptable'] or 'nothing'} is no class index (0 to {RESNET18.classes - 1}, "
+            "several split by semicolons, or none)."
         ) from error
 
 

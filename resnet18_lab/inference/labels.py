@@ -5,13 +5,14 @@ Two English categories differ only by case, so a name cannot be a key. ``en`` is
 """
 
 import csv
+import io
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.paths import package_data
-from resnet18_lab.base.resnet18 import CLASSES
 
 
 class Language(StrEnum):
@@ -37,19 +38,31 @@ class Label:
     zh: str
 
 
+_PACKAGED = "imagenet1k_labels.csv"
+
+
 @lru_cache(maxsize=1)
 def all_labels() -> tuple[Label, ...]:
     """The 1,000 labels, sorted by index."""
-    with package_data("imagenet1k_labels.csv").open(encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        next(rows)
-        return tuple(Label(int(index), wnid, en, zh) for index, wnid, en, zh in rows)
+    return labels_in(packaged())
+
+
+def labels_in(content: bytes) -> tuple[Label, ...]:
+    """The labels in the content of such a file, sorted by index."""
+    rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+    next(rows)
+    return tuple(Label(int(index), wnid, en, zh) for index, wnid, en, zh in rows)
+
+
+def packaged() -> bytes:
+    """The file of the package's labels, as it goes into an artifact folder."""
+    return package_data(_PACKAGED).read_bytes()
 
 
 def by_index(index: int) -> Label:
     """The label of a class index; ParameterError outside 0..999."""
-    if not 0 <= index < CLASSES:
-        raise ParameterError(f"Class index {index} does not exist; give one from 0 to {CLASSES - 1}.")
+    if not 0 <= index < RESNET18.classes:
+        raise ParameterError(f"Class index {index} does not exist; give one from 0 to {RESNET18.classes - 1}.")
     return all_labels()[index]
 
 

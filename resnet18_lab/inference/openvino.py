@@ -9,7 +9,7 @@ import openvino as ov
 
 from resnet18_lab.base.errors import ArtifactError, EngineError
 from resnet18_lab.inference.artifacts import Artifact
-from resnet18_lab.inference.engine import REBUILD, Closing, EngineInfo, Logits, check_shapes
+from resnet18_lab.inference.engine import REBUILD, EngineInfo, Logits, OfNetwork, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
 """Precision requested from the plugin; INT8 operators in the file stay INT8, the others compute in float32."""
 
 
-class OpenVinoEngine(Closing):
+class OpenVinoEngine(OfNetwork):
     """One compiled model, with the interface of ``Engine``.
 
     On CPUs with BF16 instructions OpenVINO computes in BF16 by default. So the precision is set and read back:
@@ -41,7 +41,8 @@ class OpenVinoEngine(Closing):
             raise ArtifactError(
                 f"{artifact.path} cannot be loaded by OpenVINO; run `resnet18-lab build --force`."
             ) from error
-        check_shapes(artifact.path, _axes(self._compiled.input(0)), _axes(self._compiled.output(0)), advice=REBUILD)
+        axes = _axes(self._compiled.input(0)), _axes(self._compiled.output(0))
+        check_shapes(artifact.path, *axes, artifact.network, advice=REBUILD)
         precision = self._compiled.get_property("INFERENCE_PRECISION_HINT").to_string()
         if precision != hint:
             raise EngineError(f"{spec.name} would compute in {precision} on this CPU; take another engine.")

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import CodedError, LabError
-from resnet18_lab.base.resnet18 import check_top_k
-from resnet18_lab.inference import labels
+from resnet18_lab.base.networks import check_top_k
 from resnet18_lab.inference.engine import EngineInfo, Logits
+from resnet18_lab.inference.labels import Label, all_labels
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,13 @@ def softmax(logits: Logits) -> NDArray[np.float64]:
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
-def top_k(logits: Logits, k: int = 3) -> list[tuple[Prediction, ...]]:
-    """The ``k`` best classes of each row of float32 logits N×1000; equal logits in order of index."""
-    check_top_k(k)
+def top_k(logits: Logits, k: int = 3, classes: Sequence[Label] | None = None) -> list[tuple[Prediction, ...]]:
+    """The ``k`` best classes of each row of float32 logits N×1000; equal logits in order of index.
+
+    ``classes`` are ImageNet's if not given.
+    """
+    classes = all_labels() if classes is None else classes
+    check_top_k(k, len(classes))
     if not np.isfinite(logits).all():
         raise LabError(
             "The engine returned logits that are no finite numbers; rebuild its artifact with "
@@ -75,7 +79,7 @@ def top_k(logits: Logits, k: int = 3) -> list[tuple[Prediction, ...]]:
         )
     scores = softmax(logits)
     return [
-        tuple(_prediction(rank, int(index), float(scores[row, index])) for rank, index in enumerate(best, start=1))
+        tuple(_prediction(rank, classes[index], float(scores[row, index])) for rank, index in enumerate(best, start=1))
         for row, best in enumerate(_best(one, k) for one in logits)
     ]
 
@@ -87,6 +91,5 @@ def _best(logits: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     return candidates[np.argsort(-logits[candidates], kind="stable")][:k]
 
 
-def _prediction(rank: int, index: int, score: float) -> Prediction:
-    label = labels.by_index(index)
-    return Prediction(rank, index, label.wnid, label.en, label.zh, score)
+def _prediction(rank: int, label: Label, score: float) -> Prediction:
+    return Prediction(rank, label.index, label.wnid, label.en, label.zh, score)

@@ -9,14 +9,16 @@ from typing import cast
 
 from resnet18_lab.base.errors import ArtifactError, EngineError, ParameterError, unknown_name
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.base.networks import Network
 from resnet18_lab.inference import artifacts, tuned
 from resnet18_lab.inference.artifacts import Artifact, ArtifactFolder
-from resnet18_lab.inference.engine import Engine
+from resnet18_lab.inference.engine import Engine, OfNetwork
+from resnet18_lab.inference.labels import labels_in
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
 _MAX_THREADS = 256
 _FP32_FILE, _INT8_FILE = "onnx-fp32", "onnx-int8-static"
-Opener = Callable[["Choice", bool], Engine]
+Opener = Callable[["Choice", bool], OfNetwork]
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,14 @@ class Choice:
     threads: int
 
     @property
+    def network(self) -> Network:
+        """The network that will run."""
+        if self.artifact is not None:
+            return self.artifact.network
+        assert self.weights is not None  # noqa: S101 - one of the two is set
+        return self.weights.network
+
+    @property
     def source(self) -> tuple[str, str]:
         """Name of the weights, and SHA-256 of the file that is run."""
         if self.artifact is not None:
@@ -169,7 +179,7 @@ def _fastest(folder: ArtifactFolder) -> tuple[EngineSpec, Artifact]:
         kind = artifacts.KINDS[spec.artifact]
         if (reason := folder.problem(kind)) is None:
             return spec, folder.artifact(kind, verified=True)
-        reasons.append(f"{kind.filename} {reason}")
+        reasons.append(f"{kind.filename(folder.network)} {reason}")
     raise ArtifactError(
         f"No artifact to run in {folder.path}: {'; '.join(reasons)}. Make them with `resnet18-lab build`, let "
         "`classify --build` do it, or take the slow engine that needs none: `--backend eager`."
@@ -203,7 +213,12 @@ def open_engine(
 
 def opened(choice: Choice, *, spinning: bool = True) -> Engine:
     """The engine of a choice, ready to run; ArtifactError when its file cannot be loaded."""
-    return cast(Opener, importlib.import_module(choice.spec.module).open_engine)(choice, spinning)
+    engine = cast(Opener, importlib.import_module(choice.spec.module).open_engine)(choice, spinning)
+    engine.network = choice.network
+    if choice.artifact is not None and choice.artifact.labels_path is not None:
+        # now: a service must not need the folder any more once it runs
+        engine.own_labels = labels_in(choice.artifact.labels_path.read_bytes())
+    return cast(Engine, engine)
 
 
 def open_embedding(*, weights: str = "auto", threads: int = 1) -> Engine:

@@ -9,15 +9,17 @@ import torch
 from torch import nn
 
 from resnet18_lab.base.conclusion import Conclusion
-from resnet18_lab.base.resnet18 import CROP, GMACS, PARAMETERS
+from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.model.network import load_model
 from resnet18_lab.model.receptive_field import SKIP, receptive_fields
 from resnet18_lab.model.stage_times import STAGES, StageTimes, stage_times
 from resnet18_lab.preprocessing.reference import reference_batch
 from resnet18_lab.weights.find import WeightsFile
+from resnet18_lab.weights.names import split_name
 
-_PUBLISHED = {"parameters": PARAMETERS, "GMACs": GMACS, "MB": 46.8}
-"""What torchvision publishes for ResNet-18; its 44.7 "MB" are MiB. In this project 1 MB is 10⁶ bytes."""
+_MEGABYTES = {"resnet18": 46.8, "resnet34": 87.3, "resnet50": 102.5}
+"""What torchvision publishes of the files, whose "MB" are MiB (44.7, 83.3, 97.8); here 1 MB is 10⁶ bytes."""
 
 _HALF = 0.5
 _AGREED = 0.95
@@ -74,7 +76,7 @@ def layer_table(module: nn.Module) -> pd.DataFrame:
     handles = [layer.register_forward_hook(hook) for layer in names]
     try:
         with torch.inference_mode():
-            module(torch.zeros(1, 3, CROP, CROP))
+            module(torch.zeros(1, 3, RESNET18.crop, RESNET18.crop))
     finally:
         for handle in handles:
             handle.remove()
@@ -103,14 +105,15 @@ def _weights_bytes(module: nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
 
 
-def totals(module: nn.Module, layers: pd.DataFrame) -> pd.DataFrame:
+def totals(module: nn.Module, layers: pd.DataFrame, network: Network = RESNET18) -> pd.DataFrame:
     """Parameters, GMACs and megabytes: counted here, published (both rounded alike), and whether they are equal."""
     counted = {
         "parameters": int(layers["parameters"].sum()),
         "GMACs": round(int(layers["macs"].sum()) / 1e9, 3),
         "MB": round(_weights_bytes(module) / 1e6, 1),
     }
-    rows = {name: (counted[name], _PUBLISHED[name], counted[name] == _PUBLISHED[name]) for name in _PUBLISHED}
+    published = {"parameters": network.parameters, "GMACs": network.gmacs, "MB": _MEGABYTES[network.name]}
+    rows = {name: (counted[name], published[name], counted[name] == published[name]) for name in published}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["counted", "published", "equal"], dtype=object)
 
 
@@ -215,9 +218,18 @@ class Inspection:
 
 
 def inspect_network(weights: str = "auto", repeats: int = 5) -> Inspection:
-    """The tables of the network's parts; its stages are timed on a real picture with those weights."""
+    """The tables of the network's parts; its stages are timed on a real picture with those weights.
+
+    Raises ParameterError for a network that is no ResNet: its stages have other names.
+    """
+    network = split_name(weights)[0]
+    if not network.stages:
+        raise ParameterError(
+            f"The tables of stages are of ResNets, and {network.title} is none; it can be built, run, evaluated and "
+            "measured (`resnet18-lab networks`)."
+        )
     loaded = load_model(weights)
     layers = layer_table(loaded.module)
     times = stage_times(loaded.module, reference_batch()[0][:1], repeats)
     stages = stage_table(layers, times.milliseconds)
-    return Inspection(loaded.weights, layers, stages, totals(loaded.module, layers), times)
+    return Inspection(loaded.weights, layers, stages, totals(loaded.module, layers, network), times)

@@ -1,5 +1,7 @@
-"""The network: torchvision's ResNet-18 with weights from any of the known files."""
+"""The networks in torch, with weights from any of the known files."""
 
+import importlib
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from resnet18_lab.base.errors import WeightsError
+from resnet18_lab.base.errors import EngineError, WeightsError
+from resnet18_lab.base.networks import Network
 from resnet18_lab.model import state_files
 from resnet18_lab.model.codes import is_codes, read_codes
 from resnet18_lab.model.compact import decode_compact, is_compact
@@ -19,34 +22,35 @@ _UNTRAINED_SEED = 0
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A ResNet-18 in eval mode together with the weights it was made from."""
+    """A network in eval mode together with the weights it was made from."""
 
     module: nn.Module
     weights: WeightsFile
 
 
 def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
-    """ResNet-18 in eval mode (float32 N×3×224×224 -> float32 N×1000 logits) with its provenance.
+    """A network in eval mode (float32 N×3×H×W -> float32 N×1000 logits; ResNet-18: H = W = 224) with its provenance.
 
-    ``weights`` is a catalogue name, ``untrained``, a path, or a file already found. Nothing is
-    downloaded. Raises WeightsNotFoundError or WeightsError.
+    ``weights`` is a catalogue name, ``untrained``, a path (``NETWORK:`` before it for another network than ResNet-18),
+    or a file already found. Nothing is downloaded. Raises WeightsNotFoundError, WeightsError, or EngineError where the
+    network's package is missing.
     """
     file = weights if isinstance(weights, WeightsFile) else find_weights(weights)
     if file.path is None:
-        return LoadedModel(_untrained(), file)
-    module = torchvision.models.resnet18(weights=None)
+        return LoadedModel(_untrained(file.network), file)
+    module = new_module(file.network)
     try:
-        module.load_state_dict(_state_in(file.path, module))
+        module.load_state_dict(_state_in(file.path, module, _maker(file.network)))
     except (RuntimeError, KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise WeightsError(
-            f"{file.path} holds no ResNet-18 weights ({reason[:500]}); give a state dict of "
-            "torchvision's resnet18 or one of `resnet18-lab weights list`."
+            f"{file.path} holds no {file.network.title} weights ({reason[:500]}); give a state dict of "
+            f"{_maker(file.network)} or one of `resnet18-lab weights list`."
         ) from error
     return LoadedModel(module.eval(), file)
 
 
-def _state_in(path: Path, module: nn.Module) -> dict[str, Any]:
+def _state_in(path: Path, module: nn.Module, whose: str) -> dict[str, Any]:
     """The state dict in a file of any known form."""
     if is_codes(path):
         return read_codes(path, module.state_dict())
@@ -54,12 +58,28 @@ def _state_in(path: Path, module: nn.Module) -> dict[str, Any]:
     if is_compact(content):
         return decode_compact(dict(content), module)
     state = state_files.unwrapped(content)
-    state_files.refuse_another(path, state, module.state_dict())
+    state_files.refuse_another(path, state, module.state_dict(), whose)
     return state
 
 
-def _untrained() -> nn.Module:
+def new_module(network: Network) -> nn.Module:
+    """The network with random values, by its builder; EngineError names the extra where its package is missing."""
+    package, name = network.builder
+    if package == "torchvision":
+        module: nn.Module = torchvision.models.get_model(name, weights=None)
+        return module
+    if importlib.util.find_spec(package) is None:
+        raise EngineError(f"{network.title} needs the package {package}: pip install 'resnet18-lab[networks]'.")
+    built: nn.Module = importlib.import_module(package).EfficientNet.from_name(name)
+    return built
+
+
+def _maker(network: Network) -> str:
+    package, name = network.builder
+    return f"{package}'s {name}"
+
+
+def _untrained(network: Network) -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it was
         torch.manual_seed(_UNTRAINED_SEED)
-        module: nn.Module = torchvision.models.resnet18(weights=None)
-    return module.eval()
+        return new_module(network).eval()

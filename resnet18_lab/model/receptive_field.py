@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import RESNET18
 
 SKIP = "downsample"
 """Part of the names of the layers on a skip connection."""
@@ -33,4 +33,4 @@ def receptive_fields(layers: pd.DataFrame) -> pd.DataFrame:
 def field_of_centre(field: pd.Series) -> tuple[int, int]:
     """First and last pixel + 1 that the middle unit of a row of ``receptive_fields`` sees, cut at the edges."""
     start = int(field["units"] // 2 * field["step"] - field["before"])
-    return max(start, 0), min(start + int(field["size"]), CROP)
+    return max(start, 0), min(start + int(field["size"]), RESNET18.crop)

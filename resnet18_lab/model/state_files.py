@@ -10,7 +10,7 @@ import torch
 
 from resnet18_lab.base.errors import WeightsError
 from resnet18_lab.base.files import is_lfs_pointer
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.networks import RESNET18
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
 """Keys under which training scripts keep the state dict beside the optimizer's and the epoch."""
@@ -75,21 +75,23 @@ def unwrapped(content: Mapping[str, Any]) -> dict[str, Any]:
     return state
 
 
-def refuse_another(path: Path, state: Mapping[str, Any], expected: Mapping[str, torch.Tensor]) -> None:
-    """WeightsError that names the difference, unless the state dict is one of that network."""
+def refuse_another(path: Path, state: Mapping[str, Any], expected: Mapping[str, torch.Tensor], whose: str) -> None:
+    """WeightsError that names the difference, unless the state dict is that of ``whose`` network (for the message)."""
     last = state.get("fc.weight")
-    if isinstance(last, torch.Tensor) and last.ndim == 2 and last.shape[0] != CLASSES:
-        raise WeightsError(f"{path} has {last.shape[0]} classes; the engines here are for the {CLASSES:,} of ImageNet.")
+    if isinstance(last, torch.Tensor) and last.ndim == 2 and last.shape[0] != RESNET18.classes:
+        raise WeightsError(
+            f"{path} has {last.shape[0]} classes; the engines here are for the {RESNET18.classes:,} of ImageNet."
+        )
     missing = [name for name in expected if name not in state and not name.endswith("num_batches_tracked")]
     unknown = [name for name in state if name not in expected]
     if missing or unknown:
         said = [f"{words} {_shortened(names)}" for words, names in (("lacks", missing), ("has", unknown)) if names]
-        raise WeightsError(f"{path} is of another network than torchvision's resnet18: it {' and '.join(said)}.")
+        raise WeightsError(f"{path} is of another network than {whose}: it {' and '.join(said)}.")
     for name, value in state.items():
         shape = getattr(value, "shape", None)
         if shape != expected[name].shape:
             raise WeightsError(
-                f"{path} is of another network than torchvision's resnet18: {name} is {_shape(shape)}, not "
+                f"{path} is of another network than {whose}: {name} is {_shape(shape)}, not "
                 f"{_shape(expected[name].shape)}."
             )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from resnet18_lab.base.errors import CodedError
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import Preprocessing
 from resnet18_lab.preprocessing.cost import foretold
 from resnet18_lab.preprocessing.decode import structure_of
 from resnet18_lab.preprocessing.prepare import prepare
@@ -25,7 +25,6 @@ from resnet18_lab.preprocessing.structure import too_costly
 
 _HEAD = struct.Struct(">II")  # bytes of the JSON, bytes after it
 _LONGEST_REASON = 300
-CROP_BYTES = CROP * CROP * 3
 SPARE_MEMORY = 24_000_000
 """Bytes that may be used beyond what was granted: colour conversion, the crop, fragments of the heap."""
 
@@ -52,7 +51,7 @@ def _exactly(pipe: IO[bytes], count: int) -> bytes:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until there are no more; the first message has the limits and the draft."""
+    """Answer requests until there are no more; the first message has the limits, the draft and the preprocessing."""
     with contextlib.suppress(EOFError):
         settings, _ = receive(requests)
         decoder = _Decoder(requests, answers, settings)
@@ -65,11 +64,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 class _Decoder:
     def __init__(self, requests: BinaryIO, answers: BinaryIO, settings: dict[str, Any]) -> None:
         self._requests, self._answers = requests, answers
-        self._limits, self._draft_for, self._crop = (
-            Limits(**settings["limits"]),
-            settings["draft_for"],
-            settings["crop"],
-        )
+        self._limits, self._draft_for = Limits(**settings["limits"]), settings["draft_for"]
+        self._crop, self._preprocessing = settings["crop"], Preprocessing.from_json(settings["preprocessing"])
         self._idle = _memory()
 
     def answer(self, request: dict[str, Any], body: bytes) -> tuple[dict[str, Any], bytes]:
@@ -84,7 +80,7 @@ class _Decoder:
                 if not request["go"]:
                     return {}, b""
                 self._limit(request)
-            ready = prepare(told, limits=self._limits, draft_for=self._draft_for)
+            ready = prepare(told, limits=self._limits, draft_for=self._draft_for, preprocessing=self._preprocessing)
         except EOFError:
             raise
         except Exception as error:  # a picture must not end the process but by its cost

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from resnet18_lab.base.children import ONE_THREAD, OWN_GROUP, import_path
-from resnet18_lab.preprocessing.decoder import CROP_BYTES, receive, send
+from resnet18_lab.preprocessing.decoder import receive, send
 
 _PIPE_BYTES = 1 << 20
 _MALLOC = {"MALLOC_MMAP_THRESHOLD_": "1000000", "MALLOC_TRIM_THRESHOLD_": "4000000"}
@@ -20,6 +20,7 @@ class Process:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._crop = _shared_memory()
+        self._crop_bytes = 3 * int(settings["preprocessing"]["crop"]) ** 2
         settings = {**settings, "crop": self._crop}
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "resnet18_lab.preprocessing.decoder"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -42,7 +43,7 @@ class Process:
         try:
             send(self._requests, head, body)
             answer, crop = receive(self._answers)
-            return answer, crop if self._crop is None or crop else os.pread(self._crop, CROP_BYTES, 0)
+            return answer, crop if self._crop is None or crop else os.pread(self._crop, self._crop_bytes, 0)
         except OSError as error:
             raise EOFError from error
         finally:

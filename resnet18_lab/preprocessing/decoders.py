@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from resnet18_lab.base.errors import ImageError
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import RESNET18, Preprocessing
 from resnet18_lab.preprocessing.cost import Cost, most_memory
 from resnet18_lab.preprocessing.decoder import SPARE_MEMORY
 from resnet18_lab.preprocessing.decoder_pool import DecoderPool, DiedError
@@ -50,14 +50,15 @@ class Decoders:
 
     def __init__(
         self, count: int = 1, *, seconds: float = DECODE_SECONDS, limits: Limits = DEFAULT_LIMITS,
-        draft_for: int | None = None,
+        draft_for: int | None = None, preprocessing: Preprocessing = RESNET18.preprocessing,
     ) -> None:  # fmt: skip
         check_seconds(seconds)
-        self.count, self.seconds, self.limits = count, seconds, limits
+        self.count, self.seconds, self.limits, self.preprocessing = count, seconds, limits, preprocessing
         self._most_memory = most_memory(limits.max_pixels, limits.max_bytes)
         self.turns = Turns(max(1, count - 1), self._most_memory)
         # On a busy machine CPU time passes slowly: what is killed for answering late has most likely been stopped.
-        self._pool = DecoderPool(count, {"limits": asdict(limits), "draft_for": draft_for}, 5 * seconds + 5)
+        settings = {"limits": asdict(limits), "draft_for": draft_for, "preprocessing": asdict(preprocessing)}
+        self._pool = DecoderPool(count, settings, 5 * seconds + 5)
 
     @property
     def is_ready(self) -> bool:
@@ -107,7 +108,7 @@ class Decoders:
             memory = found.memory
         with self.turns.turn(memory, is_abandoned), self._pool.lent(is_abandoned) as process:
             request = {"seconds": self.seconds, "cheap": _UNBOUNDED, "memory": memory}
-            return _prepared(*process.ask(request, data))
+            return self._prepared(*process.ask(request, data))
 
     def _as_cheap(self, data: bytes, is_abandoned: Callable[[], bool]) -> Prepared | Cost:
         """The crop, or the cost of a picture that has to take its turn."""
@@ -118,13 +119,13 @@ class Decoders:
             with self._pool.lent(is_abandoned) as process:
                 head, body = process.ask(request, data)
                 if "dear" not in head:
-                    return _prepared(head, body)
+                    return self._prepared(head, body)
                 is_dear, cost = True, Cost(**head["dear"])
                 if not self.turns.take_now(cost.memory):
                     process.ask({"go": False})
                     return cost
                 try:  # at once, while the process has the picture
-                    return _prepared(*process.ask({"go": True, "seconds": self.seconds, "memory": cost.memory}))
+                    return self._prepared(*process.ask({"go": True, "seconds": self.seconds, "memory": cost.memory}))
                 finally:
                     self.turns.end(cost.memory)
         except DiedError as died:
@@ -132,10 +133,9 @@ class Decoders:
                 return Cost(CHEAP_MEMORY, self.seconds)
             raise
 
-
-def _prepared(head: dict[str, Any], body: bytes) -> Prepared:
-    if "error" in head:
-        raise ImageError(*head["error"])
-    crop = np.frombuffer(body, np.uint8).reshape(CROP, CROP, 3)
-    size, warnings = tuple(head.pop("size")), tuple(head.pop("warnings"))
-    return Prepared(crop, size, warnings=warnings, **head)
+    def _prepared(self, head: dict[str, Any], body: bytes) -> Prepared:
+        if "error" in head:
+            raise ImageError(*head["error"])
+        crop = np.frombuffer(body, np.uint8).reshape(self.preprocessing.crop, self.preprocessing.crop, 3)
+        size, warnings = tuple(head.pop("size")), tuple(head.pop("warnings"))
+        return Prepared(crop, size, warnings=warnings, **head)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from PIL import Image
 
+from resnet18_lab.base.networks import RESNET18, Preprocessing
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.cost import foretold
 from resnet18_lab.preprocessing.decode import decode, file_size, pixels_of, structure_of
@@ -19,7 +20,7 @@ _DEAR_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Prepared:
-    """A picture ready for the network: its crop (uint8 224×224×3), and facts about its file."""
+    """A picture ready for the network: its crop (uint8 H×W×3), and facts about its file."""
 
     crop: transform.Crop
     size: tuple[int, int]
@@ -31,7 +32,11 @@ class Prepared:
 
 
 def prepare(
-    source: Structure | Image.Image, *, limits: Limits = DEFAULT_LIMITS, draft_for: int | None = None
+    source: Structure | Image.Image,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    draft_for: int | None = None,
+    preprocessing: Preprocessing = RESNET18.preprocessing,
 ) -> Prepared:
     """The crop of a Pillow picture, or of the picture behind a structure; raises ImageError."""
     began = time.perf_counter()
@@ -40,9 +45,9 @@ def prepare(
     else:
         picture = decode(source, limits=limits)
     decoded = time.perf_counter()
-    crop = transform.crop(picture)
+    crop = transform.crop(picture, preprocessing)
     size, animated = file_size(picture), bool(picture.info.get("animated"))
-    warnings = (*transform.warnings_for(size), *picture.info.get("warnings", ()))
+    warnings = (*transform.warnings_for(size, preprocessing), *picture.info.get("warnings", ()))
     picture.close()
     return Prepared(crop, size, animated, warnings, decoded - began, time.perf_counter() - decoded)
 
@@ -53,6 +58,10 @@ class Preparer(Protocol):
     @property
     def limits(self) -> Limits:
         """What pictures are held to."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The steps behind its crops: those of the network that will see them."""
 
     def prepare(self, data: bytes) -> Prepared:
         """The crop of a picture from its file's bytes; raises ImageError."""
@@ -65,13 +74,16 @@ class InProcess:
     limits: Limits = DEFAULT_LIMITS
     draft_for: int | None = None
     decode_seconds: float = DECODE_SECONDS
+    preprocessing: Preprocessing = RESNET18.preprocessing
 
     def prepare(self, data: bytes) -> Prepared:
         """The crop of a picture from its file's bytes; raises ImageError."""
         told = structure_of(data, self.limits)
         if foretold(told, self.draft_for).seconds <= _DEAR_SECONDS:
-            return prepare(told, limits=self.limits, draft_for=self.draft_for)
+            return prepare(told, limits=self.limits, draft_for=self.draft_for, preprocessing=self.preprocessing)
         from resnet18_lab.preprocessing.decoders import Decoders
 
-        with Decoders(seconds=self.decode_seconds, limits=self.limits, draft_for=self.draft_for) as alone:
+        with Decoders(
+            seconds=self.decode_seconds, limits=self.limits, draft_for=self.draft_for, preprocessing=self.preprocessing
+        ) as alone:
             return alone.prepare(data)

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.base.networks import RESNET18, Preprocessing
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
@@ -32,7 +33,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Crops, uint8 N×224×224×3, with their sources in the same order; ``unreadable`` names files without one."""
+    """Crops, uint8 N×H×W×3, with their sources in the same order; ``unreadable`` names files without one."""
 
     crops: Crop
     sources: tuple[Source, ...]
@@ -56,7 +57,7 @@ class Calibration:
         }
 
 
-def default_crops() -> Calibration:
+def default_crops(preprocessing: Preprocessing = RESNET18.preprocessing) -> Calibration:
     """Six views of each of the project's own photographs: centre, its mirror image, and the four corners.
 
     Raises ParameterError where the project is installed without them.
@@ -68,12 +69,14 @@ def default_crops() -> Calibration:
     for sample in samples:
         digest = hashing.sha256(sample.path, remember=False)
         for view, picture in _views(decode(sample.path)):
-            crops.append(transform.crop(picture))
+            crops.append(transform.crop(picture, preprocessing))
             sources.append(Source(sample.path.name, digest, view))
     return Calibration(np.stack(crops), tuple(sources), "data/samples")
 
 
-def from_folder(folder: Path, limit: int = _FOLDER_LIMIT) -> Calibration:
+def from_folder(
+    folder: Path, limit: int = _FOLDER_LIMIT, preprocessing: Preprocessing = RESNET18.preprocessing
+) -> Calibration:
     """The centre crops of a folder's pictures, sub-folders included, sorted by path.
 
     Of more than ``limit`` files every n-th is taken. Raises ParameterError when none can be read.
@@ -81,10 +84,10 @@ def from_folder(folder: Path, limit: int = _FOLDER_LIMIT) -> Calibration:
     if not folder.is_dir():
         raise ParameterError(f"{folder} is no folder; give one with photographs in it or below it.")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return _from_files(files, folder, limit)
+    return _from_files(files, folder, limit, preprocessing)
 
 
-def _from_files(files: list[Path], root: Path, limit: int = _FOLDER_LIMIT) -> Calibration:
+def _from_files(files: list[Path], root: Path, limit: int, preprocessing: Preprocessing) -> Calibration:
     """The centre crops of these files in their order; named in the record by their path below ``root``.
 
     Of more than ``limit`` every n-th is taken. Raises ParameterError when none can be read.
@@ -96,7 +99,7 @@ def _from_files(files: list[Path], root: Path, limit: int = _FOLDER_LIMIT) -> Ca
     for path in selection:
         name = path.relative_to(root).as_posix()
         try:
-            crops.append(transform.crop(decode(path)))
+            crops.append(transform.crop(decode(path), preprocessing))
         except ImageError:
             unreadable.append(name)
             continue

@@ -131,6 +131,8 @@ class _Walk:
 
     def _convolve(self, node: onnx.NodeProto, source: _Signal, attributes: dict[str, Any]) -> None:
         weight, bias = self._initializers[node.input[1]], self._initializers[node.input[2]]
+        if (groups := attributes.get("group", 1)) != 1:
+            raise BuildError(f"INT8 is for convolutions over all channels; {node.name!r} has {groups} groups.")
         layer = Layer(weight, bias, attributes["strides"][0], attributes["pads"][0])
         int8_layer = self._integers(layer, source, node.input[1], node.input[2])
         count = len(source.exact)

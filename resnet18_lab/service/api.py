@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from resnet18_lab import __version__
 from resnet18_lab.base.errors import CodedError
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.samples import Sample, load_samples
 from resnet18_lab.inference import labels
 from resnet18_lab.inference.labels import Language
@@ -26,10 +26,10 @@ _PICTURE = answered("PictureAnswer", *OF_PICTURES)
 _BATCH = answered("BatchAnswer", *OF_PICTURES)
 _SHARE_FOR_PICTURES = 0.9
 """Of a request's time: what is ready by then is answered, before all of the answer would be too late."""
-TopK = Annotated[int, Query(ge=1, le=CLASSES, description="Answers per picture.")]
+TopK = Annotated[int, Query(ge=1, le=RESNET18.classes, description="Answers per picture.")]
 Lang = Annotated[Language, Query(description="Language of the names.")]
 Cached = Annotated[bool, Query(description="Say whether the answer was remembered from an earlier request.")]
-Crop = Annotated[bool, Query(description="Add the 224×224 pixels the network saw, as a data: address.")]
+Crop = Annotated[bool, Query(description="Add the pixels the network saw, as a data: address.")]
 
 
 def classifier_of(request: Request) -> Classifier:
@@ -132,10 +132,19 @@ async def all_labels(lang: Lang = Language.both) -> JsonAnswer:
 async def model(request: Request) -> JsonAnswer:
     """Which engine answers, from which file, made of which weights."""
     classifier = classifier_of(request)
-    settings = classifier.settings
+    settings, network = classifier.settings, classifier.network
+    steps = network.preprocessing
     return JsonAnswer(
         {
-            "name": "resnet18",
+            "name": network.name,
+            "network": {
+                "title": network.title,
+                "resize": steps.resize,
+                "crop": steps.crop,
+                "interpolation": steps.interpolation,
+                "mean": steps.mean,
+                "std": steps.std,
+            },
             "engine": classifier.engine.as_json(),
             "weights": {"name": classifier.engine.weights, "sha256": classifier.weights_sha256},
             "preprocess_id": classifier.preprocess_id,

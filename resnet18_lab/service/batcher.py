@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import Preprocessing
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.service import prometheus
 
@@ -41,15 +41,15 @@ class BatchOutput:
 @dataclass
 class _Request:
     rows: Rows
-    """Crops uint8 N×224×224×3, or a ready batch float32 N×3×224×224; N is at most the largest batch."""
+    """Crops uint8 N×H×W×3, or a ready batch float32 N×3×H×W; N is at most the largest batch."""
     future: asyncio.Future[BatchOutput]
     loop: asyncio.AbstractEventLoop
     queued_at: float = field(default_factory=time.perf_counter)
 
-    def write_into(self, batch: NDArray[np.float32]) -> None:
-        """Write the engine's input into ``batch``, float32 N×3×224×224."""
+    def write_into(self, batch: NDArray[np.float32], preprocessing: Preprocessing) -> None:
+        """Write the engine's input into ``batch``, float32 N×3×H×W."""
         if self.rows.dtype == np.uint8:
-            transform.normalise_into(batch, cast(transform.Crop, self.rows))
+            transform.normalise_into(batch, cast(transform.Crop, self.rows), preprocessing)
         else:
             batch[...] = self.rows
 
@@ -60,7 +60,7 @@ class Inference:
     def __init__(self, backend: Engine, largest: int = _BATCH_SIZES[0]) -> None:
         self.backend = backend
         self._largest = largest
-        self._buffer = np.empty((largest, 3, CROP, CROP), np.float32)
+        self._buffer = np.empty((largest, *backend.network.shape), np.float32)
         self._jobs: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._postponed: _Request | None = None  # taken from the queue, but too large for the current batch
         self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
@@ -138,7 +138,7 @@ class Inference:
         """The rows of the jobs, one after the other, in the buffer that every run reuses."""
         row = 0
         for job in jobs:
-            job.write_into(self._buffer[row : row + len(job.rows)])
+            job.write_into(self._buffer[row : row + len(job.rows)], self.backend.network.preprocessing)
             row += len(job.rows)
         return self._buffer[:row]
 

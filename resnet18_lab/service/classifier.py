@@ -50,13 +50,15 @@ class Classifier:
 
     def __init__(self, settings: Settings, backend: Engine) -> None:
         self.settings = settings
-        self.engine = backend.engine
-        self.preprocess_id = transform.preprocess_id(settings.draft_for)
+        self.engine, self.network = backend.engine, backend.network
+        self._backend = backend
+        self.preprocess_id = transform.preprocess_id(settings.draft_for, self.network.preprocessing)
         self.admission = Admission(settings.queue)
         self.uploads = UploadBudget(settings.upload_bytes)
         self._decoders = Decoders(
-            settings.decoders, seconds=settings.decode_seconds, limits=settings.limits, draft_for=settings.draft_for
-        )
+            settings.decoders, seconds=settings.decode_seconds, limits=settings.limits, draft_for=settings.draft_for,
+            preprocessing=self.network.preprocessing,
+        )  # fmt: skip
         self.inference = Inference(backend, settings.max_batch)
         self.weights_sha256 = weights_sha256(settings.weights)
         engine = backend.engine
@@ -134,7 +136,7 @@ class Classifier:
             raise
 
     def _body(self, upload: Upload, options: Asked, entry: Known) -> dict[str, Any]:
-        result = result_of(upload.name, entry.logits, entry.warnings, self.engine, options.top_k)
+        result = result_of(upload.name, entry.logits, entry.warnings, self._backend, options.top_k)
         body = result.as_json(options.lang.keys)
         body["size"] = list(entry.size)
         if entry.animated:
@@ -156,7 +158,7 @@ def weights_sha256(name: str) -> str:
 
 
 def _data_url(crop: transform.Crop) -> str:
-    """The 224×224 pixels the network saw as a PNG in a ``data:`` address."""
+    """The pixels the network saw as a PNG in a ``data:`` address."""
     out = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(crop)).save(out, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode("ascii")

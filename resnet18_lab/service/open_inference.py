@@ -15,15 +15,15 @@ from resnet18_lab.service.responses import JsonAnswer
 from resnet18_lab.service.schemas import BINARY, OF_TENSORS, TENSOR_BODY, answered, not_ready, refused
 
 
-async def _named(name: str) -> None:
+async def _named(name: str, request: Request) -> None:
     """Refuse a model that is not here."""
-    if name != tensors.MODEL:
+    if name != classifier_of(request).network.name:
         raise service_error("not_found")
 
 
-async def _of_version(name: str, version: str) -> None:
+async def _of_version(name: str, version: str, request: Request) -> None:
     """Refuse a model or a version of it that is not here."""
-    await _named(name)
+    await _named(name, request)
     if version != tensors.VERSION:
         raise service_error("not_found")
 
@@ -73,37 +73,40 @@ def _readiness(request: Request) -> JsonAnswer:
 
 
 @router.get("/v2/models/stats", responses=answered("Statistics"))
-async def all_statistics() -> JsonAnswer:
+async def all_statistics(request: Request) -> JsonAnswer:
     """What the engines of all workers have done since the service started."""
-    return JsonAnswer({"model_stats": [tensor_answers.statistics()]})
+    return JsonAnswer({"model_stats": [tensor_answers.statistics(classifier_of(request).network)]})
 
 
 @router.get("/v2/models/{name}", dependencies=_OF_NAME, responses=_METADATA)
 @router.get("/v2/models/{name}/versions/{version}", dependencies=_OF_VERSION, responses=_METADATA)
 async def metadata(request: Request) -> JsonAnswer:
     """The names, types and shapes of what goes in and comes out."""
-    return JsonAnswer(tensor_answers.metadata(classifier_of(request).engine.backend))
+    classifier = classifier_of(request)
+    return JsonAnswer(tensor_answers.metadata(classifier.engine.backend, classifier.network))
 
 
 @router.get("/v2/models/{name}/config", dependencies=_OF_NAME, responses=_CONFIG)
 @router.get("/v2/models/{name}/versions/{version}/config", dependencies=_OF_VERSION, responses=_CONFIG)
 async def config(request: Request) -> JsonAnswer:
     """The model's configuration, with the largest batch."""
-    engine = classifier_of(request).engine
-    return JsonAnswer(tensor_answers.config(engine.backend, engine.threads))
+    classifier = classifier_of(request)
+    engine = classifier.engine
+    return JsonAnswer(tensor_answers.config(engine.backend, engine.threads, classifier.network))
 
 
 @router.get("/v2/models/{name}/stats", dependencies=_OF_NAME, responses=_STATISTICS)
 @router.get("/v2/models/{name}/versions/{version}/stats", dependencies=_OF_VERSION, responses=_STATISTICS)
-async def statistics() -> JsonAnswer:
+async def statistics(request: Request) -> JsonAnswer:
     """What the engines of all workers have done since the service started."""
-    return JsonAnswer({"model_stats": [tensor_answers.statistics()]})
+    return JsonAnswer({"model_stats": [tensor_answers.statistics(classifier_of(request).network)]})
 
 
 @router.post("/v2/repository/index", responses=answered("ModelState", many=True))
-async def repository() -> JsonAnswer:
+async def repository(request: Request) -> JsonAnswer:
     """The one model there is."""
-    return JsonAnswer([{"name": tensors.MODEL, "version": tensors.VERSION, "state": "READY", "reason": ""}])
+    name = classifier_of(request).network.name
+    return JsonAnswer([{"name": name, "version": tensors.VERSION, "state": "READY", "reason": ""}])
 
 
 @router.post("/v2/models/{name}/infer", dependencies=_OF_NAME, openapi_extra=TENSOR_BODY, responses=_INFERRED)
@@ -114,17 +117,17 @@ async def repository() -> JsonAnswer:
     responses=_INFERRED,
 )
 async def infer(request: Request) -> Response:
-    """Logits of normalised pictures, FP32 [N,3,224,224]."""
+    """Logits of normalised pictures, FP32 [N,3,H,W], where H = W = 224 unless another network is served."""
     classifier = classifier_of(request)
     classifier.admission.check()
     with classifier.uploads.holding() as holding:
-        chunks = body_chunks(request, tensors.MAX_BYTES, classifier.settings, holding)
+        chunks = body_chunks(request, tensors.most_bytes(classifier.network), classifier.settings, holding)
         data = b"".join([chunk async for chunk in chunks])
         head_bytes = tensors.head_length(request.headers.get(tensors.HEAD_LENGTH), len(data))
         tensor_request = await _parse(classifier, data, head_bytes)
         with classifier.admission.taking(len(tensor_request.tensor)):
             output = await while_connected(request, classifier.inference.run(tensor_request.tensor))
-    body, raw = tensor_answers.answer(tensor_request, output.logits)
+    body, raw = tensor_answers.answer(tensor_request, output.logits, classifier.inference.backend)
     if not raw:
         return JsonAnswer(body)
     text = json.dumps(body).encode()
@@ -135,4 +138,4 @@ async def infer(request: Request) -> Response:
 async def _parse(classifier: Classifier, data: bytes, head_bytes: int | None) -> tensors.Asked:
     """The parsed request; the number of its pictures is not known yet, so while it is parsed it counts as one."""
     with classifier.admission.taking(1):
-        return await classifier.in_pool(tensors.parse, data, head_bytes)
+        return await classifier.in_pool(tensors.parse, data, head_bytes, classifier.network)

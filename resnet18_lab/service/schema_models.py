@@ -140,10 +140,24 @@ class VersionsAnswer(BaseModel):
     resnet18_lab: str
 
 
+class NetworkAnswer(BaseModel):
+    """What the network takes: a square of ``crop`` pixels, cut from the middle of a picture whose short side is
+    ``resize`` pixels then; by colour ``mean`` is taken off and ``std`` divided by, of values 0..1.
+    """  # noqa: D205 - one sentence
+
+    title: str
+    resize: int
+    crop: int
+    interpolation: str
+    mean: list[float]
+    std: list[float]
+
+
 class ModelAnswer(BaseModel):
     """The model that answers."""
 
     name: str
+    network: NetworkAnswer
     engine: EngineAnswer
     weights: WeightsAnswer
     preprocess_id: str

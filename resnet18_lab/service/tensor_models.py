@@ -137,7 +137,7 @@ class InferAnswer(BaseModel):
 
 
 class InputTensor(BaseModel):
-    """The pictures, normalised: FP32 [N,3,224,224], as numbers or (with ``binary_data_size``) after the JSON."""
+    """The pictures, normalised: FP32 [N,3,H,W], as numbers or (with ``binary_data_size``) after the JSON."""
 
     name: str = Field(pattern="^input$")
     datatype: str = Field(pattern="^FP32$")

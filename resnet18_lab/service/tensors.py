@@ -11,24 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.base.resnet18 import CLASSES, SHAPE
+from resnet18_lab.base.networks import Network
 from resnet18_lab.service.refusals import ServiceError, service_error
 
-MODEL, VERSION = "resnet18", "1"
+VERSION = "1"
 INPUT, OUTPUT = "input", "logits"
 MAX_ROWS = 32
 _MAX_JSON_BYTES = 12_000_000
 """Numbers as text are slow to parse; larger requests must be sent in binary."""
 _MAX_HEAD_BYTES = 100_000
 """Limit of the JSON before binary values."""
-MAX_BYTES = MAX_ROWS * int(np.prod(SHAPE)) * 4 + _MAX_HEAD_BYTES
 HEAD_LENGTH = "inference-header-content-length"
 Tensor = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A parsed request: the pictures, float32 N×3×224×224, and the requested form of the answer.
+    """A parsed request: the pictures, float32 N×3×H×W, and the requested form of the answer.
 
     With ``classes`` the answer is so many best classes of each picture in place of the logits.
     """
@@ -37,6 +36,11 @@ class Asked:
     id: str | None = None
     binary: bool = False
     classes: int = 0
+
+
+def most_bytes(network: Network) -> int:
+    """Size of the largest request for a network."""
+    return MAX_ROWS * int(np.prod(network.shape)) * 4 + _MAX_HEAD_BYTES
 
 
 def head_length(text: str | None, total: int) -> int | None:
@@ -50,8 +54,8 @@ def head_length(text: str | None, total: int) -> int | None:
     return int(text)
 
 
-def parse(data: bytes, head_bytes: int | None) -> Asked:
-    """The request's only tensor and the requested form of the answer; ServiceError for an invalid request."""
+def parse(data: bytes, head_bytes: int | None, network: Network) -> Asked:
+    """The only tensor, as the network takes it, and the requested form of the answer; ServiceError if invalid."""
     try:
         head = json.loads(data if head_bytes is None else data[:head_bytes])
     except (ValueError, RecursionError):
@@ -62,7 +66,7 @@ def parse(data: bytes, head_bytes: int | None) -> Asked:
     if given.get("datatype") != "FP32":
         raise _bad(f"input {INPUT!r} is of datatype FP32")
     raw = b"" if head_bytes is None else data[head_bytes:]
-    tensor = _values(given, raw, _shape(given.get("shape")))
+    tensor = _values(given, raw, _shape(given.get("shape"), network))
     if not np.isfinite(tensor).all():
         raise _bad("the values must be finite numbers")
     identity = head.get("id")
@@ -71,8 +75,8 @@ def parse(data: bytes, head_bytes: int | None) -> Asked:
     request = _parameters(head, "the request", binary_data_output=bool)
     output = _parameters(_output(head, outputs), f"output {OUTPUT!r}", binary_data=bool, classification=int)
     classes = output.get("classification", 0)
-    if not 0 <= classes <= CLASSES:
-        raise _bad(f"classification (class_count) must be from 1 to {CLASSES}")
+    if not 0 <= classes <= network.classes:
+        raise _bad(f"classification (class_count) must be from 1 to {network.classes}")
     return Asked(tensor, identity, output.get("binary_data", request.get("binary_data_output", False)), classes)
 
 
@@ -110,10 +114,10 @@ def _parameters(holder: dict[str, Any], what: str, **known: type) -> dict[str, A
     return given
 
 
-def _shape(shape: object) -> tuple[int, ...]:
+def _shape(shape: object, network: Network) -> tuple[int, ...]:
     is_right = isinstance(shape, list) and len(shape) == 4 and all(type(side) is int for side in shape)
-    if not is_right or tuple(shape[1:]) != SHAPE or not 1 <= shape[0] <= MAX_ROWS:  # type: ignore[index]
-        raise _bad(f"the shape must be [N,{','.join(map(str, SHAPE))}] with N from 1 to {MAX_ROWS}")
+    if not is_right or tuple(shape[1:]) != network.shape or not 1 <= shape[0] <= MAX_ROWS:  # type: ignore[index]
+        raise _bad(f"the shape must be [N,{','.join(map(str, network.shape))}] with N from 1 to {MAX_ROWS}")
     return tuple(shape)  # type: ignore[arg-type]
 
 

@@ -72,6 +72,8 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
     except LabError as error:
         parent.send(str(error))
         sys.exit(_STARTED_WRONG)
+    finally:
+        log.flush()  # an application that cannot start has said why, and uvicorn ends the process at once
 
 
 def server_config(app: ASGIApp, settings: Settings) -> uvicorn.Config:

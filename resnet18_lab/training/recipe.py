@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import RESNET18
 
 _SIDES_FROM_RANDOM = ((0.0, 64), (0.35, 96), (0.75, 128))
 """(share of the time from which on, side of the pictures in pixels): small pictures first, which are quick."""
-_SIDES_GOING_ON = ((0.0, CROP),)
+_SIDES_GOING_ON = ((0.0, RESNET18.crop),)
 
 
 @dataclass(frozen=True)

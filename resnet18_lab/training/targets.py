@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.files import replacing
-from resnet18_lab.base.resnet18 import CLASSES
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.training.pictures import INDEX, PackedPictures
 
 _VIEWS = 5
@@ -48,7 +48,7 @@ class Targets:
     @property
     def weights(self) -> NDArray[np.float32]:
         """Weight of each picture, mean 1: Σ p(class) / √(pictures of the class), so that rare classes count more."""
-        amount = np.bincount(self.classes[:, 0].ravel(), self.probabilities[:, 0].ravel(), minlength=CLASSES)
+        amount = np.bincount(self.classes[:, 0].ravel(), self.probabilities[:, 0].ravel(), minlength=RESNET18.classes)
         rarity = 1 / np.sqrt(np.maximum(amount, 1.0))
         weights = (rarity[self.classes[:, 0]] * self.probabilities[:, 0]).sum(axis=1)
         return np.asarray(weights / weights.mean(), dtype=np.float32)
@@ -103,8 +103,10 @@ def read_targets(path: Path, pictures: PackedPictures) -> Targets:
         raise ParameterError(f"{path} holds no soft targets ({reason}); see `resnet18-lab distill --help`.") from error
     if not (boxes.shape[:2] == classes.shape[:2] == kept.shape[:2] and boxes.shape[2:] == (4,)):
         raise ParameterError(f"{path} holds arrays that do not belong together; compute the targets anew.")
-    if classes.size and not (classes.min() >= 0 and classes.max() < CLASSES):
-        raise ParameterError(f"{path} names classes outside 0..{CLASSES - 1}: they are another network's targets.")
+    if classes.size and not (classes.min() >= 0 and classes.max() < RESNET18.classes):
+        raise ParameterError(
+            f"{path} names classes outside 0..{RESNET18.classes - 1}: they are another network's targets."
+        )
     rows = _rows_of(pictures.names, named, len(boxes), path)
     total = kept[rows].astype(np.float32)
     share = total / np.maximum(total.sum(axis=2, keepdims=True), 1e-6)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from resnet18_lab.base.resnet18 import MEAN, STD
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.training.pictures import PackedPictures
 from resnet18_lab.training.targets import Targets
 
@@ -62,7 +62,10 @@ class Source(Protocol):
 
 
 def _constants(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    mean, std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (MEAN, STD))
+    mean, std = (
+        torch.tensor(values, device=device).view(1, 3, 1, 1)
+        for values in (RESNET18.preprocessing.mean, RESNET18.preprocessing.std)
+    )
     return mean, std
 
 

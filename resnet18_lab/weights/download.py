@@ -147,12 +147,14 @@ def _opener(job: Download) -> "urllib.request.OpenerDirector":
 def _continues(job: Download, response: "http.client.HTTPResponse", offset: int) -> bool:
     """True when a 206 answer goes on where our part ends, in a file of the right size, as asked."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    return found is not None and int(found[1]) == offset > 0 and found[2] in ("*", str(job.entry.bytes))
+    if found is None or int(found[1]) != offset or not offset:
+        return False
+    return found[2] == "*" or job.entry.fits_size(int(found[2]))
 
 
 def _start_afresh(job: Download, response: "http.client.HTTPResponse") -> None:
     announced = response.headers.get("Content-Length")
-    if announced and announced != str(job.entry.bytes):
+    if announced and not (announced.isdigit() and job.entry.fits_size(int(announced))):
         kind = response.headers.get_content_type()
         raise job.failure(
             f"the server offers {announced} bytes of {kind} in place of {job.entry.bytes}: another "
@@ -169,22 +171,30 @@ def _receive(job: Download, response: "http.client.HTTPResponse", offset: int) -
 
     received = offset
     quiet = None if job.progress else True  # None: quiet where stderr is no terminal
-    size = job.entry.bytes
+    size, slack = _size_told(job, response, offset)
     bar = tqdm(desc=job.target.name, total=size, initial=offset, unit="B", unit_scale=True, disable=quiet)
     with job.part.open("ab") as file, bar:
         for chunk in _chunks(job, response):
             received += len(chunk)
-            if received > size:
+            if received > size + slack:
                 break
             file.write(chunk)
             file.flush()  # what came is kept even if the process is killed
             bar.update(len(chunk))
         os.fsync(file.fileno())
-    if received > size:
+    if received > size + slack:
         job.discard()
         raise job.failure(f"the server sent more than the {size:,} bytes of the file; they were deleted")
-    if received < size:
+    if received < size - slack:
         raise job.failure("the connection was cut off")
+
+
+def _size_told(job: Download, response: "http.client.HTTPResponse", offset: int) -> tuple[int, int]:
+    """Bytes of the whole file and what they may be off: as the catalogue has them, or as the server says them."""
+    announced = response.headers.get("Content-Length", "")
+    if job.entry.bytes_within and announced.isdigit():
+        return offset + int(announced), 0
+    return job.entry.bytes, job.entry.bytes_within
 
 
 def _chunks(job: Download, response: "http.client.HTTPResponse") -> Iterator[bytes]:

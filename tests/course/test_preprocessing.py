@@ -8,7 +8,7 @@ import pytest
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.resnet18 import STD
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.course.preprocessing import conclusions, figures, uint8_input, ways
 from resnet18_lab.inference import artifacts, evaluate
@@ -35,7 +35,7 @@ def test_the_tutorials_numpy_squashes_and_gives_float64():
 
 
 def test_one_resample_is_within_a_grey_level_of_torchvision():
-    level = 1 / (255 * min(STD))
+    level = 1 / (255 * min(RESNET18.preprocessing.std))
     ours, theirs = WAYS["one resample"].prepare(WIDE), WAYS["torchvision"].prepare(WIDE)
     assert np.abs(ours - theirs).max() <= 1.01 * level
 

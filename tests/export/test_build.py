@@ -36,22 +36,22 @@ def folder():
 
 
 def test_the_onnx_file_is_one_file_of_opset_20_with_a_dynamic_batch(home):
-    path = folder() / FP32.filename
+    path = folder() / FP32.filename()
     proto = onnx.load(path)
     assert [entry.version for entry in proto.opset_import if entry.domain == ""] == [OPSET] == [20]
     assert proto.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
-    assert sorted(file.name for file in path.parent.iterdir()) == [".lock", "manifest.json", FP32.filename]
+    assert {file.name for file in path.parent.iterdir()} - {".lock"} == {"labels.csv", "manifest.json", FP32.filename()}
 
 
 def test_batch_norms_are_folded_into_twenty_convolutions(home):
-    entry = artifacts.read_manifest(folder())["files"][FP32.filename]
+    entry = artifacts.read_manifest(folder())["files"][FP32.filename()]
     assert entry["operators"]["Conv"] == 20
     assert entry["operators"]["Add"] == 8
     assert "BatchNormalization" not in entry["operators"]
 
 
 def test_the_onnx_file_holds_no_local_path(home):
-    content = (folder() / FP32.filename).read_bytes()
+    content = (folder() / FP32.filename()).read_bytes()
     assert sys.prefix.encode() not in content
     assert b"site-packages" not in content
 
@@ -94,7 +94,7 @@ def test_parity_refuses_logits_of_another_shape():
 
 
 def test_a_good_file_is_kept_not_made_again(home):
-    path = folder() / FP32.filename
+    path = folder() / FP32.filename()
     before = path.stat().st_mtime_ns
     (row,) = build("untrained", only=ONLY)
     assert row.seconds == 0.0
@@ -103,7 +103,7 @@ def test_a_good_file_is_kept_not_made_again(home):
 
 @pytest.mark.slow
 def test_a_damaged_file_is_refused_and_then_made_anew(home):
-    path = folder() / FP32.filename
+    path = folder() / FP32.filename()
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
@@ -117,7 +117,7 @@ def test_a_damaged_file_is_refused_and_then_made_anew(home):
 def test_an_artifact_of_another_recipe_or_version_is_stale(home, field, value):
     path = folder() / artifacts.MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
-    manifest["files"][FP32.filename][field] = value
+    manifest["files"][FP32.filename()][field] = value
     path.write_text(json.dumps(manifest), encoding="utf-8")
     with pytest.raises(ArtifactError, match="stale"):
         artifacts.load(FP32.name, "untrained")

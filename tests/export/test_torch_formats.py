@@ -69,7 +69,7 @@ def test_a_foreign_file_with_a_right_manifest_is_an_artifact_error(name, home, m
     shutil.copytree(home, copy)
     monkeypatch.setenv("RESNET18_LAB_HOME", str(copy))
     folder = artifacts.find_folder("untrained")
-    (folder / artifacts.KINDS[name].filename).write_bytes(b"not a model" * 100)
+    (folder / artifacts.KINDS[name].filename()).write_bytes(b"not a model" * 100)
     with pytest.raises(ArtifactError, match="damaged"):
         open_engine(name, weights="untrained")
 

@@ -60,11 +60,11 @@ def change_manifest(folder, change):
 
 def put(folder, kind, content):
     """Other content under an artifact's name, with a manifest that vouches for it."""
-    (folder / kind.filename).write_bytes(content)
+    (folder / kind.filename()).write_bytes(content)
 
     def vouch(manifest):
-        manifest["files"][kind.filename]["sha256"] = hashlib.sha256(content).hexdigest()
-        manifest["files"][kind.filename]["bytes"] = len(content)
+        manifest["files"][kind.filename()]["sha256"] = hashlib.sha256(content).hexdigest()
+        manifest["files"][kind.filename()]["bytes"] = len(content)
 
     change_manifest(folder, vouch)
 
@@ -98,10 +98,10 @@ def test_an_engine_gives_the_same_logits_in_a_process_that_has_no_torch(name, fo
 @pytest.mark.parametrize("damage", ["cut short", "empty", "one bit"])
 def test_a_damaged_artifact_is_refused_before_the_engine_sees_it(name, damage, folder):
     kind = artifacts.KINDS[registry.spec_of(installed(name)).artifact]
-    content = bytearray((folder / kind.filename).read_bytes())
+    content = bytearray((folder / kind.filename()).read_bytes())
     content[len(content) // 3] ^= 1
     damaged = {"cut short": content[: len(content) // 2], "empty": b"", "one bit": content}[damage]
-    (folder / kind.filename).write_bytes(damaged)
+    (folder / kind.filename()).write_bytes(damaged)
     with pytest.raises(ArtifactError, match=r"damaged.*resnet18-lab build"):
         open_engine(name, weights="untrained")
 
@@ -125,7 +125,7 @@ def test_a_sound_onnx_file_of_another_network_is_refused_when_opened(name, folde
 
 
 def test_one_artifact_under_the_name_of_another_is_refused(folder):
-    shutil.copy(folder / INT8.filename, folder / FP32.filename)
+    shutil.copy(folder / INT8.filename(), folder / FP32.filename())
     with pytest.raises(ArtifactError, match="damaged"):
         open_engine("onnxruntime-fp32", weights="untrained")
 
@@ -135,17 +135,17 @@ def test_a_manifest_of_other_weights_is_refused_and_what_it_vouches_for_is_made_
     with pytest.raises(ArtifactError, match=r"other weights \(official\).*resnet18-lab build"):
         open_engine("onnxruntime-fp32", weights="untrained")
     build("untrained", only=[FP32.name])
-    assert list(artifacts.read_manifest(folder)["files"]) == [FP32.filename]
+    assert list(artifacts.read_manifest(folder)["files"]) == [FP32.filename()]
     assert artifacts.problem(folder, FP32) is None
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda manifest: manifest["files"].update({FP32.filename: 3}),
-        lambda manifest: manifest["files"].update({FP32.filename: {}}),
-        lambda manifest: manifest["files"][FP32.filename].update(versions=[1, 2]),
-        lambda manifest: manifest["files"][FP32.filename].update(sha256=None),
+        lambda manifest: manifest["files"].update({FP32.filename(): 3}),
+        lambda manifest: manifest["files"].update({FP32.filename(): {}}),
+        lambda manifest: manifest["files"][FP32.filename()].update(versions=[1, 2]),
+        lambda manifest: manifest["files"][FP32.filename()].update(sha256=None),
         lambda manifest: manifest.update(weights={}),
         lambda manifest: manifest["weights"].update(sha256=7),
     ],
@@ -217,10 +217,10 @@ def test_what_a_killed_build_left_is_removed_by_the_next_one(tmp_path):
     process.wait()
     assert left
     (made,) = (tmp_path / "artifacts").iterdir()
-    assert not (made / FP32.filename).exists()
+    assert not (made / FP32.filename()).exists()
     done = run_cli("build", "--weights", "untrained", "--only", FP32.name, home=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert sorted(file.name for file in made.iterdir()) == [".lock", "manifest.json", FP32.filename]
+    assert sorted(file.name for file in made.iterdir()) == [".lock", "labels.csv", "manifest.json", FP32.filename()]
 
 
 @pytest.mark.slow

@@ -211,7 +211,8 @@ def test_a_picture_that_is_missing_is_no_reason_to_stop_after_the_table(tmp_path
     """Whether INT8 was calibrated on a picture is asked of those that can be read."""
     there = samples_dir() / "cat.jpg"
     seen = {"calibration": {"pictures_sha256": [evaluate.hashing.sha256(there)]}}
-    manifest = {"files": {evaluate._INT8.filename: seen}}
-    monkeypatch.setattr(evaluate.artifacts, "open_folder", lambda _: type("Folder", (), {"manifest": manifest}))
+    manifest = {"weights": {}, "files": {evaluate._INT8.filename(): seen}}
+    folder = evaluate.artifacts.ArtifactFolder(tmp_path, "auto", manifest)
+    monkeypatch.setattr(evaluate.artifacts, "open_folder", lambda _: folder)
     pictures = [(tmp_path / "missing.jpg", (1,)), (there, (281,)), (tmp_path, (2,))]
     assert evaluate.calibrated_on(pictures) == [there]

@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from dataclasses import asdict
 
 import numpy as np
 import psutil
@@ -140,7 +141,9 @@ def test_dear_pictures_take_turns_for_the_memory_of_the_largest():
 
 @pytest.mark.slow
 def test_no_more_memory_is_used_than_was_granted():
-    process = Process({"limits": vars(InProcess().limits), "draft_for": None})
+    process = Process(
+        {"limits": vars(InProcess().limits), "draft_for": None, "preprocessing": asdict(InProcess().preprocessing)}
+    )
     process.wait_ready()
     try:
         large = pictures.encode(pictures.scene(5000, 5000), "PNG")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.project import samples_dir
 
-from resnet18_lab.base.resnet18 import CROP, MEAN, RESIZE, STD
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.inference import evaluate
 from resnet18_lab.model.torchvision import torchvision
 from resnet18_lab.preprocessing import transform
@@ -28,10 +28,10 @@ def difference(picture):
 
 
 def test_the_constants_are_torchvisions():
-    assert tuple(TRANSFORMS.resize_size) == (RESIZE,)
-    assert tuple(TRANSFORMS.crop_size) == (CROP,)
-    assert tuple(TRANSFORMS.mean) == MEAN
-    assert tuple(TRANSFORMS.std) == STD
+    assert tuple(TRANSFORMS.resize_size) == (RESNET18.preprocessing.resize,)
+    assert tuple(TRANSFORMS.crop_size) == (RESNET18.crop,)
+    assert tuple(TRANSFORMS.mean) == RESNET18.preprocessing.mean
+    assert tuple(TRANSFORMS.std) == RESNET18.preprocessing.std
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def test_a_number_of_the_network_is_stated_once(number):
     stated = _where(
         lambda node: isinstance(node, ast.Constant) and node.value == number and type(node.value) is type(number)
     )
-    assert stated - others.get(number, set()) == {"base/resnet18.py"}
+    assert stated - others.get(number, set()) == {"base/networks.py"}
 
 
 def test_importing_a_figure_changes_nothing_of_matplotlib():

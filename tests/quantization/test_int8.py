@@ -47,7 +47,7 @@ def small_home(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small_file(small_home):
-    return next(small_home.rglob(INT8.filename))
+    return next(small_home.rglob(INT8.filename()))
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_weights_are_int8_per_channel_activations_uint8_and_the_logits_float(sma
 
 def test_the_file_is_small_and_the_manifest_tells_how_it_was_made(small_home, small_file, two_pictures):
     assert small_file.stat().st_size <= SIZE_LIMIT
-    entry = json.loads((small_file.parent / "manifest.json").read_text())["files"][INT8.filename]
+    entry = json.loads((small_file.parent / "manifest.json").read_text())["files"][INT8.filename()]
     assert entry["calibration"]["list_sha256"] == calibration.from_folder(two_pictures).list_sha256
     assert entry["calibration"]["crops"] == 2
     assert entry["operators"]["QLinearConv"] == 20

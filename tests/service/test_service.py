@@ -284,7 +284,7 @@ def test_a_worker_that_cannot_be_replaced_is_tried_again_and_the_others_go_on(un
         (home / "artifacts").rename(home / "elsewhere")
         os.kill(killed, signal.SIGKILL)
         wait_until(lambda: sum("before it was ready" in line for line in other.lines) >= 2)
-        assert any("resnet18-lab build" in line for line in other.lines)
+        assert any("resnet18-lab build" in line for line in other.lines), "\n".join(other.lines)
         assert kept in other.workers()
         assert upload(other.client()).status_code == 200
         (home / "elsewhere").rename(home / "artifacts")

@@ -37,8 +37,8 @@ def built_home(factory: pytest.TempPathFactory, weights: str | WeightsFile, *kin
     home = factory.mktemp(f"home-{file.name}")
     folder = home / "artifacts" / store.name
     folder.mkdir(parents=True)
-    manifest, names = artifacts.read_manifest(store), {artifacts.kind_of(kind).filename for kind in kinds}
-    for name in names:
+    manifest, names = artifacts.read_manifest(store), {artifacts.kind_of(kind).filename(file.network) for kind in kinds}
+    for name in [*names, artifacts.LABELS]:
         shutil.copy2(store / name, folder)
     manifest["files"] = {name: entry for name, entry in manifest["files"].items() if name in names}
     write_text(folder / artifacts.MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")

@@ -21,9 +21,9 @@ _NS = 1e-9
 T = TypeVar("T")
 
 
-def pictures(count: int) -> NDArray[np.float32]:
-    """Float32 count×3×224×224 of real pictures, repeated as often as needed: zeros would be too easy."""
-    batch, _ = reference_batch()
+def pictures(count: int, engine: Engine) -> NDArray[np.float32]:
+    """Float32 count×3×H×W of real pictures for an engine, repeated as often as needed: zeros would be too easy."""
+    batch, _ = reference_batch(engine.network.preprocessing)
     return np.ascontiguousarray(np.resize(batch, (count, *batch.shape[1:])))
 
 
@@ -70,14 +70,14 @@ def run_engine(open_one: Callable[[], Engine], configuration: Configuration, eff
     with ExitStack() as stack:
         engines = [stack.enter_context(open_one()) for _ in range(configuration.workers)]
         load = time.perf_counter() - started
-        batch = pictures(configuration.batch)
+        batch = pictures(configuration.batch, engines[0])
         timing = (
             sample(lambda: engines[0].run(batch), effort) if len(engines) == 1 else _together(engines, batch, effort)
         )
         engine = engines[0].engine.as_json()
         memory = {"peak": proc.peak_rss(), "pss": proc.pss(), "torch": "torch" in sys.modules}
         wants_answers = configuration.variant == WITH_ANSWERS
-        answers = {"answers": engines[0].run(pictures(max(BATCHES))).tolist()} if wants_answers else {}
+        answers = {"answers": engines[0].run(pictures(max(BATCHES), engines[0])).tolist()} if wants_answers else {}
         facts = {"engine": engine, "threads_read_back": engines[0].threads, "settings_read_back": _settings()}
     return {"load": load, **timing, **baseline, **memory, **facts, **answers}
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from resnet18_lab.base.resnet18 import GMACS, PARAMETERS
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.benchmark.record import Record
 from resnet18_lab.benchmark.results.formatting import intervals
 from resnet18_lab.benchmark.style import (
@@ -14,7 +14,7 @@ from resnet18_lab.benchmark.style import (
     styled,
 )
 
-_GFLOP_PER_PICTURE = 2 * GMACS
+_GFLOP_PER_PICTURE = 2 * RESNET18.gmacs
 """A multiplication and an addition each; as many operations whatever the numbers' width."""
 _BYTES = {"fp32": 4, "bf16": 2, "int8": 1}
 """Bytes of one weight as the engine stores it: every run reads all weights once."""
@@ -30,7 +30,7 @@ def _precision_of(backend: str) -> str:
 
 def intensity(precision: str) -> float:
     """Operations for each byte of weights that a run of one picture reads."""
-    return _GFLOP_PER_PICTURE * 1e9 / (PARAMETERS * _BYTES[precision])
+    return _GFLOP_PER_PICTURE * 1e9 / (RESNET18.parameters * _BYTES[precision])
 
 
 @styled

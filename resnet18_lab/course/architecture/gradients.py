@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.model.receptive_field import STAGE_ENDS
 from resnet18_lab.preprocessing.transform import Batch
 
@@ -55,7 +55,7 @@ def proved_fields(module: nn.Module, layers: Sequence[str] = STAGE_ENDS) -> dict
 
     ``layers`` stand in the order they run.
     """
-    ones = np.ones((1, 3, CROP, CROP), dtype=np.float32)
+    ones = np.ones((1, 3, RESNET18.crop, RESNET18.crop), dtype=np.float32)
     maps = gradient_maps(_all_positive(module), ones, layers)
     columns = {name: np.flatnonzero(gradient.any(axis=0)) for name, gradient in maps.items()}
     return {name: (int(pixels[0]), int(pixels[-1]) + 1) for name, pixels in columns.items()}
@@ -65,8 +65,8 @@ def side_holding(gradient: NDArray[np.float32], field: pd.Series, share: float =
     """Side in pixels of the smallest square around the field's middle that holds that share of the gradient."""
     middle = int(field["units"] // 2 * field["step"] - field["before"] + field["size"] // 2)
     whole = float(gradient.sum())
-    for half in range(CROP):
+    for half in range(RESNET18.crop):
         low, high = max(middle - half, 0), middle + half + 1
         if float(gradient[low:high, low:high].sum()) >= share * whole:
-            return min(high, CROP) - low
-    return CROP
+            return min(high, RESNET18.crop) - low
+    return RESNET18.crop

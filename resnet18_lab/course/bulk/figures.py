@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from resnet18_lab.base.resnet18 import CROP, FEATURES
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.benchmark.style import (
     CHART,
     Figure,
@@ -39,7 +39,7 @@ def matrix(likeness: Likeness) -> Figure:
     image = axes.imshow(likeness.cosines, cmap="viridis", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
-    axes.set_title(f"How alike: cosine of the {FEATURES} features before the last layer")
+    axes.set_title(f"How alike: cosine of the {RESNET18.features} features before the last layer")
     figure.colorbar(image, ax=axes, shrink=0.7)
     return figure
 
@@ -52,7 +52,7 @@ def alike(query: Path, likeness: Likeness, most: int = 5) -> Figure:
     figure = new_figure(1.7 * len(order), 2.4, likeness.weights)
     for axes, other in zip(figure.subplots(1, len(order)), order, strict=True):
         with Image.open(likeness.files[other]) as picture:
-            crop = np.asarray(ImageOps.fit(picture.convert("RGB"), (CROP, CROP)))
+            crop = np.asarray(ImageOps.fit(picture.convert("RGB"), (RESNET18.crop, RESNET18.crop)))
         words = Path(likeness.files[other]).stem.replace(", ", "\n")
         show(axes, crop, words if other == place else f"{words}\n{likeness.cosines[place, other]:.2f}")
     return figure

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet18_lab.base.conclusion import Conclusion
-from resnet18_lab.base.resnet18 import CROP, RESIZE
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.labelled import Picture
@@ -42,17 +42,17 @@ def _bgr(path: Path) -> Crop:
 
 
 def _squashed(path: Path) -> Crop:
-    size = (CROP, CROP)
+    size = (RESNET18.crop, RESNET18.crop)
     return np.asarray(decode(path).resize(size, Image.Resampling.BILINEAR))
 
 
 def _not_antialiased(path: Path) -> Crop:
     picture = decode(path)
-    step = min(picture.size) / RESIZE
-    left = (picture.width - CROP * step) / 2
-    top = (picture.height - CROP * step) / 2
+    step = min(picture.size) / RESNET18.preprocessing.resize
+    left = (picture.width - RESNET18.crop * step) / 2
+    top = (picture.height - RESNET18.crop * step) / 2
     placement = (step, 0.0, left, 0.0, step, top)  # output pixel -> source position, four neighbours each
-    size = (CROP, CROP)
+    size = (RESNET18.crop, RESNET18.crop)
     return np.asarray(picture.transform(size, Image.Transform.AFFINE, placement, Image.Resampling.BILINEAR))
 
 

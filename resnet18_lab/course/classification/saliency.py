@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.preprocessing.transform import Batch
 
 _GRAD_CAM_LAYER = "layer4"
@@ -60,7 +60,9 @@ def grad_cam(module: nn.Module, batch: Batch, class_index: int) -> NDArray[np.fl
         handle.remove()
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     heat = torch.relu((weights * stage[0].detach()).sum(dim=1, keepdim=True))
-    heat = nn.functional.interpolate(heat, size=(CROP, CROP), mode="bilinear", align_corners=False)[0, 0]
+    heat = nn.functional.interpolate(heat, size=(RESNET18.crop, RESNET18.crop), mode="bilinear", align_corners=False)[
+        0, 0
+    ]
     return np.asarray((heat / heat.max().clamp_min(1e-12)).detach().numpy(), dtype=np.float32)
 
 

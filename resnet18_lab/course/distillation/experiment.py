@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from resnet18_lab.base.conclusion import Conclusion
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.statistics import mean_half_width
 from resnet18_lab.inference.engine import Engine
@@ -62,7 +62,7 @@ def small_set(teacher: Engine, crops_each: int = 48, kept: int = 24, seed: int =
             left, top = (random.integers(0, extent - side + 1) for extent in picture.size)
             box = (float(left), float(top), float(left + side), float(top + side))
             small.append(np.asarray(picture.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR, box=box)))
-            large.append(np.asarray(picture.resize((CROP,) * 2, Image.Resampling.BILINEAR, box=box)))
+            large.append(np.asarray(picture.resize((RESNET18.crop,) * 2, Image.Resampling.BILINEAR, box=box)))
     batches = [np.stack(large[start : start + _TEACHERS_BATCH]) for start in range(0, len(large), _TEACHERS_BATCH)]
     shares = np.concatenate([softmax(teacher.run(transform.normalise(batch))) for batch in batches])
     classes = np.sort(np.argsort(-shares.sum(axis=0), kind="stable")[:kept])

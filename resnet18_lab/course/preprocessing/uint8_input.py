@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.resnet18 import CROP
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.preprocessing import transform
 
@@ -58,7 +58,7 @@ def _without_first_step(proto: onnx.ModelProto) -> tuple[float, int]:
     (first,) = takers
     values = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
     scale, zero = (values[name] for name in first.input[1:3])
-    side = CROP
+    side = RESNET18.crop
     codes = helper.make_tensor_value_info(first.output[0], TensorProto.UINT8, ["N", 3, side, side])
     graph.node.remove(first)
     del graph.input[0]

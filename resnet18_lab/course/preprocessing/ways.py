@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.resnet18 import CROP, MEAN, STD
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.benchmark.measure import stages
 from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine, Logits
@@ -59,7 +59,7 @@ def _draft(path: Path) -> Tensor:
     return transform.preprocess(decode(path, draft_for=_DRAFT))
 
 
-_BUFFER = np.empty((1, 3, CROP, CROP), np.float32)
+_BUFFER = np.empty((1, 3, RESNET18.crop, RESNET18.crop), np.float32)
 
 
 def _into_buffer(path: Path) -> Tensor:
@@ -171,5 +171,7 @@ def accuracy(engine: Engine, pictures: Sequence[Picture], names: Sequence[str] =
 
 def views(path: Path, names: Sequence[str]) -> Mapping[str, NDArray[np.float64]]:
     """What the network is shown, as colours 0..1 of 224×224×3, by way."""
-    mean, deviation = (np.asarray(values)[:, None, None] for values in (MEAN, STD))
+    mean, deviation = (
+        np.asarray(values)[:, None, None] for values in (RESNET18.preprocessing.mean, RESNET18.preprocessing.std)
+    )
     return {name: np.clip(WAYS[name].prepare(path)[0] * deviation + mean, 0, 1).transpose(1, 2, 0) for name in names}

@@ -3,10 +3,7 @@
 import contextlib
 import copy
 import io
-import logging
-import tempfile
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +15,14 @@ import rich
 import torch
 
 from resnet18_lab.base.errors import EngineError
-from resnet18_lab.base.resnet18 import SHAPE
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.export import onnx_graph, torchscript
 from resnet18_lab.export.int8 import optimised_operators
-from resnet18_lab.export.onnx import INPUT_NAME
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.model.network import LoadedModel
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.transform import Crop
+from resnet18_lab.quantization.onnxruntime_static import quantize_static, quietly, u8s8
 
 _CHUNK = 8
 _OF_INTEREST = ("QLinearConv", "Conv", "FusedConv", "ConvInteger", "QLinearAdd", "Add")
@@ -47,26 +44,14 @@ class Rival:
 
 def onnxruntime_static(source: Path, target: Path, fit: Crop, **settings: Any) -> Rival:  # noqa: ANN401 - passed on
     """``quantize_static`` with the settings given; none of them: the library's own defaults (S8S8, per tensor)."""
-    from onnxruntime.quantization import quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
     started = time.perf_counter()
-    with _quiet(), tempfile.TemporaryDirectory() as folder:
-        prepared = Path(folder) / "prepared.onnx"
-        quant_pre_process(str(source), str(prepared))
-        quantize_static(str(prepared), str(target), _reader(fit), **settings)
+    quantize_static(source, target, transform.normalise(fit), **settings)
     return of_file(target, time.perf_counter() - started)
 
 
 def plain_u8s8(source: Path, target: Path, fit: Crop, **settings: Any) -> Rival:  # noqa: ANN401 - passed on
     """What the documentation leads to when read well: QDQ, uint8 by int8 per channel, MinMax, float logits."""
-    from onnxruntime.quantization import QuantType
-
-    extra = {"OpTypesToExcludeOutputQuantization": ["Gemm"], **settings}
-    return onnxruntime_static(
-        source, target, fit, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, per_channel=True,
-        extra_options=extra,
-    )  # fmt: skip
+    return onnxruntime_static(source, target, fit, **u8s8(**settings))
 
 
 def onnxruntime_dynamic(source: Path, target: Path) -> Rival:
@@ -74,8 +59,8 @@ def onnxruntime_dynamic(source: Path, target: Path) -> Rival:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     started = time.perf_counter()
-    with _quiet():
-        quantize_dynamic(str(source), str(target), weight_type=QuantType.QUInt8)
+    with _quiet():  # loaded here: given a path it writes a file beside it, where one may only read
+        quantize_dynamic(onnx.load(source), str(target), weight_type=QuantType.QUInt8)
     return of_file(target, time.perf_counter() - started)
 
 
@@ -162,7 +147,7 @@ def torch_compiled(loaded: LoadedModel, dtype: torch.dtype) -> Rival:
     torch._dynamo.reset()
     with _quiet(), torch.inference_mode(), config.patch(freezing=True):
         program = torch.compile(module)
-        program(torch.zeros(1, *SHAPE, dtype=dtype))
+        program(torch.zeros(1, *RESNET18.shape, dtype=dtype))
 
     def run(batch: torch.Tensor) -> torch.Tensor:
         answer: torch.Tensor = program(batch.to(dtype)).float()
@@ -180,20 +165,6 @@ def _frozen(program: Callable[..., Any]) -> Callable[..., Any]:
             return program(batch)
 
     return run
-
-
-def _reader(fit: Crop) -> Any:  # noqa: ANN401 - a class of onnxruntime, imported late
-    from onnxruntime.quantization import CalibrationDataReader
-
-    class Crops(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self) -> None:
-            self._rest = iter(fit)
-
-        def get_next(self) -> dict[str, Any] | None:
-            crop = next(self._rest, None)
-            return None if crop is None else {INPUT_NAME: transform.normalise(crop)}
-
-    return Crops()
 
 
 def of_file(path: Path, seconds: float) -> Rival:
@@ -222,20 +193,12 @@ def _calling(program: Callable[..., Any], chunk: int = _CHUNK) -> Callable[[Crop
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """These tools talk on stdout, stderr, the root logger and rich's console; none of it is needed here."""
-    before = logging.root.manager.disable
+    """Quietly, and without what these tools say on rich's console."""
     console = rich.get_console()
     settings = dict(vars(console))
-    logging.disable(logging.WARNING)
     rich.reconfigure(quiet=True, force_jupyter=False)  # progress bars that would be stored in a notebook
     try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
+        with quietly():
             yield
     finally:
-        logging.disable(before)
         vars(console).update(settings)

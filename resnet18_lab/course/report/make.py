@@ -10,6 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from resnet18_lab.base.errors import ReportError
+from resnet18_lab.course.lesson import refuse_another_network
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.book import Book
 from resnet18_lab.course.report.execution import Run, execute
@@ -84,6 +85,8 @@ def make_report(
     if junit is not None:
         check_target(junit)
     asked = [weights, *(str(step.parameters["weights"]) for step in steps if "weights" in step.parameters)]
+    for name in asked:
+        refuse_another_network(name)
     files = {name: ensure_weights(name, notify=notify) for name in dict.fromkeys(asked)}
     output = output.resolve()
     with _sole_writer(output):

@@ -13,8 +13,8 @@ import papermill
 import yaml
 
 from resnet18_lab.base.errors import ParameterError, ReportError, unknown_name
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.paths import notebooks_dir
-from resnet18_lab.base.resnet18 import CLASSES
 from resnet18_lab.base.samples import load_samples
 
 _PROFILES = ("fast", "full")
@@ -23,7 +23,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 _RANGES = {
-    "top_k": (1, CLASSES), "repeats": (1, 10_000), "crops": (1, 2_000), "threads": (1, 1_024),
+    "top_k": (1, RESNET18.classes), "repeats": (1, 10_000), "crops": (1, 2_000), "threads": (1, 1_024),
     "pictures": (1, 1_000_000), "rounds": (1, 10_000), "most_workers": (1, 1_024), "seconds": (0.1, 3_600),
 }  # fmt: skip
 """What a parameter of that name may be, in every notebook; lists in each of their numbers."""

@@ -34,7 +34,7 @@ export const CHINESE = {
   answer: "结果",
   cached: "来自缓存",
   empty_row: "结果显示在这里",
-  crop: "模型看到的画面，224×224",
+  crop: "模型看到的画面",
   crop_alt: "模型看到的 {name}",
   preview_alt: "{name} 的预览",
   time: "耗时",
@@ -45,7 +45,7 @@ export const CHINESE = {
   other: "其他",
   class_id: "类别 {index}",
   engine: "引擎 {backend} · 线程 {threads} · 权重 {weights}",
-  model_is: "ResNet-18 · 权重 {weights} · {backend}",
+  model_is: "{network} · 权重 {weights} · {backend}",
   model_untrained: "权重未经训练：结果没有意义。",
   model_unknown: "服务尚未响应。",
   note:

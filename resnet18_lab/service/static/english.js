@@ -34,7 +34,7 @@ export const ENGLISH = {
   answer: "Answer",
   cached: "from the cache",
   empty_row: "The answer appears here",
-  crop: "What the model saw, 224×224",
+  crop: "What the model saw",
   crop_alt: "{name}, as the model saw it",
   preview_alt: "Preview of {name}",
   time: "Time",
@@ -45,7 +45,7 @@ export const ENGLISH = {
   other: "Other",
   class_id: "class {index}",
   engine: "Answered by {backend} · threads: {threads} · weights: {weights}",
-  model_is: "ResNet-18 · weights {weights} · {backend}",
+  model_is: "{network} · weights {weights} · {backend}",
   model_untrained: "UNTRAINED weights: the answers mean nothing.",
   model_unknown: "The service does not answer yet.",
   note:

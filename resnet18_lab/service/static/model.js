@@ -13,6 +13,12 @@ export function isModelKnown() {
   return model !== null;
 }
 
+// The side of the square that the model looks at, as a share of the picture's short side.
+export function shareSeen() {
+  const { crop, resize } = model?.network ?? { crop: 224, resize: 256 };
+  return crop / resize;
+}
+
 export async function askModel() {
   isLocked = false;
   model = await get("api/v1/model").catch((error) => {
@@ -24,11 +30,11 @@ export async function askModel() {
 
 export function drawModel() {
   const line = byId("model");
-  const untrained = model?.engine?.weights === "untrained";
+  const untrained = /(^|-)untrained$/.test(model?.engine?.weights ?? "");
   line.classList.toggle("untrained", untrained);
   byId("key-enter").hidden = !isLocked;
   byId("key-forget").hidden = isLocked || !hasKey();
   if (model === undefined) line.textContent = "";
   else if (model === null) line.textContent = say(isLocked ? "model_locked" : "model_unknown");
-  else line.textContent = (untrained ? `${say("model_untrained")} ` : "") + say("model_is", model.engine);
+  else line.textContent = (untrained ? `${say("model_untrained")} ` : "") + say("model_is", { network: model.network.title, ...model.engine });
 }

@@ -2,10 +2,9 @@
 
 import { byId, make } from "./elements.js";
 import { bytes, say } from "./language.js";
+import { shareSeen } from "./model.js";
 import { canBeSent, current } from "./pictures.js";
 
-const RESIZE = 256; // the model's own numbers: the short side becomes this,
-const CROP = 224; // and this square is cut from the middle
 let shownUrl = null;
 let readable = true;
 
@@ -44,7 +43,7 @@ function drawFrame(picture, preview) {
   const { naturalWidth: width, naturalHeight: height } = preview;
   frame.hidden = picture?.state !== "done" || !preview.complete || !width;
   if (frame.hidden) return;
-  const side = (Math.min(width, height) * CROP) / RESIZE;
+  const side = Math.min(width, height) * shareSeen();
   frame.style.width = `${(100 * side) / width}%`;
   frame.style.height = `${(100 * side) / height}%`;
 }
