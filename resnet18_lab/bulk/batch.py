@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resnet18_lab.base.errors import ImageError, ParameterError
+from resnet18_lab.base.errors import ImageError, LabError, ParameterError
 from resnet18_lab.base.networks import Network, check_top_k
+from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.classify import answers, outputs
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.registry import EMBEDDING
@@ -20,6 +21,7 @@ from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
 from resnet18_lab.preprocessing.prepare import Preparer
 from resnet18_lab.preprocessing.refusals import image_error
 from resnet18_lab.preprocessing.transform import preprocess_id
+from resnet18_lab.weights.find import find_weights
 from resnet18_lab.weights.names import split_name
 
 if TYPE_CHECKING:
@@ -46,12 +48,16 @@ class Job:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ParameterError(f"The kind of a job is {' or '.join(KINDS)}, not {self.kind!r}.")
-        check_top_k(self.top_k, self.network.classes)
+        check_top_k(self.top_k, split_name(self.weights)[0].classes)
 
     @property
     def network(self) -> Network:
-        """The network that its weights are of."""
-        return split_name(self.weights)[0]
+        """The network that its engine runs, as the artifact folder says, or the name of the weights."""
+        try:
+            folder = artifacts.open_folder(self.weights)
+            return folder.network if folder.manifest["files"] else find_weights(self.weights).network
+        except LabError:  # opening the engine will say it
+            return split_name(self.weights)[0]
 
     @property
     def engine(self) -> str:

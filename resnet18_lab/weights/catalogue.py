@@ -1,10 +1,10 @@
 """The trained weights that are published: names, sizes, hashes, addresses and licences."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
-from resnet18_lab.base.networks import NETWORKS, RESNET18
+from resnet18_lab.base.networks import NETWORKS, RESNET18, Network
 
 _COMPACT_URL = (
     "https://raw.githubusercontent.com/facebookresearch/kill-the-bits/"
@@ -45,6 +45,14 @@ class CatalogueEntry:
     def has_full_hash(self) -> bool:
         """False where only the first digits are published."""
         return len(self.sha256) == _SHA256_DIGITS
+
+    @property
+    def of_network(self) -> Network:
+        """The network that takes them, with their own preprocessing."""
+        network = NETWORKS[self.network]
+        if self.resize is None:
+            return network
+        return replace(network, preprocessing=replace(network.preprocessing, resize=self.resize))
 
     def fits(self, size: int, sha256: str) -> bool:
         """True for the size and hash of this file, as far as they are published."""

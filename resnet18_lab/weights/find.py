@@ -5,12 +5,12 @@ import importlib.util
 import os
 import re
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ParameterError, WeightsError, WeightsNotFoundError, unknown_name
-from resnet18_lab.base.networks import NETWORKS, RESNET18, Network
+from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue, entries_of
 from resnet18_lab.weights.first_seen import first_seen
 from resnet18_lab.weights.names import AUTO, UNTRAINED, split_name
@@ -81,7 +81,7 @@ def _find(name: str, *, remember: bool) -> WeightsFile:
     for entry in wanted:
         if located := locate(entry, by_name=name != AUTO):
             origin, path = located
-            file = _identify(path, origin, remember=remember)
+            file = _identify(path, origin, network, remember=remember)
             if name not in (AUTO, file.name):
                 raise WeightsNotFoundError(
                     f"{VARIABLE} names {path}, which is not the {name} weights but {file.name}; point it to "
@@ -139,15 +139,18 @@ def _find_path(name: str, network: Network, *, remember: bool) -> WeightsFile:
         )
     path = _as_path(name)
     if name and _stat(path):
-        return replace(_identify(path, "path given", remember=remember), network=network)
+        return _identify(path, "path given", network, remember=remember)
     if "/" in name or os.sep in name or name.startswith("~") or path.suffix:
         raise WeightsNotFoundError(f"There is no file {path}; see `resnet18-lab weights list` for what there is.")
     known = [AUTO, *(entry.name for entry in catalogue()), UNTRAINED]
     raise WeightsNotFoundError(f"{unknown_name('weights name', name, known)} The path of a file will do as well.")
 
 
-def _identify(path: Path, origin: str, *, remember: bool) -> WeightsFile:
-    """The file at a path that exists, with its catalogue name, or one made from its own."""
+def _identify(path: Path, origin: str, network: Network, *, remember: bool) -> WeightsFile:
+    """The file at a path that exists, with its catalogue name, or one made from its own.
+
+    One that the catalogue does not know is taken for weights of the ``network``.
+    """
     found = _stat(path)
     if found is None or not stat.S_ISREG(found.st_mode):
         what = "a folder" if found and stat.S_ISDIR(found.st_mode) else "no regular file"
@@ -168,14 +171,9 @@ def _identify(path: Path, origin: str, *, remember: bool) -> WeightsFile:
     if promised and not promised.has_full_hash and (first := first_seen(promised, digest)) != digest:
         raise _mismatch(path, promised, f"the file first seen here had SHA-256 {first[:16]}…, this one {digest[:16]}…")
     known = next((entry for entry in catalogue() if entry.has_full_hash and entry.sha256 == digest), promised)
-    return WeightsFile(known.name if known else _own_name(path), path, digest, origin, _network_of(known))
-
-
-def _network_of(entry: CatalogueEntry | None) -> Network:
-    network = NETWORKS[entry.network] if entry else RESNET18
-    if entry is None or entry.resize is None:
-        return network
-    return replace(network, preprocessing=replace(network.preprocessing, resize=entry.resize))
+    if known is None:
+        return WeightsFile(_own_name(path), path, digest, origin, network)
+    return WeightsFile(known.name, path, digest, origin, known.of_network)
 
 
 def _own_name(path: Path) -> str:

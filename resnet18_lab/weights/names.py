@@ -24,7 +24,7 @@ def split_name(name: str) -> tuple[Network, str]:
     if before in NETWORKS:
         return NETWORKS[before], after if colon and after else AUTO
     known = next((entry for entry in catalogue() if entry.name == name), None)
-    return (NETWORKS[known.network] if known else RESNET18), name
+    return (known.of_network if known else RESNET18), name
 
 
 def is_untrained(name: str) -> bool:

@@ -9,6 +9,7 @@ from support.fileserver import serving
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import FetchError, WeightsError
+from resnet18_lab.base.networks import NETWORKS, RESNET18
 from resnet18_lab.weights import catalogue
 from resnet18_lab.weights.fetch import fetch_weights
 from resnet18_lab.weights.find import find_weights
@@ -82,6 +83,19 @@ def test_a_file_with_the_same_digits_is_not_the_one_first_seen(home: Path) -> No
 
 def test_the_better_weights_of_resnet_50_come_first_and_have_another_crop() -> None:
     assert [entry.resize for entry in REAL if entry.network == "resnet50"] == [232, None]
+
+
+def test_the_crop_follows_the_weights_however_they_are_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = [dataclasses.replace(entry, bytes=len(CONTENT), sha256=ENTRY.sha256) for entry in REAL]
+    monkeypatch.setattr(catalogue, "CATALOGUE", tuple(entry for entry in small if entry.network == "resnet50"))
+    path = home / "resnet50-11ad3fa6.pth"
+    path.write_bytes(CONTENT)
+    monkeypatch.setenv("RESNET18_LAB_WEIGHTS", str(home))
+    for name in ("resnet50", "resnet50-v2", str(path), f"resnet50:{path}"):
+        assert find_weights(name).network.preprocessing.resize == 232, name
+    own = path.rename(home / "mine.pth")
+    assert find_weights(f"resnet50:{own}").network is NETWORKS["resnet50"]
+    assert find_weights(own).network is RESNET18
 
 
 def test_torchvision_says_the_same_of_its_files() -> None:
