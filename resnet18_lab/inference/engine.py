@@ -96,7 +96,7 @@ def _shape_text(shape: Sequence[object]) -> str:
 
 
 class Closing:
-    """The context manager part that all engines share."""
+    """A context manager that closes at its end."""
 
     def close(self) -> None:
         """Release the model; the engine cannot run afterwards."""
@@ -110,8 +110,8 @@ class Closing:
         self.close()
 
 
-class OfNetwork(Closing):
-    """An engine's network and class names: the default ones until ``registry.opened`` sets them."""
+class BaseEngine(Closing):
+    """What all engines share; network and class names are the default ones until ``registry.opened`` sets them."""
 
     network: Network = RESNET18
     own_labels: tuple[Label, ...] | None = None

@@ -13,7 +13,7 @@ from resnet18_lab.base.errors import ArtifactError
 from resnet18_lab.base.files import is_lfs_pointer
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.artifacts import Artifact
-from resnet18_lab.inference.engine import REBUILD, EngineInfo, Logits, OfNetwork, check_shapes
+from resnet18_lab.inference.engine import REBUILD, BaseEngine, EngineInfo, Logits, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def make_session(path: str, threads: int, *, spinning: bool = True) -> ort.Infer
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-class OnnxRuntimeEngine(OfNetwork):
+class OnnxRuntimeEngine(BaseEngine):
     """One session, with the interface of ``Engine``."""
 
     def __init__(self, spec: EngineSpec, artifact: Artifact, session: ort.InferenceSession) -> None:

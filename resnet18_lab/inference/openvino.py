@@ -9,7 +9,7 @@ import openvino as ov
 
 from resnet18_lab.base.errors import ArtifactError, EngineError
 from resnet18_lab.inference.artifacts import Artifact
-from resnet18_lab.inference.engine import REBUILD, EngineInfo, Logits, OfNetwork, check_shapes
+from resnet18_lab.inference.engine import REBUILD, BaseEngine, EngineInfo, Logits, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _HINTS = {"fp32": "f32", "int8": "f32", "bf16": "bf16"}
 """Precision requested from the plugin; INT8 operators in the file stay INT8, the others compute in float32."""
 
 
-class OpenVinoEngine(OfNetwork):
+class OpenVinoEngine(BaseEngine):
     """One compiled model, with the interface of ``Engine``.
 
     On CPUs with BF16 instructions OpenVINO computes in BF16 by default. So the precision is set and read back:

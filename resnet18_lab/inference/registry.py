@@ -12,13 +12,13 @@ from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.base.networks import Network
 from resnet18_lab.inference import artifacts, tuned
 from resnet18_lab.inference.artifacts import Artifact, ArtifactFolder
-from resnet18_lab.inference.engine import Engine, OfNetwork
+from resnet18_lab.inference.engine import BaseEngine, Engine
 from resnet18_lab.inference.labels import labels_in
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
 _MAX_THREADS = 256
 _FP32_FILE, _INT8_FILE = "onnx-fp32", "onnx-int8-static"
-Opener = Callable[["Choice", bool], OfNetwork]
+Opener = Callable[["Choice", bool], BaseEngine]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from resnet18_lab.inference.engine import EngineInfo, Logits, OfNetwork
+from resnet18_lab.inference.engine import BaseEngine, EngineInfo, Logits
 from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.transform import Batch
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from resnet18_lab.inference.registry import Choice
 
 
-class TorchEngine(OfNetwork):
+class TorchEngine(BaseEngine):
     """A callable from tensor to tensor, wrapped in the engine protocol.
 
     torch's intra-op pool belongs to the process, so its size is set again before a run when another

@@ -1,6 +1,5 @@
 """What goes wrong while measuring stays visible, and does not decide anything."""
 
-
 import pytest
 from support.project import run_cli
 
@@ -11,7 +10,7 @@ from resnet18_lab.benchmark.measure import coldstart, loops, runner
 from resnet18_lab.benchmark.record import Row
 from resnet18_lab.benchmark.results import tables, tuning
 from resnet18_lab.benchmark.suites import kept_by
-from resnet18_lab.inference.engine import OfNetwork
+from resnet18_lab.inference.engine import BaseEngine
 
 SHORT = Effort(1, 1, 0.0, 0.05, 3, 5, 0.5)
 
@@ -26,7 +25,7 @@ def latency(threads, *starts, cores=4, backend="eager"):
 
 
 def test_a_worker_that_fails_fails_its_row():
-    class Sound(OfNetwork):
+    class Sound(BaseEngine):
         def run(self, batch):
             return batch
 

@@ -8,7 +8,7 @@ from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.networks import NETWORKS, RESNET18
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.inference.classify import outputs
-from resnet18_lab.inference.engine import OfNetwork
+from resnet18_lab.inference.engine import BaseEngine
 from resnet18_lab.model.torchvision import torchvision
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
@@ -52,7 +52,7 @@ def test_a_name_for_all_steps_tells_networks_apart():
 
 
 def test_crops_for_another_network_are_refused():
-    engine = OfNetwork()
+    engine = BaseEngine()
     assert engine.network is RESNET18
     with pytest.raises(ParameterError, match="not made as ResNet-18 takes them"):
         outputs([("a", CAT)], engine, preparer=InProcess(preprocessing=LITE2))

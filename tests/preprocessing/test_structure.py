@@ -241,13 +241,13 @@ def test_errors_that_are_kept_keep_no_picture():
     cut = pictures.encode(pictures.scene(3000, 3000), "PNG")[:-2000]
     code = (
         "import sys; from pathlib import Path; from resnet18_lab.base.errors import ImageError\n"
-        "from resnet18_lab.inference.classify import outputs; from resnet18_lab.inference.engine import OfNetwork\n"
+        "from resnet18_lab.inference.classify import outputs; from resnet18_lab.inference.engine import BaseEngine\n"
         "from resnet18_lab.preprocessing.decode import decode\n"
         "from resnet18_lab.base import proc; data, kept = sys.stdin.buffer.read(), []\n"
         "def refused():\n    try: decode(data)\n    except ImageError as error: kept.append(error)\n"
         "refused(); before = proc.rss('self/status')\n"
         "for _ in range(12): refused()\n"
-        "kept += [one.error for one in outputs([('a', data)] * 12, OfNetwork())]\n"
+        "kept += [one.error for one in outputs([('a', data)] * 12, BaseEngine())]\n"
         "assert {error.code for error in kept} == {'image_truncated'}; print(proc.rss('self/status') - before)"
     )
     done = subprocess.run([sys.executable, "-c", code], input=cut, capture_output=True, check=True)
