@@ -76,12 +76,12 @@ MUTATIONS = [
     ),
     Mutation(
         "crop from the left edge", "preprocessing/transform.py",
-        "left = round((new_width - CROP) / 2.0)", "left = 0",
+        "left = round((new_width - preprocessing.crop) / 2.0)", "left = 0",
         CLASSIFICATION, "scores",
     ),
     Mutation(
         "nearest pixel instead of all of them", "preprocessing/transform.py",
-        "Image.Resampling.BILINEAR, box=box", "Image.Resampling.NEAREST, box=box",
+        "preprocessing.crop), resampling, box=box", "preprocessing.crop), Image.Resampling.NEAREST, box=box",
         CLASSIFICATION, "scores",
     ),
     Mutation(
