@@ -56,7 +56,7 @@ MUTATIONS = [
     ),
     Mutation(
         "labels off by one", "inference/labels.py",
-        "return all_labels()[index]", "return all_labels()[index - 1]",
+        "tuple(Label(int(index), wnid", "tuple(Label((int(index) + 1) % 1000, wnid",
         CLASSIFICATION, "names",
     ),
     Mutation(
