@@ -62,9 +62,7 @@ def work(settings_fields: dict[str, object], sock: socket.socket, parent: Connec
             await _accept_the_last(sockets or [])
             for server in self.servers:
                 server.close()
-            if self.server_state.connections:
-                await asyncio.sleep(LAST_REQUESTS_SECONDS)
-                await _read_the_last(self.server_state.connections)
+            await _read_the_last(self.server_state.connections)
             await super().shutdown(sockets)
 
     try:
@@ -118,6 +116,8 @@ async def _accept_the_last(sockets: list[socket.socket]) -> None:
 
 async def _read_the_last(connections: Collection[Any]) -> None:
     """Let the event loop read what has come: closing a connection with a request that is not read yet resets it."""
+    if connections:
+        await asyncio.sleep(LAST_REQUESTS_SECONDS)
     for _ in range(_LAST_READINGS):
         if not _has_unread(connections):
             return
