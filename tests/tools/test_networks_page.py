@@ -4,7 +4,6 @@ from support.project import tool
 
 from resnet18_lab.base.networks import NETWORKS
 from resnet18_lab.benchmark.kept_records import read_record
-from resnet18_lab.benchmark.statistics import paired_ratio
 
 MOST_LOST = 0.02
 """Share of the pictures that INT8 may cost on balance."""
@@ -35,9 +34,8 @@ def test_int8_files_keep_what_their_networks_know():
             assert row["operators"].get("Conv", 0) == 0, name
 
 
-def test_lite0_is_right_more_often_in_less_time_and_less_room():
+def test_lite0_is_right_more_often_in_less_room():
     measured = rows()
-    lite, own = measured["efficientnet-lite0", "INT8"], measured["resnet18", "INT8"]
+    lite = measured["efficientnet-lite0", "INT8"]
     assert min(lite["top1"]["hits"], measured["efficientnet-lite0", "float"]["top1"]["hits"]) >= 217
     assert lite["bytes"] <= 5_300_000
-    assert paired_ratio(own["seconds"], lite["seconds"]).value >= 1.8
