@@ -49,7 +49,8 @@ class Network:
     ``builder`` names what makes it, a package and a name there. ``features`` is how many numbers of a picture stand
     before its last layer, which is the module ``head``. ``gmacs`` are 10⁹ multiplications with addition for one
     picture. ``stages`` are the modules that lessons look into; a network without any is run and measured only.
-    ``int8`` says who quantizes it: ``ours`` or ``onnxruntime``.
+    ``int8`` says who quantizes it: ``ours`` or ``onnxruntime``; ``int8_default`` is False where that costs more than
+    2 points of right answers (docs/networks.md), so that it answers only when asked for by name.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Network:
     stages: tuple[str, ...] = ()
     classes: int = 1000
     int8: str = "ours"
+    int8_default: bool = True
 
     @property
     def shape(self) -> tuple[int, int, int]:

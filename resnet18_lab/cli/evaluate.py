@@ -23,6 +23,8 @@ EXAMPLES = (
     "onnxruntime-fp32  ·  resnet18-lab evaluate data/samples --json  ·  "
     "resnet18-lab evaluate by-number --labels-are index"
 )
+_MOST_LOST = 0.02
+"""Share of the pictures that an engine may lose on balance without a remark."""
 
 
 def evaluate(
@@ -56,6 +58,7 @@ def evaluate(
         sys.stdout.write(json.dumps({**content, "engines": [row.as_json() for row in found]}, indent=1) + "\n")
     else:
         _print(found)
+        _warn_of_loss(found)
     if any(row.engine.precision == "int8" for row in found):
         _warn_of_calibration(calibrated_on(pictures, weights))
     if unreadable:
@@ -80,6 +83,14 @@ def _measured(
             bar.update(1)
 
         return on_pictures(engines, pictures, progress=progress)
+
+
+def _warn_of_loss(rows: "list[Evaluation]") -> None:
+    """Say so where an engine is right less often than the first by more than a few pictures in a hundred."""
+    for row in rows[1:]:
+        lost = row.paired.lost - row.paired.won if row.paired else 0
+        if lost > _MOST_LOST * row.top1.of:
+            note(f"{row.engine.backend} loses {100 * lost / row.top1.of:.1f} points beside {rows[0].engine.backend}")
 
 
 def _warn_of_calibration(seen: list[Path]) -> None:

@@ -177,6 +177,9 @@ def _fastest(folder: ArtifactFolder) -> tuple[EngineSpec, Artifact]:
         if spec.artifact is None or spec.extra is not None or not is_installed(spec):
             continue  # installing an extra must not change the engine that `auto` chooses
         kind = artifacts.KINDS[spec.artifact]
+        if spec.precision == "int8" and not folder.network.int8_default:
+            reasons.append(f"{kind.filename(folder.network)} costs more than 2 points of right answers")
+            continue
         if (reason := folder.problem(kind)) is None:
             return spec, folder.artifact(kind, verified=True)
         reasons.append(f"{kind.filename(folder.network)} {reason}")

@@ -121,6 +121,18 @@ def test_other_class_names_beside_the_files_are_noticed(home, tmp_path, monkeypa
         open_engine("onnxruntime-fp32", weights=LITE)
 
 
+def test_int8_that_costs_too_much_answers_only_by_name(home, tmp_path, monkeypatch):
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy)
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(copy))
+    path = folder_in(copy) / artifacts.MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["network"]["int8_default"] = False
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    assert choose(weights=LITE).spec.name == "onnxruntime-fp32"
+    assert choose("onnxruntime-int8", weights=LITE).spec.precision == "int8"
+
+
 def test_a_resnet_34_is_quantized_here_and_no_convolution_stays_float(tmp_path_factory):
     home = built_home(tmp_path_factory, "resnet34:untrained", "onnx-fp32", "onnx-int8-static", few=True)
     manifest = artifacts.read_manifest(folder_in(home))
