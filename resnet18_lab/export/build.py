@@ -21,6 +21,7 @@ from resnet18_lab.export.parity import FP32_TOLERANCE, measure
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.artifacts import ArtifactKind
 from resnet18_lab.inference.engine import Logits
+from resnet18_lab.inference.manifest import MANIFEST, read_manifest
 from resnet18_lab.model.network import LoadedModel, load_model
 from resnet18_lab.preprocessing.reference import BATCHES
 from resnet18_lab.preprocessing.transform import Batch
@@ -171,7 +172,7 @@ def _ensure(
     try:
         good = not force and _is_good(kind, folder, pictures)
     except LabError:  # a damaged manifest vouches for nothing: start it anew
-        (folder / artifacts.MANIFEST).unlink()
+        (folder / MANIFEST).unlink()
         good = False
     started = time.perf_counter()
     if not good:
@@ -184,7 +185,7 @@ def _ensure(
 
 
 def _built(kind: ArtifactKind, path: Path, seconds: float) -> Built:
-    entry = artifacts.read_manifest(path.parent)["files"][path.name]
+    entry = read_manifest(path.parent)["files"][path.name]
     return Built(kind, path, entry["bytes"], seconds, entry)
 
 

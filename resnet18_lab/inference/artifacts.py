@@ -5,28 +5,22 @@ whose recipe or tool versions differ from today's is stale: it is rebuilt, never
 """
 
 import hashlib
-import json
 import os
 import re
 import shlex
-import sys
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ArtifactError, ParameterError, WeightsNotFoundError, unknown_name
-from resnet18_lab.base.files import replacing, write_text
 from resnet18_lab.base.machine import cpu_model
 from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.inference import labels
+from resnet18_lab.inference.manifest import LABELS, MANIFEST, add_entry, installed_versions, network_in, read_manifest
 from resnet18_lab.weights.catalogue import entries_of
 from resnet18_lab.weights.find import VARIABLE, WeightsFile, find_weights
 from resnet18_lab.weights.names import AUTO, split_name
-
-MANIFEST = "manifest.json"
-LABELS = "labels.csv"
 
 
 @dataclass(frozen=True)
@@ -141,66 +135,10 @@ def find_folder(weights_name: str = "auto") -> Path:
         raise
 
 
-@lru_cache(maxsize=32)
-def installed_versions(packages: tuple[str, ...]) -> dict[str, str]:
-    """Version of each package that is installed here; a missing one is left out."""
-    versions = {package: _version(package) for package in packages}
-    return {package: version for package, version in versions.items() if version is not None}
-
-
-def _version(package: str) -> str | None:
-    """Read from the metadata folder's name: importing importlib.metadata takes a tenth of `classify`'s start."""
-    for folder in map(Path, sys.path):
-        for path in folder.glob(f"{package}-*.dist-info"):
-            return path.name.removeprefix(f"{package}-").removesuffix(".dist-info")
-    return None  # a machine that only runs artifacts does not need the packages that build them
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an artifact folder: ``{"weights": {...}, "network": {...}, "labels": {...}, "files": {...}}``.
-
-    ``files`` has an entry by file name. ArtifactError for one that is damaged.
-    """
-    path = folder / MANIFEST
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if _is_valid_manifest(content["weights"], content["files"]):
-            _network_of(content)
-            return dict(content)
-    except FileNotFoundError:
-        return {"weights": {}, "files": {}}
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise ArtifactError(f"{path} is damaged; delete that folder and run `resnet18-lab build`.")
-
-
-def _network_of(manifest: dict[str, Any]) -> Network:
-    """The network that a manifest describes: ResNet-18 where it was written before there were others."""
-    return Network.from_json(manifest["network"]) if manifest.get("network") else RESNET18
-
-
-def _is_valid_manifest(source: object, files: object) -> bool:
-    """True when the parts of a manifest have the form that ``record`` writes."""
-    if not isinstance(source, dict) or not isinstance(files, dict):
-        return False
-    is_named = all(isinstance(source.get(field), str) for field in ("name", "sha256")) or not files
-    return is_named and all(
-        isinstance(entry, dict) and isinstance(entry.get("sha256"), str) and isinstance(entry.get("versions"), dict)
-        for entry in files.values()
-    )
-
-
 def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[str, Any]) -> None:
     """Write the manifest entry of a file just built (the caller holds the folder's lock)."""
-    manifest = read_manifest(folder)
-    if manifest["weights"].get("sha256") != file.sha256:
-        manifest["files"] = {}  # its entries belong to files made from other weights
-    manifest["weights"] = {"name": file.name, "sha256": file.sha256}
-    manifest["network"] = file.network.as_json()
-    manifest["labels"] = {"file": LABELS, "sha256": _write_labels(folder)}
-    filename = kind.filename(file.network)
-    path = folder / filename
-    manifest["files"][filename] = {
+    path = folder / kind.filename(file.network)
+    entry = {
         "sha256": hashing.sha256(path, remember=False),
         "bytes": path.stat().st_size,
         "recipe": kind.recipe,
@@ -208,16 +146,7 @@ def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[st
         **({"cpu": cpu_model()} if kind.native else {}),
         **details,
     }
-    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-
-
-def _write_labels(folder: Path) -> str:
-    """SHA-256 of the folder's own copy of the class names: a machine with the folder alone can name its answers."""
-    content = labels.packaged()
-    if not (folder / LABELS).is_file() or (folder / LABELS).read_bytes() != content:
-        with replacing(folder / LABELS) as target:
-            target.write_bytes(content)
-    return hashlib.sha256(content).hexdigest()
+    add_entry(folder, file, path.name, entry)
 
 
 def _staleness(entry: dict[str, Any], kind: ArtifactKind) -> str | None:
@@ -247,7 +176,7 @@ class ArtifactFolder:
     @property
     def network(self) -> Network:
         """The network that its files hold, or would hold."""
-        return _network_of(self.manifest) if self.manifest["files"] else split_name(self.weights_name)[0]
+        return network_in(self.manifest) if self.manifest["files"] else split_name(self.weights_name)[0]
 
     @property
     def labels_path(self) -> Path | None:

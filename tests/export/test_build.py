@@ -14,6 +14,7 @@ from resnet18_lab.export import parity
 from resnet18_lab.export.build import build
 from resnet18_lab.export.onnx import OPSET
 from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.manifest import MANIFEST, installed_versions, read_manifest
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.reference import reference_batch
@@ -44,7 +45,7 @@ def test_the_onnx_file_is_one_file_of_opset_20_with_a_dynamic_batch(home):
 
 
 def test_batch_norms_are_folded_into_twenty_convolutions(home):
-    entry = artifacts.read_manifest(folder())["files"][FP32.filename()]
+    entry = read_manifest(folder())["files"][FP32.filename()]
     assert entry["operators"]["Conv"] == 20
     assert entry["operators"]["Add"] == 8
     assert "BatchNormalization" not in entry["operators"]
@@ -115,7 +116,7 @@ def test_a_damaged_file_is_refused_and_then_made_anew(home):
 
 @pytest.mark.parametrize(("field", "value"), [("recipe", {"exporter": "older"}), ("versions", {"onnx": "1.0.0"})])
 def test_an_artifact_of_another_recipe_or_version_is_stale(home, field, value):
-    path = folder() / artifacts.MANIFEST
+    path = folder() / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["files"][FP32.filename()][field] = value
     path.write_text(json.dumps(manifest), encoding="utf-8")
@@ -125,7 +126,7 @@ def test_an_artifact_of_another_recipe_or_version_is_stale(home, field, value):
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"weights": 1, "files": 2}'])
 def test_a_damaged_manifest_is_an_error_and_build_starts_it_anew(home, content):
-    (folder() / artifacts.MANIFEST).write_text(content, encoding="utf-8")
+    (folder() / MANIFEST).write_text(content, encoding="utf-8")
     with pytest.raises(ArtifactError, match="damaged"):
         artifacts.load(FP32.name, "untrained")
 
@@ -190,5 +191,5 @@ def test_build_prints_a_table_with_the_parity(tmp_path):
 
 def test_versions_are_those_the_packages_have():
     packages = ("torch", "onnx", "onnxscript", "numpy")
-    assert artifacts.installed_versions(packages) == {name: importlib.metadata.version(name) for name in packages}
-    assert artifacts.installed_versions(("no-such-package",)) == {}
+    assert installed_versions(packages) == {name: importlib.metadata.version(name) for name in packages}
+    assert installed_versions(("no-such-package",)) == {}

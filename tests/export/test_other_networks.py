@@ -14,6 +14,7 @@ from resnet18_lab.base.networks import NETWORKS
 from resnet18_lab.export import int8
 from resnet18_lab.inference import artifacts, evaluate
 from resnet18_lab.inference.labels import all_labels, labels_in
+from resnet18_lab.inference.manifest import LABELS, MANIFEST, read_manifest
 from resnet18_lab.inference.registry import choose, open_embedding, open_engine
 from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.reference import reference_batch
@@ -115,7 +116,7 @@ def test_other_class_names_beside_the_files_are_noticed(home, tmp_path, monkeypa
     copy = tmp_path / "home"
     shutil.copytree(home, copy)
     monkeypatch.setenv("RESNET18_LAB_HOME", str(copy))
-    labels = folder_in(copy) / artifacts.LABELS
+    labels = folder_in(copy) / LABELS
     labels.write_bytes(content) if content else labels.unlink()
     with pytest.raises(ArtifactError, match=r"labels\.csv"):
         open_engine("onnxruntime-fp32", weights=LITE)
@@ -125,7 +126,7 @@ def test_int8_that_costs_too_much_answers_only_by_name(home, tmp_path, monkeypat
     copy = tmp_path / "home"
     shutil.copytree(home, copy)
     monkeypatch.setenv("RESNET18_LAB_HOME", str(copy))
-    path = folder_in(copy) / artifacts.MANIFEST
+    path = folder_in(copy) / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
     manifest["network"]["int8_default"] = False
     path.write_text(json.dumps(manifest), encoding="utf-8")
@@ -135,7 +136,7 @@ def test_int8_that_costs_too_much_answers_only_by_name(home, tmp_path, monkeypat
 
 def test_a_resnet_34_is_quantized_here_and_no_convolution_stays_float(tmp_path_factory):
     home = built_home(tmp_path_factory, "resnet34:untrained", "onnx-fp32", "onnx-int8-static", few=True)
-    manifest = artifacts.read_manifest(folder_in(home))
+    manifest = read_manifest(folder_in(home))
     assert manifest["weights"]["name"] == "resnet34-untrained"
     entries = manifest["files"]
     assert entries["resnet34-fp32.onnx"]["parity"]["relative"] <= 1e-4

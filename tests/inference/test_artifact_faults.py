@@ -20,6 +20,7 @@ from resnet18_lab.base.errors import ArtifactError
 from resnet18_lab.export import torch_export
 from resnet18_lab.export.build import build
 from resnet18_lab.inference import artifacts, registry
+from resnet18_lab.inference.manifest import MANIFEST, read_manifest
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.reference import reference_batch
 
@@ -52,7 +53,7 @@ def installed(name):
 
 
 def change_manifest(folder, change):
-    path = folder / artifacts.MANIFEST
+    path = folder / MANIFEST
     manifest = json.loads(path.read_text(encoding="utf-8"))
     change(manifest)
     path.write_text(json.dumps(manifest), encoding="utf-8")
@@ -135,7 +136,7 @@ def test_a_manifest_of_other_weights_is_refused_and_what_it_vouches_for_is_made_
     with pytest.raises(ArtifactError, match=r"other weights \(official\).*resnet18-lab build"):
         open_engine("onnxruntime-fp32", weights="untrained")
     build("untrained", only=[FP32.name])
-    assert list(artifacts.read_manifest(folder)["files"]) == [FP32.filename()]
+    assert list(read_manifest(folder)["files"]) == [FP32.filename()]
     assert artifacts.problem(folder, FP32) is None
 
 

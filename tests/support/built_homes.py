@@ -10,6 +10,7 @@ import pytest
 from resnet18_lab.base.files import write_text
 from resnet18_lab.export.build import build
 from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.manifest import LABELS, MANIFEST, read_manifest
 from resnet18_lab.weights.find import WeightsFile, find_weights
 from support.project import samples_dir
 
@@ -37,11 +38,11 @@ def built_home(factory: pytest.TempPathFactory, weights: str | WeightsFile, *kin
     home = factory.mktemp(f"home-{file.name}")
     folder = home / "artifacts" / store.name
     folder.mkdir(parents=True)
-    manifest, names = artifacts.read_manifest(store), {artifacts.kind_of(kind).filename(file.network) for kind in kinds}
-    for name in [*names, artifacts.LABELS]:
+    manifest, names = read_manifest(store), {artifacts.kind_of(kind).filename(file.network) for kind in kinds}
+    for name in [*names, LABELS]:
         shutil.copy2(store / name, folder)
     manifest["files"] = {name: entry for name, entry in manifest["files"].items() if name in names}
-    write_text(folder / artifacts.MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
     return home
 
 
