@@ -212,10 +212,10 @@ def check_artifacts() -> Iterator[Finding]:
     except LabError:
         yield Finding("artifacts", WARNING, "none without weights", "`resnet18-lab weights fetch`, then `build`")
         return
-    network = artifacts.folder_at(folder).network
+    there = artifacts.folder_at(folder)
     for kind in artifacts.KINDS.values():
-        reason = artifacts.problem(folder, kind)
-        path = folder / kind.filename(network)
+        reason = there.problem(kind)
+        path = folder / kind.filename(there.network)
         if reason is None:
             yield Finding(f"artifact {kind.name}", OK, f"{path}, SHA-256 verified")
         else:

@@ -1,7 +1,6 @@
 """A network as an ONNX file."""
 
 import contextlib
-import hashlib
 import io
 import json
 import logging
@@ -60,7 +59,7 @@ def stamp(proto: onnx.ModelProto, file: WeightsFile) -> None:
         "description": json.dumps(network, sort_keys=True),
         "weights": file.name,
         "weights_sha256": file.sha256,
-        "labels_sha256": hashlib.sha256(labels.packaged()).hexdigest(),
+        "labels_sha256": labels.packaged_sha256(),
     })  # fmt: skip
 
 

@@ -209,7 +209,7 @@ class ArtifactFolder:
             return f"has no {LABELS} beside it that can be read"
         if digest != self.manifest["labels"].get("sha256"):
             return f"has another {LABELS} beside it than the one it was made with"
-        if digest != hashlib.sha256(labels.packaged()).hexdigest():
+        if digest != labels.packaged_sha256():
             return "is stale (made with other class names)"
         return None
 

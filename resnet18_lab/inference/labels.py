@@ -5,6 +5,7 @@ Two English categories differ only by case, so a name cannot be a key. ``en`` is
 """
 
 import csv
+import hashlib
 import io
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,6 +58,12 @@ def labels_in(content: bytes) -> tuple[Label, ...]:
 def packaged() -> bytes:
     """The file of the package's labels, as it goes into an artifact folder."""
     return package_data(_PACKAGED).read_bytes()
+
+
+@lru_cache(maxsize=1)
+def packaged_sha256() -> str:
+    """The hash of that file, by which artifacts say which class names they were made with."""
+    return hashlib.sha256(packaged()).hexdigest()
 
 
 def by_index(index: int) -> Label:

@@ -1,6 +1,5 @@
 """The manifest of an artifact folder: what its files hold, how they were made, and from which weights."""
 
-import hashlib
 import json
 import sys
 from functools import lru_cache
@@ -84,4 +83,4 @@ def _write_labels(folder: Path) -> str:
     if not (folder / LABELS).is_file() or (folder / LABELS).read_bytes() != content:
         with replacing(folder / LABELS) as target:
             target.write_bytes(content)
-    return hashlib.sha256(content).hexdigest()
+    return labels.packaged_sha256()

@@ -113,9 +113,6 @@ def warnings_for(size: tuple[int, int], preprocessing: Preprocessing = _DEFAULT)
 def preprocess_id(draft_for: int | None = None, preprocessing: Preprocessing = _DEFAULT) -> str:
     """Name of all steps applied to the pixels; results with different ids are not comparable bit by bit."""
     name = f"resize{preprocessing.resize}-{preprocessing.interpolation}-antialias-crop{preprocessing.crop}-v2"
-    colours = (
-        ""
-        if (preprocessing.mean, preprocessing.std) == (_DEFAULT.mean, _DEFAULT.std)
-        else f"-mean{preprocessing.mean[0]:.3f}-std{preprocessing.std[0]:.3f}"
-    )
-    return name + colours + (f"-draft{draft_for}" if draft_for else "")
+    if (preprocessing.mean, preprocessing.std) != (_DEFAULT.mean, _DEFAULT.std):
+        name += f"-mean{preprocessing.mean[0]:.3f}-std{preprocessing.std[0]:.3f}"
+    return name + (f"-draft{draft_for}" if draft_for else "")

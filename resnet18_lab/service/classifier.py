@@ -51,7 +51,6 @@ class Classifier:
     def __init__(self, settings: Settings, backend: Engine) -> None:
         self.settings = settings
         self.engine, self.network = backend.engine, backend.network
-        self._backend = backend
         self.preprocess_id = transform.preprocess_id(settings.draft_for, self.network.preprocessing)
         self.admission = Admission(settings.queue)
         self.uploads = UploadBudget(settings.upload_bytes)
@@ -136,7 +135,7 @@ class Classifier:
             raise
 
     def _body(self, upload: Upload, options: Asked, entry: Known) -> dict[str, Any]:
-        result = result_of(upload.name, entry.logits, entry.warnings, self._backend, options.top_k)
+        result = result_of(upload.name, entry.logits, entry.warnings, self.inference.backend, options.top_k)
         body = result.as_json(options.lang.keys)
         body["size"] = list(entry.size)
         if entry.animated:

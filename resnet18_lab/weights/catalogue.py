@@ -1,7 +1,6 @@
 """The trained weights that are published: names, sizes, hashes, addresses and licences."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
 from resnet18_lab.base.networks import NETWORKS, RESNET18, Network
@@ -63,13 +62,15 @@ class CatalogueEntry:
         return abs(size - self.bytes) <= self.bytes_within
 
 
-def _torchvision(name: str, network: str, digits: str, mebibytes: float, top1: float, **more: Any) -> CatalogueEntry:  # noqa: ANN401
+def _torchvision(
+    name: str, network: str, digits: str, mebibytes: float, top1: float, resize: int | None = None
+) -> CatalogueEntry:
     """Weights of torchvision, of which it publishes the first digits of the hash and a rounded size."""
     filename = f"{network}-{digits}.pth"
     return CatalogueEntry(
         name, filename, round(mebibytes * 2**20), digits, f"https://download.pytorch.org/models/{filename}",
         "BSD-3-Clause (torchvision)", top1, NETWORKS[network].parameters, network=network,
-        bytes_within=_ROUNDED_MEBIBYTES, **more,
+        bytes_within=_ROUNDED_MEBIBYTES, resize=resize,
     )  # fmt: skip
 
 
