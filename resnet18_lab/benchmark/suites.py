@@ -7,6 +7,7 @@ from pathlib import Path
 
 from resnet18_lab.base.errors import EngineError, ParameterError, unknown_name
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.benchmark.configuration import (  # fmt: skip
     COMMANDS,
     DRAFT_FROM,
@@ -24,6 +25,7 @@ from resnet18_lab.benchmark.configuration import (  # fmt: skip
 from resnet18_lab.bulk.defaults import DEFAULT_BATCH
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.registry import SPECS, is_installed
+from resnet18_lab.weights.names import split_name
 
 
 def checked_backends(names: Iterable[str]) -> list[str]:
@@ -52,6 +54,23 @@ def usable_backends(weights: str = "auto") -> list[str]:
 def suites_of(profile: str) -> list[str]:
     """The suites of a profile when none are named."""
     return [name for name in SUITES if profile == "full" or name not in NOT_IN_FAST]
+
+
+_OF_ANY_NETWORK = ("latency", "throughput", "memory")
+"""Suites that measure the engine alone; the others hold ResNet-18's preprocessing, or a tutorial's, beside it."""
+
+
+def chosen_suites(names: list[str] | None, profile: str, weights: str) -> list[str]:
+    """The suites named, else those of the profile; ParameterError for one that says nothing true of another network."""
+    network, _ = split_name(weights)
+    if network is RESNET18:
+        return names or suites_of(profile)
+    for name in names or ():
+        if name in SUITES and name not in _OF_ANY_NETWORK:
+            raise ParameterError(
+                f"The suite {name} is about {RESNET18.title}; {network.title} has {', '.join(_OF_ANY_NETWORK)}."
+            )
+    return names or [name for name in suites_of(profile) if name in _OF_ANY_NETWORK]
 
 
 def share_of(engines: list[str], suite: str, profile: str) -> list[str]:

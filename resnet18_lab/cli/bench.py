@@ -91,7 +91,7 @@ def bench(
     """
     from resnet18_lab.benchmark import record as records
     from resnet18_lab.benchmark.measure.runner import run
-    from resnet18_lab.benchmark.suites import suites_of
+    from resnet18_lab.benchmark.suites import chosen_suites
 
     weights = with_network(network, weights)
     _check_packages()
@@ -101,8 +101,8 @@ def bench(
     target = _target(output)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: what was measured is kept
     measured = run(
-        suite or suites_of(profile), profile=profile, backends=backend, threads=numbers(threads, "--threads"),
-        batches=numbers(batch, "--batch"), files=file, pictures=pictures, weights=weights, notify=note,
+        chosen_suites(suite, profile, weights), profile=profile, backends=backend, files=file, pictures=pictures,
+        threads=numbers(threads, "--threads"), batches=numbers(batch, "--batch"), weights=weights, notify=note,
         keep=lambda record: record.save(target),
     )  # fmt: skip
     measured.save(target)

@@ -11,6 +11,7 @@ from support.project import run_cli, samples_dir
 
 from resnet18_lab.base.errors import ArtifactError, BuildError, ParameterError, WeightsNotFoundError
 from resnet18_lab.base.networks import NETWORKS
+from resnet18_lab.benchmark.suites import chosen_suites, suites_of
 from resnet18_lab.export import int8
 from resnet18_lab.inference import artifacts, evaluate
 from resnet18_lab.inference.labels import all_labels, labels_in
@@ -157,6 +158,13 @@ def test_a_network_without_stages_has_no_tables_of_them():
 
     with pytest.raises(ParameterError, match="EfficientNet-Lite0 is none"):
         inspect_network(LITE)
+
+
+def test_suites_that_hold_another_preprocessing_are_refused():
+    with pytest.raises(ParameterError, match="Lite0 has latency, throughput, memory"):
+        chosen_suites(["sizes"], "fast", LITE)
+    assert set(chosen_suites(None, "full", LITE)) == {"latency", "throughput", "memory"}
+    assert chosen_suites(None, "full", "auto") == suites_of("full")
 
 
 def test_lessons_and_reports_of_another_network_are_refused(tmp_path):
