@@ -15,7 +15,7 @@ DRAFT_FROM = 512
 PREPARATIONS = ("ours", "ours with draft", "torchvision")
 FAST_TORCHVISION = ("400×300", "4000×3000")
 """The sizes at which the fast profile also times torchvision's transforms; each one has to import torch."""
-BATCHES = {"fast": [1, 4], "full": [1, 4, 8, 16]}
+BATCHES = {"smoke": [1, 4], "fast": [1, 4], "full": [1, 4, 8, 16]}
 """Batch sizes of ``throughput`` when none are named."""
 SLOW_BATCHES = (1, 8)
 """Batch sizes of the slowest engine."""
@@ -52,6 +52,7 @@ class Effort:
 
 
 EFFORTS = {
+    "smoke": Effort(1, 2, 0.05, 0.05, 5, 20, 0.5, pictures=44, folder_starts=1),
     "fast": Effort(2, 10, 0.3, 0.3, 10, 100, 1.0),
     "full": Effort(5, 10, 0.3, 2.0, 30, 100, 10.0, pictures=2000),
 }

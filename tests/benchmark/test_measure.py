@@ -49,8 +49,11 @@ def test_threads_reach_every_engine_and_the_parent_only_waits(backend, every_eng
         pytest.skip(f"needs the packages of {backend}")
     monkeypatch.setenv("RESNET18_LAB_HOME", str(every_engine))
     counts = sorted({1, min(2, usable_cores())})
-    kept = run("latency", backends=[backend], threads=counts, effort=Effort(1, 3, 0.2, 1.0, 10, 100, 3.0))
-    rows = [row for row in kept.of("latency") if not row.configuration.twin]
+    kept = runner.run_configurations(
+        [Configuration("latency", backend, count) for count in counts], "fast", Effort(1, 3, 0.2, 0.7, 10, 100, 2.0),
+        weights="untrained",
+    )  # fmt: skip
+    rows = kept.of("latency")
     if any("needs a CPU with" in failure for row in rows for failure in row.failures):
         pytest.skip(rows[0].failures[0])
     assert [row.results[0]["threads_read_back"] for row in rows] == counts

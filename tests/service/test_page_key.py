@@ -98,6 +98,7 @@ def test_without_a_key_the_page_says_so_and_asks_when_it_is_wanted(page, way):
     recognise_button = page.locator("#recognise")
     choose(page, CAT)
     recognise_button.click()
+    expect(page.locator("#key-dialog")).to_be_visible()  # the answer 401 has come by now
     page.keyboard.press("Escape")
     expect(page.locator("#problem code")).to_have_text("unauthorized")
     page.click("[data-language=zh]")
