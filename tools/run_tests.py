@@ -37,7 +37,13 @@ def main() -> int:
     if not trained:
         environment["RESNET18_LAB_WEIGHTS"] = "untrained"
     # by file (notebooks each alone, see conftest), in their order: a file's tests share what they built
-    side_by_side = ["-n", str(min(MOST_AT_ONCE, usable_cores() + WAITING)), "--dist", "loadfile", "--no-loadscope-reorder"]
+    side_by_side = [
+        "-n",
+        str(min(MOST_AT_ONCE, usable_cores() + WAITING)),
+        "--dist",
+        "loadfile",
+        "--no-loadscope-reorder",
+    ]
     command = [sys.executable, "-m", "pytest", *side_by_side]
     if fast:
         command += ["-m", "not slow"]

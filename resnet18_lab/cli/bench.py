@@ -45,7 +45,9 @@ _Suites = Annotated[
         "If not given: full all, fast all but end-to-end."
     ),
 ]
-_Profile = Annotated[str, typer.Option(help=f"smoke (does everything run? no figures to keep), fast (3 minutes) or full (45). Fast is {_FAST}")]
+_Profile = Annotated[
+    str, typer.Option(help=f"smoke (does all run? no figures to keep), fast (3 minutes) or full (45). Fast is {_FAST}")
+]
 _Backends = Annotated[
     list[str] | None,
     typer.Option(
