@@ -56,8 +56,8 @@ def suites_of(profile: str) -> list[str]:
     return [name for name in SUITES if profile == "full" or name not in NOT_IN_FAST]
 
 
-_OF_ANY_NETWORK = ("latency", "throughput", "memory")
-"""Suites that measure the engine alone; the others hold ResNet-18's preprocessing, or a tutorial's, beside it."""
+_OF_ANY_NETWORK = ("latency", "throughput", "memory", "stages")
+"""Suites that measure an engine and its own preprocessing; the others hold ResNet-18's, or a tutorial's, beside it."""
 
 
 def chosen_suites(names: list[str] | None, profile: str, weights: str) -> list[str]:

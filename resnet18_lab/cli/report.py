@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
+from resnet18_lab.weights.names import with_network
 
 EXAMPLES = (
     "Examples:  resnet18-lab report  ·  resnet18-lab report --notebook classification -p top_k=5  ·  "
     "resnet18-lab report --profile full --output /tmp/full-report  ·  resnet18-lab report -f params.yml --fail-fast  "
+    "·  resnet18-lab report --network efficientnet-lite0  "
     "·  resnet18-lab report --notebook thread_benchmark --sweep threads=1,2,4 --junit report.xml"
 )
 
@@ -44,10 +47,12 @@ def report(
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop after the first notebook that fails.")] = False,
     junit: Annotated[Path | None, typer.Option(help="Also write the outcome as JUnit XML, for CI servers.")] = None,
     weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
 ) -> int:
     """Run the notebooks and render them to pages that open from disk.
 
-    Weights that are nowhere yet are fetched. Exit status 1 when a notebook failed.
+    Weights that are nowhere yet are fetched. Of another network there are the notebooks classification and
+    preprocessing. Exit status 1 when a notebook failed.
     """
     from resnet18_lab.base.paths import reports_dir
     from resnet18_lab.course.report.make import make_report
@@ -56,8 +61,8 @@ def report(
     given = dict(parse_assignment(text) for text in parameter or [])
     made = make_report(
         output or reports_dir(), names=notebook, profile=profile, given=given, file=file, sweeps=sweep or [],
-        weights=weights, cell_timeout=cell_timeout, fail_fast=fail_fast, junit=junit, progress=sys.stderr.isatty(),
-        notify=note,
+        weights=with_network(network, weights), cell_timeout=cell_timeout, fail_fast=fail_fast, junit=junit,
+        progress=sys.stderr.isatty(), notify=note,
     )  # fmt: skip
     typer.echo(made.index)
     for run in made.failed:

@@ -11,23 +11,30 @@ from typing import Any
 from resnet18_lab.base.conclusion import Conclusion, lines
 from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.base.machine import cpu_model, usable_cores
-from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.base.proc import machine_time, taken_by_others
 from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.benchmark.results.conclusions import noise_by
 from resnet18_lab.course.own_time import OwnTime
 from resnet18_lab.course.report.kernels import PROFILE_VARIABLE
+from resnet18_lab.weights.find import find_weights
 from resnet18_lab.weights.names import AUTO, split_name
 
+OF_ANY_NETWORK = ("02_classification", "06_preprocessing")
+"""Lessons that take another network than ResNet-18; the others look into its layers."""
 
-def refuse_another_network(weights: str) -> None:
-    """Raise ParameterError unless these weights are of the network that the lessons are about."""
-    network, _ = split_name(weights)
-    if network is not RESNET18:
+
+def network_for(lesson: str, weights: str) -> Network:
+    """The network of these weights; ParameterError where the lesson is about ResNet-18 alone."""
+    network, rest = split_name(weights)
+    if os.sep in rest or Path(rest).suffix:  # a known file says by its hash what it is
+        network = find_weights(weights).network
+    if network is not RESNET18 and lesson not in OF_ANY_NETWORK:
         raise ParameterError(
-            f"The lessons look into {RESNET18.title}, and {weights} are weights of {network.title}; run that with "
-            f"`resnet18-lab classify --network {network.name}`."
+            f"{lesson} looks into {RESNET18.title}, and {weights} are weights of {network.title}; of any network are "
+            f"{' and '.join(OF_ANY_NETWORK)}."
         )
+    return network
 
 
 @dataclass
@@ -45,7 +52,7 @@ class Lesson:
         self.parameters = {each: variables[each] for each in variables.get("__annotations__", {})}
         if "results_dir" not in self.parameters:
             raise ParameterError(f"{name} begins before its parameters are set; run it from the top.")
-        refuse_another_network(str(self.parameters.get("weights", AUTO)))
+        self.network = network_for(name, str(self.parameters.get("weights", AUTO)))
         profile = self.parameters.get("profile") or os.environ.get(PROFILE_VARIABLE, "fast")
         others = {each: value for each, value in self.parameters.items() if each != "profile"}
         self._measuring = Measuring(profile=str(profile), **others)
@@ -54,7 +61,8 @@ class Lesson:
     def where(self, weights: str, *, trained: bool) -> str:
         """Which weights the figures below come from, and which machine."""
         kind = "trained" if trained else "UNTRAINED: answers mean nothing"
-        return f"weights {weights} ({kind}), {usable_cores()} usable cores of {cpu_model()}"
+        of = "" if self.network is RESNET18 else f" of {self.network.title}"
+        return f"weights {weights}{of} ({kind}), {usable_cores()} usable cores of {cpu_model()}"
 
     @contextmanager
     def measured(self) -> Iterator[Part]:

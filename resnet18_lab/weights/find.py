@@ -13,7 +13,7 @@ from resnet18_lab.base.errors import ParameterError, WeightsError, WeightsNotFou
 from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue, entries_of
 from resnet18_lab.weights.first_seen import first_seen
-from resnet18_lab.weights.names import AUTO, UNTRAINED, split_name
+from resnet18_lab.weights.names import AUTO, UNTRAINED, split_name, with_network
 
 VARIABLE = "RESNET18_LAB_WEIGHTS"
 BUNDLED = "comes with the project"
@@ -32,6 +32,11 @@ class WeightsFile:
     sha256: str
     origin: str
     network: Network = RESNET18
+
+    @property
+    def text(self) -> str:
+        """What names exactly these weights to a command: the file with its network, or ``untrained``."""
+        return with_network(self.network.name, UNTRAINED if self.path is None else str(self.path))
 
 
 def search_places() -> list[tuple[str, Path]]:

@@ -10,13 +10,14 @@ from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.samples import load_samples
-from resnet18_lab.course.preprocessing import conclusions, figures, uint8_input, ways
+from resnet18_lab.course.preprocessing import compared, conclusions, figures, uint8_input
+from resnet18_lab.course.preprocessing.ways import views, ways_of
 from resnet18_lab.inference import artifacts, evaluate
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.decode import decode
 
 WIDE = paths.samples_dir() / "china.jpg"
-WAYS = ways.WAYS
+WAYS = ways_of()
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,7 @@ def test_a_reused_buffer_holds_the_same_numbers_until_the_next_picture():
 
 
 def test_times_have_a_row_a_way_and_quartiles_around_the_median():
-    found = ways.times([WIDE], 3, ["torchvision", "one resample"])
+    found = compared.times([WIDE], 3, ways_of(["torchvision", "one resample"]))
     assert list(found.index) == ["torchvision", "one resample"]
     assert (found["from"] <= found["ms"]).all()
     assert (found["ms"] <= found["to"]).all()
@@ -66,18 +67,18 @@ def test_a_trick_is_worth_having_when_it_saves_enough_beyond_the_noise():
 
 def test_without_pictures_there_is_nothing_to_time():
     with pytest.raises(ParameterError, match="no pictures"):
-        ways.times([], 1)
+        compared.times([], 1, WAYS)
 
 
 def test_pictures_of_several_sizes_are_timed(tmp_path):
-    found = ways.times_by_size(tmp_path, ["224×224", "1200×900"], 1, ["one resample, draft"])
+    found = compared.times_by_size(tmp_path, ["224×224", "1200×900"], 1, ways_of(["one resample, draft"]))
     assert list(found.index) == [pytest.approx(0.050176), pytest.approx(1.08)]
     assert figures.by_size(found).axes
 
 
 def test_pictures_stored_lying_are_left_out(monkeypatch):
     monkeypatch.delenv("RESNET18_LAB_IMAGES", raising=False)
-    name, chosen = ways.labelled("", 100)
+    name, chosen = compared.labelled("", 100)
     everything = evaluate.labelled_pictures(paths.samples_dir())
     assert name == "data/samples"
     assert {path.name for path, _ in everything} - {path.name for path, _ in chosen} == {"coffee_portrait.jpg"}
@@ -85,21 +86,21 @@ def test_pictures_stored_lying_are_left_out(monkeypatch):
 
 def test_accuracy_compares_each_way_with_the_first(tmp_path):
     pictures = evaluate.labelled_pictures(paths.samples_dir())[:3]
-    large = ways.enlarged(pictures, tmp_path)
+    large = compared.enlarged(pictures, tmp_path)
     assert min(decode(large[0][0]).size) >= 512
     with open_engine("onnxruntime-fp32", weights="untrained") as engine:
-        found = ways.accuracy(engine, large, ["torchvision", "one resample", "one resample, draft"])
+        found = compared.accuracy(engine, large, ways_of(["torchvision", "one resample", "one resample, draft"]))
     assert found.loc["torchvision", "same answer"] == 1
     assert found.loc["one resample", "cosine"] > 0.999
     assert found.loc["one resample, draft", "cosine"] < found.loc["one resample", "cosine"]
-    times = ways.times([WIDE], 1, list(found.index))
+    times = compared.times([WIDE], 1, ways_of(list(found.index)))
     assert figures.accuracy_against_time(times, found, "untrained").axes
 
 
 def test_views_are_colours():
-    views = ways.views(WIDE, list(WAYS))
-    assert all(view.shape == (224, 224, 3) and 0 <= view.min() <= view.max() <= 1 for view in views.values())
-    assert figures.side_by_side(views).axes
+    shown = views(WIDE, WAYS)
+    assert all(view.shape == (224, 224, 3) and 0 <= view.min() <= view.max() <= 1 for view in shown.values())
+    assert figures.side_by_side(shown).axes
 
 
 def test_a_graph_that_takes_floats_only_is_refused():
@@ -110,13 +111,13 @@ def test_a_graph_that_takes_floats_only_is_refused():
 
 def test_labelled_pictures_come_from_the_folder_named_or_from_the_samples(tmp_path, monkeypatch):
     monkeypatch.delenv("RESNET18_LAB_IMAGES", raising=False)
-    name, found = ways.labelled("", 3)
+    name, found = compared.labelled("", 3)
     assert (name, len(found)) == ("data/samples", 3)
     (tmp_path / "n02123045").mkdir()
     shutil.copy(WIDE, tmp_path / "n02123045")
-    assert ways.labelled(str(tmp_path), 3) == (
+    assert compared.labelled(str(tmp_path), 3) == (
         tmp_path.name,
         [(tmp_path / "n02123045" / WIDE.name, (281,))],
     )
     monkeypatch.setenv("RESNET18_LAB_IMAGES", str(tmp_path))
-    assert ways.labelled("", 3)[0] == tmp_path.name
+    assert compared.labelled("", 3)[0] == tmp_path.name

@@ -9,6 +9,7 @@ from torch import nn
 
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.course.classification import saliency
+from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import normalise, preprocess
 
@@ -97,6 +98,41 @@ def test_nothing_stays_hooked_on_the_network(network, batch):
 def test_a_layer_that_is_none_is_refused(network, batch):
     with pytest.raises(AttributeError, match="layer9"):
         saliency.feature_maps(network, batch, ["layer9"])
+
+
+@pytest.mark.parametrize(
+    ("weights", "sides"),
+    [("resnet50:untrained", [56, 28, 14, 7]), ("efficientnet-lite0:untrained", [56, 28, 14, 7]),
+     ("efficientnet-lite1:untrained", [60, 30, 15, 8]), ("efficientnet-lite2:untrained", [65, 33, 17, 9])],
+)  # fmt: skip
+def test_the_stages_of_any_network_are_found(weights, sides):
+    if "lite" in weights:
+        pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra: networks")
+    loaded = load_model(weights)
+    picture = np.zeros((1, *loaded.weights.network.shape), np.float32)
+    names = saliency.stages_of(loaded.module, picture)
+    maps = saliency.feature_maps(loaded.module, picture, names)
+    assert list(maps) == names
+    assert [stage.shape[-1] for stage in maps.values()] == sides
+    tiles = saliency.strongest(maps, 3)
+    assert tiles.shape == (12, sides[0], sides[0])
+    assert tiles.min() >= 0
+    assert tiles.max() <= 1
+    assert saliency.grad_cam(loaded.module, picture, 0).shape == picture.shape[2:]
+
+
+def test_the_stages_of_a_resnet_are_its_layers(network, batch):
+    assert saliency.stages_of(network, batch) == list(STAGES)
+
+
+def test_the_strongest_maps_come_first_and_are_enlarged_without_new_values():
+    weak, strong = np.eye(4, dtype=np.float32), np.full((4, 4), 3, np.float32)
+    strong[0, 0] = 0
+    small = np.float32([[[0, 2], [1, 4]]])
+    tiles = saliency.strongest({"large": np.stack([weak, strong]), "small": small}, 2)
+    np.testing.assert_array_equal(tiles[0], strong / 3)
+    np.testing.assert_array_equal(tiles[1], weak)
+    np.testing.assert_array_equal(tiles[2], np.kron(small[0], np.ones((2, 2))) / 4)
 
 
 @pytest.mark.parametrize("class_index", [0, 504, 999])

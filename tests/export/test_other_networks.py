@@ -1,6 +1,7 @@
 """Other networks from build to answer: parity, INT8, what stands in the files, and what a machine without torch needs."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -11,7 +12,9 @@ from support.project import run_cli, samples_dir
 
 from resnet18_lab.base.errors import ArtifactError, BuildError, ParameterError, WeightsNotFoundError
 from resnet18_lab.base.networks import NETWORKS
+from resnet18_lab.benchmark.kept_records import read_record
 from resnet18_lab.benchmark.suites import chosen_suites, suites_of
+from resnet18_lab.course.lesson import OF_ANY_NETWORK
 from resnet18_lab.export import int8
 from resnet18_lab.inference import artifacts, evaluate
 from resnet18_lab.inference.labels import all_labels, labels_in
@@ -19,12 +22,15 @@ from resnet18_lab.inference.manifest import LABELS, MANIFEST, read_manifest
 from resnet18_lab.inference.registry import choose, open_embedding, open_engine
 from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.reference import reference_batch
+from resnet18_lab.preprocessing.transform import preprocess_id
 from resnet18_lab.quantization import reconstruction
 from resnet18_lab.quantization.reconstruction import Method
+from resnet18_lab.weights.find import find_weights
 
 pytestmark = pytest.mark.slow
 LITE = "efficientnet-lite0"
 FORMATS = ("onnx-fp32", "onnx-int8-static", "onnx-embedding")
+HARD = os.environ.get("RESNET18_LAB_HARD") == "1"
 LARGEST_INT8 = 5_300_000
 
 
@@ -135,14 +141,23 @@ def test_int8_that_costs_too_much_answers_only_by_name(home, tmp_path, monkeypat
     assert choose("onnxruntime-int8", weights=LITE).spec.precision == "int8"
 
 
-def test_a_resnet_34_is_quantized_here_and_no_convolution_stays_float(tmp_path_factory):
-    home = built_home(tmp_path_factory, "resnet34:untrained", "onnx-fp32", "onnx-int8-static", few=True)
+@pytest.mark.parametrize(
+    ("network", "convolutions"),
+    [
+        ("resnet34", 36),
+        pytest.param(
+            "resnet50", 53, marks=pytest.mark.skipif(not HARD, reason="a minute long: RESNET18_LAB_HARD=1 runs it")
+        ),
+    ],
+)
+def test_a_larger_resnet_is_quantized_here_and_no_convolution_stays_float(network, convolutions, tmp_path_factory):
+    home = built_home(tmp_path_factory, f"{network}:untrained", "onnx-fp32", "onnx-int8-static", few=True)
     manifest = read_manifest(folder_in(home))
-    assert manifest["weights"]["name"] == "resnet34-untrained"
+    assert manifest["weights"]["name"] == f"{network}-untrained"
     entries = manifest["files"]
-    assert entries["resnet34-fp32.onnx"]["parity"]["relative"] <= 1e-4
-    counts = entries["resnet34-int8-static.onnx"]["operators"]
-    assert (counts["QLinearConv"], counts["QLinearAdd"], counts.get("Conv", 0)) == (36, 16, 0)
+    assert entries[f"{network}-fp32.onnx"]["parity"]["relative"] <= 1e-4
+    counts = entries[f"{network}-int8-static.onnx"]["operators"]
+    assert (counts["QLinearConv"], counts["QLinearAdd"], counts.get("Conv", 0)) == (convolutions, 16, 0)
 
 
 def test_groups_are_refused_and_not_passed_over(lite_home):
@@ -161,16 +176,33 @@ def test_a_network_without_stages_has_no_tables_of_them():
 
 
 def test_suites_that_hold_another_preprocessing_are_refused():
-    with pytest.raises(ParameterError, match="Lite0 has latency, throughput, memory"):
+    with pytest.raises(ParameterError, match="Lite0 has latency, throughput, memory, stages"):
         chosen_suites(["sizes"], "fast", LITE)
-    assert set(chosen_suites(None, "full", LITE)) == {"latency", "throughput", "memory"}
+    assert set(chosen_suites(None, "full", LITE)) == {"latency", "throughput", "memory", "stages"}
     assert chosen_suites(None, "full", "auto") == suites_of("full")
 
 
-def test_lessons_and_reports_of_another_network_are_refused(tmp_path):
-    done = run_cli("report", "--weights", LITE, "--output", tmp_path)
+@pytest.mark.parametrize("by", ["name", "file"])
+def test_lessons_about_resnet_18_are_refused_for_another_network(by, tmp_path):
+    weights = LITE if by == "name" else str(find_weights(LITE).path)
+    done = run_cli("report", "--notebook", "architecture", "--weights", weights, "--output", tmp_path)
     assert done.returncode == 2
-    assert "The lessons look into ResNet-18" in done.stderr
+    assert "01_architecture looks into ResNet-18" in done.stderr
+    assert "02_classification and 06_preprocessing" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_report_of_another_network_has_the_lessons_of_any_network(home, tmp_path):
+    few = ("-p", "rounds=2", "-p", "pictures=4")
+    done = run_cli("report", "--network", LITE, "--output", tmp_path, *few, home=home, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert {page.stem for page in tmp_path.glob("0*.html")} == set(OF_ANY_NETWORK)
+    for name in OF_ANY_NETWORK:
+        assert "of EfficientNet-Lite0" in (tmp_path / f"{name}.html").read_text(encoding="utf-8")
+    classified = read_record(tmp_path / "results" / "02_classification.json")
+    assert classified["preprocess"] == preprocess_id(preprocessing=NETWORKS[LITE].preprocessing)
+    assert "ImageNet's mean/std" in classified["by_mistake"]
+    assert read_record(tmp_path / "results" / "06_preprocessing.json")["uint8"]["same"] is True
 
 
 def test_without_weights_both_ways_are_named(tmp_path, monkeypatch):

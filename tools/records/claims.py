@@ -11,7 +11,8 @@ from typing import Any
 from resnet18_lab.base import paths
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.kept_records import Measuring
-from resnet18_lab.course.preprocessing import ways
+from resnet18_lab.course.preprocessing import compared
+from resnet18_lab.course.preprocessing.ways import ways_of
 from resnet18_lab.inference import evaluate, labels
 from resnet18_lab.inference.classify import classify_files
 from resnet18_lab.inference.registry import open_engine
@@ -35,7 +36,7 @@ def measure(folder: Path) -> dict[str, Any]:
     layers = inspection.layer_table(load_model("auto").module)
     shares = inspection.stage_table(layers)["macs_share"]
     timed = preparation_times()
-    by_hand = ways.WAYS["NumPy by hand"].prepare(load_samples()[0].path)
+    by_hand = ways_of(["NumPy by hand"])["NumPy by hand"].prepare(load_samples()[0].path)
     return {
         "weights": {"name": file.name, "sha256": file.sha256},
         "evaluation": {"folder": folder.name, "engines": [row.as_json() for row in evaluations]},
@@ -61,7 +62,7 @@ def measure(folder: Path) -> dict[str, Any]:
 def preparation_times() -> dict[str, dict[str, float]]:
     """Milliseconds a photograph by way, median and quartiles, as notebook 06 measures them."""
     photographs = [sample.path for sample in load_samples() if sample.path.suffix == ".jpg"]
-    table = ways.times(photographs, ROUNDS, ["torchvision", "NumPy by hand"])
+    table = compared.times(photographs, ROUNDS, ways_of(["torchvision", "NumPy by hand"]))
     return {str(name): {str(key): float(value) for key, value in row.items()} for name, row in table.iterrows()}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from PIL import Image
 
 from resnet18_lab.base import proc
+from resnet18_lab.base.networks import RESNET18, Preprocessing
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.benchmark.configuration import Effort
 from resnet18_lab.benchmark.measure.loops import repeated, sample, timed
@@ -85,16 +86,22 @@ def _preparation(how: str, path: Path) -> Callable[[], Any]:
 
 
 @cache
-def _transforms() -> Callable[[Image.Image], Any]:
+def _transforms(preprocessing: Preprocessing) -> Callable[[Image.Image], Any]:
     from resnet18_lab.model.torchvision import torchvision
 
-    recipe: Callable[[Image.Image], Any] = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
+    recipe: Callable[[Image.Image], Any] = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms(
+        crop_size=preprocessing.crop,
+        resize_size=preprocessing.resize,
+        interpolation=torchvision.transforms.InterpolationMode(preprocessing.interpolation),
+        mean=preprocessing.mean,
+        std=preprocessing.std,
+    )
     return recipe
 
 
-def torchvision_preparation(path: Path) -> Callable[[], Any]:
-    """The way of the tutorials: open, convert, ``ResNet18_Weights.IMAGENET1K_V1.transforms()``."""
-    transforms = _transforms()
+def torchvision_preparation(path: Path, preprocessing: Preprocessing = RESNET18.preprocessing) -> Callable[[], Any]:
+    """The way of the tutorials: open, convert, torchvision's ``transforms()`` of the weights, with those numbers."""
+    transforms = _transforms(preprocessing)
 
     def prepare() -> Any:  # noqa: ANN401 - a float32 array
         with Image.open(path) as picture:

@@ -4,7 +4,7 @@ None of them raises an error; that is the lesson.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet18_lab.base.conclusion import Conclusion
-from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.base.networks import Preprocessing
 from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.labelled import Picture
@@ -33,61 +33,76 @@ class Preparation:
     scale: Callable[[Crop], Batch]
 
 
-def _right(path: Path) -> Crop:
-    return transform.crop(decode(path))
-
-
-def _bgr(path: Path) -> Crop:
-    return np.ascontiguousarray(_right(path)[:, :, ::-1])
-
-
-def _squashed(path: Path) -> Crop:
-    size = (RESNET18.crop, RESNET18.crop)
-    return np.asarray(decode(path).resize(size, Image.Resampling.BILINEAR))
-
-
-def _not_antialiased(path: Path) -> Crop:
-    picture = decode(path)
-    step = min(picture.size) / RESNET18.preprocessing.resize
-    left = (picture.width - RESNET18.crop * step) / 2
-    top = (picture.height - RESNET18.crop * step) / 2
-    placement = (step, 0.0, left, 0.0, step, top)  # output pixel -> source position, four neighbours each
-    size = (RESNET18.crop, RESNET18.crop)
-    return np.asarray(picture.transform(size, Image.Transform.AFFINE, placement, Image.Resampling.BILINEAR))
-
-
-def _exif_ignored(path: Path) -> Crop:
+def _exif_ignored(path: Path) -> Image.Image:
     with Image.open(path) as picture:
-        return transform.crop(picture.convert("RGB"))
+        return picture.convert("RGB")
+
+
+def _not_antialiased(picture: Image.Image, right: Preprocessing) -> Crop:
+    step = min(picture.size) / right.resize
+    left = (picture.width - right.crop * step) / 2
+    top = (picture.height - right.crop * step) / 2
+    placement = (step, 0.0, left, 0.0, step, top)  # output pixel -> source position, four neighbours each
+    size = (right.crop, right.crop)
+    return np.asarray(picture.transform(size, Image.Transform.AFFINE, placement, Image.Resampling.BILINEAR))
 
 
 def _as_planes(values: NDArray[np.float32]) -> Batch:
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 
 
-def _zero_to_one(crop: Crop) -> Batch:
-    return _as_planes(crop.astype(np.float32) / np.float32(255))
+def preparations(right: Preprocessing) -> list[Preparation]:
+    """The right way, first, and each mistake; with ImageNet's mean and std for a network that takes others."""
 
+    def crop(picture: Image.Image) -> Crop:
+        return transform.crop(picture, right)
 
-def _zero_to_255(crop: Crop) -> Batch:
-    return _as_planes(crop.astype(np.float32))
+    def scale(view: Crop) -> Batch:
+        return transform.normalise(view, right)
 
+    def squashed(path: Path) -> Crop:
+        resampling = Image.Resampling[right.interpolation.upper()]
+        return np.asarray(decode(path).resize((right.crop, right.crop), resampling))
 
-PREPARATIONS = (
-    Preparation("right", "resize 256, crop 224, mean and std", _right, transform.normalise),
-    Preparation("BGR", "channels swapped, as OpenCV reads them", _bgr, transform.normalise),
-    Preparation("no mean/std", "0..1, not normalised", _right, _zero_to_one),
-    Preparation("0..255", "not scaled at all", _right, _zero_to_255),
-    Preparation("squashed", "resized to 224×224, shape lost", _squashed, transform.normalise),
-    Preparation("no antialias", "four neighbours only when shrinking", _not_antialiased, transform.normalise),
-    Preparation("EXIF ignored", "the camera's orientation not applied", _exif_ignored, transform.normalise),
-)
+    def as_it_is(path: Path) -> Crop:
+        return crop(decode(path))
+
+    ways = [
+        Preparation("right", f"resize {right.resize}, crop {right.crop}, mean and std", as_it_is, scale),
+        Preparation(
+            "BGR", "channels swapped, as OpenCV reads them",
+            lambda path: np.ascontiguousarray(as_it_is(path)[:, :, ::-1]), scale,
+        ),
+        Preparation(
+            "no mean/std", "0..1, not normalised", as_it_is,
+            lambda view: _as_planes(view.astype(np.float32) / np.float32(255)),
+        ),
+        Preparation("0..255", "not scaled at all", as_it_is, lambda view: _as_planes(view.astype(np.float32))),
+        Preparation("squashed", f"resized to {right.crop}×{right.crop}, shape lost", squashed, scale),
+        Preparation(
+            "no antialias", "four neighbours only when shrinking",
+            lambda path: _not_antialiased(decode(path), right), scale,
+        ),
+        Preparation(
+            "EXIF ignored", "the camera's orientation not applied", lambda path: crop(_exif_ignored(path)), scale
+        ),
+    ]  # fmt: skip
+    usual = Preprocessing()
+    if (right.mean, right.std) != (usual.mean, usual.std):
+        others = replace(right, mean=usual.mean, std=usual.std)
+        ways.append(
+            Preparation(
+                "ImageNet's mean/std", "another network's numbers", as_it_is,
+                lambda view: transform.normalise(view, others),
+            )
+        )  # fmt: skip
+    return ways
 
 
 def answers(path: Path, backend: Engine) -> list[tuple[str, Crop, Prediction]]:
     """For each preparation its name, the crop it makes of the picture, and the best class it leads to."""
     rows = []
-    for preparation in PREPARATIONS:
+    for preparation in preparations(backend.network.preprocessing):
         view = preparation.view(path)
         best = top_k(backend.run(preparation.scale(view)), 1)[0][0]
         rows.append((preparation.name, view, best))
@@ -101,14 +116,14 @@ def counted(engine: Engine, pictures: Sequence[Picture], most: int = 100) -> pd.
     """
     chosen = list(pictures[:: max(1, -(-len(pictures) // most))])
     right = evaluate.right_classes(chosen, list(range(len(chosen))))
+    ways = preparations(engine.network.preprocessing)
     logits = {
-        each.name: np.concatenate([engine.run(each.scale(each.view(path))) for path, _ in chosen])
-        for each in PREPARATIONS
+        each.name: np.concatenate([engine.run(each.scale(each.view(path))) for path, _ in chosen]) for each in ways
     }
     rows = {}
     for name, own in logits.items():
         hits = evaluate.evaluation_of(engine.engine, own, right).top1.hits
-        paired = metrics.paired(logits[PREPARATIONS[0].name], own, right)
+        paired = metrics.paired(logits[ways[0].name], own, right)
         rows[name] = {"right": hits, "of": len(chosen), "lost": paired.lost, "won": paired.won, "p": paired.p}
     return pd.DataFrame(rows).T.astype({"right": int, "of": int, "lost": int, "won": int})
 

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.base.networks import RESNET18, Preprocessing
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.preprocessing import transform
 
 
-def _code_table(scale: float, zero: int) -> NDArray[np.uint8]:
+def _code_table(scale: float, zero: int, preprocessing: Preprocessing) -> NDArray[np.uint8]:
     """Codes uint8 3×256: what ``normalise`` and QuantizeLinear make of each grey level of each channel."""
     levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)  # 1×256×3: a crop one pixel high
-    normalised = transform.normalise(levels)[0, :, 0, :]
+    normalised = transform.normalise(levels, preprocessing)[0, :, 0, :]
     codes: NDArray[np.uint8] = np.clip(np.rint(normalised / np.float32(scale)) + zero, 0, 255).astype(np.uint8)
     return codes
 
@@ -26,17 +26,17 @@ def _code_table(scale: float, zero: int) -> NDArray[np.uint8]:
 class Uint8Network:
     """ONNX Runtime on the INT8 file with its first QuantizeLinear left out."""
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, preprocessing: Preprocessing = RESNET18.preprocessing) -> None:
         proto = onnx.load(path)
-        scale, zero = _without_first_step(proto)
-        self.table = _code_table(scale, zero)
+        scale, zero = _without_first_step(proto, preprocessing.shape)
+        self.table = _code_table(scale, zero, preprocessing)
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         self._input = self._session.get_inputs()[0].name
 
     def codes(self, crops: transform.Crop) -> NDArray[np.uint8]:
-        """Codes uint8 N×3×224×224 of crops uint8 N×224×224×3."""
+        """Codes uint8 N×3×H×W of crops uint8 N×H×W×3."""
         planes = np.empty((len(crops), 3, *crops.shape[1:3]), np.uint8)
         for channel in range(3):
             np.take(self.table[channel], crops[..., channel], out=planes[:, channel])
@@ -48,7 +48,7 @@ class Uint8Network:
         return logits
 
 
-def _without_first_step(proto: onnx.ModelProto) -> tuple[float, int]:
+def _without_first_step(proto: onnx.ModelProto, shape: tuple[int, int, int]) -> tuple[float, int]:
     """Make the first QuantizeLinear's output the input of the graph; returns its scale and zero point."""
     graph: Any = proto.graph
     input_name = graph.input[0].name
@@ -58,8 +58,7 @@ def _without_first_step(proto: onnx.ModelProto) -> tuple[float, int]:
     (first,) = takers
     values = {entry.name: numpy_helper.to_array(entry) for entry in graph.initializer}
     scale, zero = (values[name] for name in first.input[1:3])
-    side = RESNET18.crop
-    codes = helper.make_tensor_value_info(first.output[0], TensorProto.UINT8, ["N", 3, side, side])
+    codes = helper.make_tensor_value_info(first.output[0], TensorProto.UINT8, ["N", *shape])
     graph.node.remove(first)
     del graph.input[0]
     graph.input.insert(0, codes)

@@ -10,7 +10,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from resnet18_lab.base.errors import ReportError
-from resnet18_lab.course.lesson import refuse_another_network
+from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.course.lesson import OF_ANY_NETWORK, network_for
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.book import Book
 from resnet18_lab.course.report.execution import Run, execute
@@ -18,6 +19,7 @@ from resnet18_lab.course.report.junit import check_target
 from resnet18_lab.course.report.plan import Step, plan
 from resnet18_lab.weights.ensure import ensure_weights
 from resnet18_lab.weights.find import WeightsFile
+from resnet18_lab.weights.names import split_name
 
 CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
@@ -77,16 +79,19 @@ def make_report(
 ) -> Report:
     """The report in ``output``: a page, an executed notebook and results for each, and index.html.
 
+    Without ``names``, weights of another network than ResNet-18 have the notebooks that take any network.
     ``overrides`` are values of parameters, ``given`` such as text from a command line, ``file`` a YAML file of them,
     ``sweeps`` texts such as ``threads=1,2,4``. A notebook that fails is shown with the cell and the class of its
     failure; the others still run, unless ``fail_fast``. ``junit`` is a file that CI servers read.
     """
+    if not names and split_name(weights)[0] is not RESNET18:
+        names = list(OF_ANY_NETWORK)
     steps = plan(names or [], profile, overrides or {}, given, file=file, sweeps=sweeps)
     if junit is not None:
         check_target(junit)
+    for step in steps:
+        network_for(step.notebook.stem, str(step.parameters.get("weights", weights)))
     asked = [weights, *(str(step.parameters["weights"]) for step in steps if "weights" in step.parameters)]
-    for name in asked:
-        refuse_another_network(name)
     files = {name: ensure_weights(name, notify=notify) for name in dict.fromkeys(asked)}
     output = output.resolve()
     with _sole_writer(output):
@@ -118,7 +123,7 @@ def _run_all(
 
 def _run(book: Book, step: Step, file: WeightsFile, timeout: int, *, progress: bool) -> Run:
     results = book.folder / "results" / (step.name if step.swept else "")
-    common = {"weights": str(file.path or file.name), "results_dir": str(results)}
+    common = {"weights": file.text, "results_dir": str(results)}
     return execute(
         step.notebook,
         book.folder / f"{step.name}.ipynb",
