@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("torch", "notebooks", "test", "openvino", "rivals", "serve", "bulk", "networks")
+EXTRAS = ("torch", "notebooks", "test", "openvino", "rivals", "serve", "bulk", "networks", "training")
 TEST_EXTRAS = ("ray", "test-services")
 NO_PINS = re.compile(r"resnet18-lab|nvidia-.*|cuda-.*|triton")
 

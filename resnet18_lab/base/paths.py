@@ -37,6 +37,11 @@ def artifacts_dir() -> Path:
     return home() / "artifacts"
 
 
+def models_dir() -> Path:
+    """Folder of the networks with classes of one's own that ``finetune`` makes."""
+    return home() / "models"
+
+
 def reports_dir() -> Path:
     """Folder of the files that ``report`` makes."""
     return home() / "reports"

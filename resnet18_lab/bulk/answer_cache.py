@@ -14,7 +14,6 @@ import numpy as np
 
 from resnet18_lab.base.errors import ImageError, LabError
 from resnet18_lab.bulk.batch import Answer, Job, Vector
-from resnet18_lab.inference import labels
 from resnet18_lab.inference.engine import Closing
 from resnet18_lab.inference.predictions import Prediction, Result
 from resnet18_lab.preprocessing.refusals import TRANSIENT
@@ -44,6 +43,7 @@ class AnswerStore(Closing):
         self._folder = None if path else tempfile.TemporaryDirectory(prefix="resnet18-lab-")
         self._path = path or Path(self._folder.name if self._folder else "", "answers.sqlite")
         self._key = "|".join((engine.sha256, job.preprocess_id, engine.backend, job.kind, str(job.top_k)))
+        self._labels = job.labels if job.kind == "classify" else ()
         self._job, self._engine, self._max_entries = job, engine, max_entries
         self._writes = 0
         try:
@@ -94,12 +94,12 @@ class AnswerStore(Closing):
         if self._job.kind == "embed":
             vector = None if error else np.frombuffer(base64.b64decode(entry["embedding"]), dtype="<f4")
             return Vector("", vector, warnings, engine, error)
-        scored_labels = [(labels.by_index(index), score) for index, score in entry.get("predictions", [])]
+        scored_labels = [(self._labels[index], score) for index, score in entry.get("predictions", [])]
         predictions = tuple(
             Prediction(rank, label.index, label.wnid, label.en, label.zh, score)
             for rank, (label, score) in enumerate(scored_labels, start=1)
         )
-        return Result("", predictions, warnings, engine, error)
+        return Result("", predictions, warnings, engine, error, entry.get("unknown"), entry.get("distance"))
 
     def __enter__(self) -> Self:
         return self
@@ -118,4 +118,6 @@ def _pack(answer: Answer) -> dict[str, Any]:
         return {"error": [answer.error.code, answer.error.message, answer.error.message_zh]}
     if isinstance(answer, Vector):
         return {"embedding": answer.as_json()["embedding"], "warnings": answer.warnings}
-    return {"predictions": [(one.index, one.score) for one in answer.predictions], "warnings": answer.warnings}
+    told = {"unknown": answer.unknown, "distance": answer.distance} if answer.distance is not None else {}
+    predictions = [(one.index, one.score) for one in answer.predictions]
+    return {"predictions": predictions, "warnings": answer.warnings, **told}

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from resnet18_lab.base.errors import ImageError, LabError, ParameterError
 from resnet18_lab.base.networks import Network, check_top_k
 from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.class_names import class_names
 from resnet18_lab.inference.classify import answers, outputs
+from resnet18_lab.inference.labels import Label
 from resnet18_lab.inference.predictions import Result
 from resnet18_lab.inference.registry import EMBEDDING
 from resnet18_lab.preprocessing.decoders import Decoders
@@ -58,6 +60,11 @@ class Job:
             return folder.network if folder.manifest["files"] else find_weights(self.weights).network
         except LabError:  # opening the engine will say it
             return split_name(self.weights)[0]
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """The classes that its engine names, by index."""
+        return class_names(self.weights)
 
     @property
     def engine(self) -> str:

@@ -17,6 +17,7 @@ from resnet18_lab.weights.names import with_network
 if TYPE_CHECKING:
     from resnet18_lab.inference.evaluate import Evaluation
     from resnet18_lab.inference.labelled import Picture
+    from resnet18_lab.inference.labels import Label
 
 EXAMPLES = (
     "Examples:  resnet18-lab evaluate photos  ·  resnet18-lab evaluate photos --backend eager --backend "
@@ -44,10 +45,12 @@ def evaluate(
 
     A picture that cannot be read is counted and left out.
     """
+    from resnet18_lab.inference.class_names import class_names
     from resnet18_lab.inference.evaluate import calibrated_on
 
     weights = with_network(network, weights)
-    labelled_ones = labelled(folder, labels_are)
+    classes = class_names(weights)
+    labelled_ones = labelled(folder, labels_are, classes)
     pictures = labelled_ones.pictures
     if words := labelled_ones.unknown_words():
         note(words)
@@ -57,7 +60,7 @@ def evaluate(
         content["unknown_folders"] = labelled_ones.unknown
         sys.stdout.write(json.dumps({**content, "engines": [row.as_json() for row in found]}, indent=1) + "\n")
     else:
-        _print(found)
+        _print(found, classes)
         _warn_of_loss(found)
     if any(row.engine.precision == "int8" for row in found):
         _warn_of_calibration(calibrated_on(pictures, weights))
@@ -98,11 +101,9 @@ def _warn_of_calibration(seen: list[Path]) -> None:
         note(f"{len(seen)} of the pictures were used to calibrate INT8 ({seen[0].name}, ...): its row flatters")
 
 
-def _print(rows: "list[Evaluation]") -> None:
+def _print(rows: "list[Evaluation]", classes: "tuple[Label, ...]") -> None:
     from rich.console import Console
     from rich.table import Table
-
-    from resnet18_lab.inference import labels
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("engine", "top-1 (95 %)", "top-5 (95 %)", "ECE", "same class", "cosine", "lost/won", "p"):
@@ -122,7 +123,7 @@ def _print(rows: "list[Evaluation]") -> None:
     console = Console()
     console.print(table)
     for true, answered, count in rows[0].confused[:5]:
-        console.print(f"{labels.by_index(true).en} taken for {labels.by_index(answered).en}: {count}", style="dim")
+        console.print(f"{classes[true].en} taken for {classes[answered].en}: {count}", style="dim")
     note(f"weights {rows[0].engine.weights}; compared with {rows[0].engine.backend}, picture by picture")
 
 

@@ -49,7 +49,7 @@ def _options(
 
 COMMANDS = (
     "classify", "bulk", "build", "bench", "evaluate", "networks", "doctor", "inspect", "labels", "report", "results",
-    "serve", "distill", "weights",
+    "serve", "finetune", "models", "distill", "weights",
 )  # fmt: skip
 """Modules of this room with commands, in the order of the help: each has a table COMMANDS (function, examples, and
 perhaps more arguments of Typer's), or a group of its own."""

@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from filelock import FileLock
 
 from resnet18_lab.base.errors import BuildError, LabError
 from resnet18_lab.base.files import replacing
 from resnet18_lab.export import onnx_graph, torch_export, torchscript
-from resnet18_lab.export.int8 import build_int8, optimised_operators
+from resnet18_lab.export.int8 import build_int8
+from resnet18_lab.export.last_layer import add_features
 from resnet18_lab.export.onnx import export_onnx
 from resnet18_lab.export.parity import FP32_TOLERANCE, measure
 from resnet18_lab.inference import artifacts
@@ -56,7 +58,11 @@ def _check(run: Callable[[Batch], Logits], loaded: LoadedModel, what: str, batch
 
 def _make_onnx_fp32(loaded: LoadedModel, target: Path) -> dict[str, Any]:
     counts = export_onnx(loaded, target)
-    as_run = optimised_operators(target)  # what this CPU's runtime makes of them
+    if loaded.weights.labels_path is not None:
+        proto = onnx.load(target)
+        add_features(proto, loaded.weights.network.features)
+        target.write_bytes(proto.SerializeToString(deterministic=True))
+    as_run = onnx_graph.optimised_operators(target)  # what this CPU's runtime makes of them
     return {
         "operators": counts,
         "operators_as_run": as_run,

@@ -19,8 +19,10 @@ from onnx import numpy_helper
 from resnet18_lab.base.errors import BuildError
 from resnet18_lab.base.machine import cpu_flags
 from resnet18_lab.export import onnx_graph
-from resnet18_lab.export.onnx import export_onnx, operator_counts, stamp
+from resnet18_lab.export.last_layer import add_features
+from resnet18_lab.export.onnx import export_onnx
 from resnet18_lab.export.parity import measure
+from resnet18_lab.export.stamp import stamp
 from resnet18_lab.inference import metrics
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.model.network import LoadedModel
@@ -61,6 +63,8 @@ def build_int8(
         how, int8_proto = method.as_json(), quantized(proto, batch, method, reduce_range=reduced)
     else:
         how, int8_proto = _BY_ONNXRUNTIME, _by_onnxruntime(proto, batch, reduced)
+    if loaded.weights.labels_path is not None:
+        add_features(int8_proto, network.features)
     stamp(int8_proto, loaded.weights)
     target.write_bytes(int8_proto.SerializeToString(deterministic=True))
     operators = _integer_operators(target, proto)
@@ -83,7 +87,7 @@ def build_int8(
 
 def _integer_operators(target: Path, proto: onnx.ModelProto) -> dict[str, int]:
     """The operators of ONNX Runtime's optimised graph; BuildError where it leaves a part of the body in float."""
-    operators, counts = optimised_operators(target), operator_counts(proto)
+    operators, counts = onnx_graph.optimised_operators(target), onnx_graph.operator_counts(proto)
     expected = {"QLinearConv": counts["Conv"], "QLinearAdd": counts.get("Add", 0), "Conv": 0}
     wrong = {name: operators.get(name, 0) for name, count in expected.items() if operators.get(name, 0) != count}
     if wrong:
@@ -131,11 +135,6 @@ def _with_biases(proto: onnx.ModelProto) -> onnx.ModelProto:
             proto.graph.initializer.append(numpy_helper.from_array(zeros, name))
             node.input.append(name)
     return proto
-
-
-def optimised_operators(path: Path) -> dict[str, int]:
-    """How many nodes of each operator ONNX Runtime's optimised graph of the file has on this CPU."""
-    return operator_counts(onnx_graph.optimised(path))
 
 
 def _agreement(run: Callable[[Batch], Logits], loaded: LoadedModel, batch: Batch) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ import onnx
 import torch
 
 from resnet18_lab.base.errors import BuildError
-from resnet18_lab.inference import labels
+from resnet18_lab.export.onnx_graph import operator_counts
+from resnet18_lab.export.stamp import stamp
 from resnet18_lab.model.network import LoadedModel
-from resnet18_lab.weights.find import WeightsFile
 
 OPSET = 20
 INPUT_NAME = "input"
@@ -48,25 +47,6 @@ def export_onnx(loaded: LoadedModel, target: Path, *, output_name: str = _OUTPUT
     onnx.checker.check_model(proto)
     target.write_bytes(proto.SerializeToString(deterministic=True))
     return operator_counts(proto)
-
-
-def stamp(proto: onnx.ModelProto, file: WeightsFile) -> None:
-    """Write into the file what it is: network, preprocessing, weights, and the SHA-256 of the class names."""
-    network = file.network.as_json()
-    onnx.helper.set_model_props(proto, {
-        "network": file.network.name,
-        "preprocessing": json.dumps(network.pop("preprocessing"), sort_keys=True),
-        "description": json.dumps(network, sort_keys=True),
-        "weights": file.name,
-        "weights_sha256": file.sha256,
-        "labels_sha256": labels.packaged_sha256(),
-    })  # fmt: skip
-
-
-def operator_counts(proto: onnx.ModelProto) -> dict[str, int]:
-    """How many nodes of each operator the graph has, sorted by name."""
-    names = [node.op_type for node in proto.graph.node]
-    return {name: names.count(name) for name in sorted(set(names))}
 
 
 def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper
 
 from resnet18_lab.base.machine import usable_cores
-from resnet18_lab.inference.engine import Logits
+from resnet18_lab.inference.engine import Features, Logits
 from resnet18_lab.inference.onnxruntime import make_session
 from resnet18_lab.preprocessing.transform import Batch
 
@@ -28,6 +28,13 @@ def runner(path: Path, threads: int | None = None) -> Callable[[Batch], Logits]:
         return logits
 
     return run
+
+
+def both(path: Path, batch: Batch) -> tuple[Logits, Features]:
+    """Logits and features of a batch, from a file that gives both."""
+    session = make_session(str(path), usable_cores(), spinning=False)
+    logits, features = session.run(None, {session.get_inputs()[0].name: batch})
+    return logits, features
 
 
 def outputs(proto: onnx.ModelProto, names: Sequence[str], batch: Batch) -> Iterator[list[NDArray[Any]]]:
@@ -53,3 +60,14 @@ def optimised(path: Path) -> onnx.ModelProto:
         options.log_severity_level = _ERRORS_ONLY
         ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         return onnx.load(target)
+
+
+def operator_counts(proto: onnx.ModelProto) -> dict[str, int]:
+    """How many nodes of each operator the graph has, sorted by name."""
+    names = [node.op_type for node in proto.graph.node]
+    return {name: names.count(name) for name in sorted(set(names))}
+
+
+def optimised_operators(path: Path) -> dict[str, int]:
+    """How many nodes of each operator ONNX Runtime's optimised graph of the file has on this CPU."""
+    return operator_counts(optimised(path))

@@ -21,6 +21,7 @@ from resnet18_lab.inference.manifest import LABELS, MANIFEST, add_entry, install
 from resnet18_lab.weights.catalogue import entries_of
 from resnet18_lab.weights.find import VARIABLE, WeightsFile, find_weights
 from resnet18_lab.weights.names import AUTO, split_name
+from resnet18_lab.weights.own import FEATURES
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Artifact:
     network: Network = RESNET18
     labels_path: Path | None = None
     """The class names it was made with; None for those of this package."""
+    familiar_path: Path | None = None
+    """The features of its training pictures; None where they are not known."""
 
 
 def kind_of(name: str) -> ArtifactKind:
@@ -193,7 +196,7 @@ class ArtifactFolder:
             return f"is of other weights ({source['name']}), says its manifest"
         if reason := _staleness(entry, kind):
             return f"is stale ({reason})"
-        if reason := self._labels_problem():
+        if reason := self._labels_problem() or self._familiar_problem():
             return reason
         if path.stat().st_size != entry.get("bytes") or hashing.sha256(path) != entry.get("sha256"):
             return "is damaged (its SHA-256 is not the manifest's)"
@@ -209,9 +212,25 @@ class ArtifactFolder:
             return f"has no {LABELS} beside it that can be read"
         if digest != self.manifest["labels"].get("sha256"):
             return f"has another {LABELS} beside it than the one it was made with"
-        if digest != labels.packaged_sha256():
+        if not self.manifest["labels"].get("own") and digest != labels.packaged_sha256():
             return "is stale (made with other class names)"
         return None
+
+    def _familiar_problem(self) -> str | None:
+        """Why the training features beside the files are not those that the manifest names."""
+        if self.familiar_path is None:
+            return None
+        try:
+            digest = hashing.sha256(self.familiar_path)
+        except OSError:
+            return f"has no {FEATURES} beside it that can be read"
+        same = digest == self.manifest["familiar"].get("sha256")
+        return None if same else f"has another {FEATURES} beside it than the one it was made with"
+
+    @property
+    def familiar_path(self) -> Path | None:
+        """Its file of training features; None where there is none."""
+        return self.path / FEATURES if self.manifest.get("familiar") else None
 
     def artifact(self, kind: ArtifactKind, *, verified: bool = False) -> Artifact:
         """The artifact of that kind; ArtifactError names the command that makes it.
@@ -225,7 +244,10 @@ class ArtifactFolder:
                 f"{path} {reason}; run `resnet18-lab build{option}` (or `classify --build`) to make it."
             )
         entry, source = self.manifest["files"][path.name], self.manifest["weights"]
-        return Artifact(path, entry["sha256"], source["name"], source["sha256"], entry, self.network, self.labels_path)
+        return Artifact(
+            path, entry["sha256"], source["name"], source["sha256"], entry, self.network, self.labels_path,
+            self.familiar_path,
+        )  # fmt: skip
 
 
 def folder_at(path: Path) -> ArtifactFolder:

@@ -67,7 +67,7 @@ _IN_PROCESS = InProcess()
 
 @dataclass(frozen=True)
 class Output:
-    """The engine's output for one picture (a row, float32 1000, or 512 features), or the picture's error."""
+    """What ``engine.rows`` gave of one picture (a row: float32 1000, or 512 features), or the picture's error."""
 
     file: str
     row: NDArray[np.float32] | None = None
@@ -120,7 +120,7 @@ def outputs(
         clock.start()
         batch = transform.normalise(np.stack(crops), preprocessing)
         clock.lap("normalise")
-        rows = iter(engine.run(batch))
+        rows = iter(engine.rows(batch))
         clock.lap("run")
     return [
         Output(file, error=one) if isinstance(one, ImageError) else Output(file, next(rows), one.warnings)
@@ -150,8 +150,13 @@ def answers(
 
 
 def result_of(file: str, logits: Logits, warnings: tuple[str, ...], engine: Engine, k: int) -> Result:
-    """The result of one picture from the engine's logits, float32 1×1000."""
-    return Result(file, best_of(logits, k, engine.labels)[0], warnings, engine.engine)
+    """The result of one picture from what ``engine.rows`` gave of it: logits float32 1×1000, and perhaps a distance."""
+    classes = len(engine.labels)
+    best = best_of(logits[:, :classes], k, engine.labels)[0]
+    if logits.shape[1] == classes or engine.familiar is None:
+        return Result(file, best, warnings, engine.engine)
+    distance = float(logits[0, classes])
+    return Result(file, best, warnings, engine.engine, unknown=distance > engine.familiar.threshold, distance=distance)
 
 
 def classify_files(

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from resnet18_lab.base.errors import ArtifactError
 from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.inference.labels import Label, all_labels
+from resnet18_lab.inference.unknown import Familiar
 from resnet18_lab.preprocessing.transform import Batch
 
 Logits = NDArray[np.float32]
+Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Engine(Protocol):
     """Threads of one run, read back from the engine."""
     engine: EngineInfo
     network: Network
+    familiar: Familiar | None
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -53,6 +56,9 @@ class Engine(Protocol):
 
     def run(self, batch: Batch) -> Logits:
         """Logits, float32 N×1000, of a float32 batch N×3×H×W (N ≥ 1; ResNet-18: H = W = 224)."""
+
+    def rows(self, batch: Batch) -> Logits:
+        """What ``result_of`` takes: the logits, and behind them the distance to what was learned if it is known."""
 
     def close(self) -> None:
         """Release the model; the engine cannot run afterwards."""
@@ -116,6 +122,23 @@ class BaseEngine(Closing):
     network: Network = RESNET18
     own_labels: tuple[Label, ...] | None = None
     """The class names that lie beside its file, where some do."""
+    familiar: Familiar | None = None
+    """The features of its training pictures, where they lie beside its file and the engine gives features."""
+
+    def run(self, batch: Batch) -> Logits:
+        """Logits, float32 N×C."""
+        raise NotImplementedError
+
+    def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:  # noqa: ARG002
+        """Logits float32 N×C and features float32 N×D; None for an engine whose file gives logits alone."""
+        return None
+
+    def rows(self, batch: Batch) -> Logits:
+        """The logits, N×C; where the training pictures are known a column more: the distance to them."""
+        if self.familiar is None or (both := self.run_with_features(batch)) is None:
+            return self.run(batch)
+        logits, features = both
+        return np.column_stack([logits, self.familiar.distances(features).astype(np.float32)])
 
     @property
     def labels(self) -> tuple[Label, ...]:

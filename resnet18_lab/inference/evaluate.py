@@ -16,6 +16,7 @@ from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.inference import artifacts, metrics
+from resnet18_lab.inference.class_names import class_names
 from resnet18_lab.inference.classify import outputs
 from resnet18_lab.inference.engine import Engine, EngineInfo, Logits
 from resnet18_lab.inference.labelled import Picture, labelled
@@ -74,10 +75,10 @@ def logits_of(
         batch = [(str(path), path) for path, _ in pictures[start : start + _BATCH]]
         for position, one in enumerate(outputs(batch, engine), start):
             if one.row is not None:  # unreadable pictures are neither right nor wrong; the caller counts them
-                rows.append(one.row)
+                rows.append(one.row[: engine.network.classes])
                 positions.append(position)
         progress(start + len(batch))
-    return (np.stack(rows) if rows else np.empty((0, RESNET18.classes), np.float32)), positions
+    return (np.stack(rows) if rows else np.empty((0, engine.network.classes), np.float32)), positions
 
 
 def evaluation_of(
@@ -97,9 +98,9 @@ def evaluation_of(
     )
 
 
-def right_classes(pictures: list[Picture], positions: list[int]) -> NDArray[np.bool_]:
-    """Boolean M×1000 that marks the acceptable classes of the pictures at those positions."""
-    right = np.zeros((len(positions), RESNET18.classes), dtype=bool)
+def right_classes(pictures: list[Picture], positions: list[int], classes: int = RESNET18.classes) -> NDArray[np.bool_]:
+    """Boolean M×classes that marks the acceptable classes of the pictures at those positions."""
+    right = np.zeros((len(positions), classes), dtype=bool)
     for row, position in enumerate(positions):
         right[row, list(pictures[position][1])] = True
     return right
@@ -133,7 +134,8 @@ def on_pictures(
         logits, positions = logits_of(engine, pictures, progress=partial(progress, engine.name))
         if not positions:
             raise ParameterError(f"None of the {len(pictures)} pictures can be read.")
-        evaluations.append(evaluation_of(engine.engine, logits, right_classes(pictures, positions), reference))
+        right = right_classes(pictures, positions, engine.network.classes)
+        evaluations.append(evaluation_of(engine.engine, logits, right, reference))
         reference = logits if reference is None else reference
     return evaluations, len(pictures) - len(positions)
 
@@ -147,7 +149,8 @@ def evaluate(
     are left out: ``top1.of`` counts the rest. Raises ParameterError for a folder without labels or without a
     readable picture, and what ``open_engine`` raises.
     """
-    pictures = labelled_pictures(Path(folder))
+    open_ones = [engine for engine in engines if not isinstance(engine, str)]
+    pictures = labelled(Path(folder), classes=open_ones[0].labels if open_ones else class_names(weights)).pictures
     with ExitStack() as stack:
         open_engines = [
             stack.enter_context(open_engine(engine, weights=weights)) if isinstance(engine, str) else engine

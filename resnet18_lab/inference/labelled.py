@@ -10,11 +10,11 @@ from pathlib import Path
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.files import is_system_file
-from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.inference import labels
 
 Picture = tuple[Path, tuple[int, ...]]
 """A file and the class indexes that count as right for it."""
+Classes = tuple[labels.Label, ...]
 _SPLITS = {"train", "training", "val", "valid", "validation", "test"}
 
 
@@ -32,12 +32,13 @@ class Labelled:
 
     pictures: list[Picture]
     unknown: dict[str, int] = field(default_factory=dict)
+    classes: Classes = ()
 
     def unknown_words(self) -> str:
         """A sentence that names the unknown folders once, each with the nearest class; empty where there are none."""
         if not self.unknown:
             return ""
-        named = [f"{name}{_hint(name)}" for name in list(self.unknown)[:5]]
+        named = [f"{name}{_hint(name, self.classes)}" for name in list(self.unknown)[:5]]
         more = f" and {len(self.unknown) - 5} more" if len(self.unknown) > 5 else ""
         return (
             f"{len(self.unknown)} folders are no class, and their {sum(self.unknown.values())} files are left out: "
@@ -45,8 +46,8 @@ class Labelled:
         )
 
 
-def labelled(folder: Path, labels_are: LabelsAre | None = None) -> Labelled:
-    """Pictures of sub-folders named by class, or those that ``folder/labels.csv`` names.
+def labelled(folder: Path, labels_are: LabelsAre | None = None, classes: Classes | None = None) -> Labelled:
+    """Pictures of sub-folders named by class, or those that ``folder/labels.csv`` names; ImageNet's unless given.
 
     Sub-folders are wnids or English names that one class alone has, unless ``labels_are`` says what they are. The
     table has the columns ``file`` and ``acceptable`` (indexes separated by semicolons; rows with ``none`` are left
@@ -54,8 +55,9 @@ def labelled(folder: Path, labels_are: LabelsAre | None = None) -> Labelled:
     """
     if not folder.is_dir():
         raise ParameterError(f"{folder} is no folder; give one with a sub-folder per wnid (n02123045/...).")
+    classes = labels.all_labels() if classes is None else classes
     table = labels_are is None and (folder / "labels.csv").is_file()
-    found = Labelled(_from_table(folder)) if table else _from_sub_folders(folder, labels_are)
+    found = Labelled(_from_table(folder, len(classes))) if table else _from_sub_folders(folder, labels_are, classes)
     if not found.pictures:
         raise ParameterError(_why_none(folder, found))
     return found
@@ -72,8 +74,8 @@ def _why_none(folder: Path, found: Labelled) -> str:
     return f"{folder} holds neither pictures in sub-folders named by wnid (n02123045/...) nor a labels.csv."
 
 
-def _from_sub_folders(folder: Path, labels_are: LabelsAre | None) -> Labelled:
-    known = _classes(labels_are)
+def _from_sub_folders(folder: Path, labels_are: LabelsAre | None, classes: Classes) -> Labelled:
+    known = _classes(labels_are, classes)
     pictures: list[Picture] = []
     unknown: dict[str, int] = {}
     for sub in sorted(folder.iterdir()):
@@ -85,19 +87,18 @@ def _from_sub_folders(folder: Path, labels_are: LabelsAre | None) -> Labelled:
             unknown[sub.name] = len(files)
         else:
             pictures += [(file, (index,)) for file in files]
-    return Labelled(pictures, unknown)
+    return Labelled(pictures, unknown, classes)
 
 
-def _classes(labels_are: LabelsAre | None) -> Mapping[str, int]:
+def _classes(labels_are: LabelsAre | None, classes: Classes) -> Mapping[str, int]:
     """The index of each name that a folder may have; English names that two classes share are not among them."""
-    everything = labels.all_labels()
     if labels_are is LabelsAre.index:
-        return {str(label.index): label.index for label in everything}
+        return {str(label.index): label.index for label in classes}
     found: dict[str, int] = {}
     if labels_are in (None, LabelsAre.name):
-        found |= {name: shared[0].index for name, shared in _by_name().items() if len(shared) == 1}
+        found |= {name: shared[0].index for name, shared in _by_name(classes).items() if len(shared) == 1}
     if labels_are in (None, LabelsAre.wnid):
-        found |= {label.wnid: label.index for label in everything}
+        found |= {label.wnid: label.index for label in classes if label.wnid is not None}
     return found
 
 
@@ -107,31 +108,34 @@ def _plain(name: str) -> str:
 
 
 @cache
-def _by_name() -> dict[str, list[labels.Label]]:
+def _by_name(classes: Classes) -> dict[str, list[labels.Label]]:
     """The classes of each English name."""
     by_name: dict[str, list[labels.Label]] = {}
-    for label in labels.all_labels():
+    for label in classes:
         by_name.setdefault(_plain(label.en), []).append(label)
     return by_name
 
 
-def _hint(name: str) -> str:
-    by_name = _by_name()
+def _hint(name: str, classes: Classes) -> str:
+    by_name = _by_name(classes)
     shared = by_name.get(_plain(name), [])
     if len(shared) > 1:
-        return f" (two classes: {' and '.join(label.wnid for label in shared)})"
+        return f" (two classes: {' and '.join(str(label.wnid) for label in shared)})"
     near = get_close_matches(_plain(name), list(by_name), 1)
-    return f" (is {near[0]}, {by_name[near[0]][0].wnid}, meant?)" if near else ""
+    if not near:
+        return ""
+    wnid = by_name[near[0]][0].wnid
+    return f" (is {near[0]}, {wnid}, meant?)" if wnid else f" (is {near[0]} meant?)"
 
 
-def _from_table(folder: Path) -> list[Picture]:
+def _from_table(folder: Path, classes: int) -> list[Picture]:
     path = folder / "labels.csv"
     try:
         with path.open(encoding="utf-8-sig", newline="") as table:  # -sig: spreadsheets put a byte order mark first
             reader = csv.DictReader(table)
             _check_head(path, reader.fieldnames or [])
             return sorted(
-                (_inside(folder, row["file"], path, reader.line_num), _acceptable(row, path, reader.line_num))
+                (_inside(folder, row["file"], path, reader.line_num), _acceptable(row, path, reader.line_num, classes))
                 for row in reader
                 if row["acceptable"] != "none"
             )
@@ -149,15 +153,22 @@ def _check_head(path: Path, names: Sequence[str]) -> None:
     raise ParameterError(f"{path} needs the columns file and acceptable (class indexes or none).")
 
 
-def _acceptable(row: dict[str, str | None], path: Path, line: int) -> tuple[int, ...]:
+def _acceptable(row: dict[str, str | None], path: Path, line: int, classes: int) -> tuple[int, ...]:
     """The class indexes of a row; ParameterError names the line that holds none."""
     try:
-        return tuple(labels.by_index(int(index)).index for index in str(row["acceptable"]).split(";"))
-    except (ValueError, ParameterError) as error:
+        return tuple(range(classes)[_position(text)] for text in str(row["acceptable"]).split(";"))
+    except (ValueError, IndexError) as error:
         raise ParameterError(
-            f"{path}, line {line}: {row['acceptable'] or 'nothing'} is no class index (0 to {RESNET18.classes - 1}, "
+            f"{path}, line {line}: {row['acceptable'] or 'nothing'} is no class index (0 to {classes - 1}, "
             "several split by semicolons, or none)."
         ) from error
+
+
+def _position(text: str) -> int:
+    """The index that the text is; ValueError for one below 0, which would count from the end."""
+    if (index := int(text)) < 0:
+        raise ValueError(text)
+    return index
 
 
 def _inside(folder: Path, name: str | None, path: Path, line: int) -> Path:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.base.paths import package_data
+from resnet18_lab.weights.find import WeightsFile
 
 
 class Language(StrEnum):
@@ -31,10 +32,10 @@ class Language(StrEnum):
 
 @dataclass(frozen=True)
 class Label:
-    """One class: its index in the logits, WordNet id, and names in two languages."""
+    """One class: its index in the logits, WordNet id (None for a class of one's own), and names in two languages."""
 
     index: int
-    wnid: str
+    wnid: str | None
     en: str
     zh: str
 
@@ -49,10 +50,10 @@ def all_labels() -> tuple[Label, ...]:
 
 
 def labels_in(content: bytes) -> tuple[Label, ...]:
-    """The labels in the content of such a file, sorted by index."""
+    """The labels in the content of such a file, sorted by index; the second column of one's own classes is ``key``."""
     rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
-    next(rows)
-    return tuple(Label(int(index), wnid, en, zh) for index, wnid, en, zh in rows)
+    is_own = next(rows)[1] == "key"
+    return tuple(Label(int(index), None if is_own else key, en, zh) for index, key, en, zh in rows)
 
 
 def packaged() -> bytes:
@@ -64,6 +65,11 @@ def packaged() -> bytes:
 def packaged_sha256() -> str:
     """The hash of that file, by which artifacts say which class names they were made with."""
     return hashlib.sha256(packaged()).hexdigest()
+
+
+def content_of(file: WeightsFile) -> bytes:
+    """The file of class names that belongs to these weights."""
+    return packaged() if file.labels_path is None else file.labels_path.read_bytes()
 
 
 def by_index(index: int) -> Label:

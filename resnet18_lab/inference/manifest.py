@@ -1,5 +1,6 @@
 """The manifest of an artifact folder: what its files hold, how they were made, and from which weights."""
 
+import hashlib
 import json
 import sys
 from functools import lru_cache
@@ -11,6 +12,7 @@ from resnet18_lab.base.files import replacing, write_text
 from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.inference import labels
 from resnet18_lab.weights.find import WeightsFile
+from resnet18_lab.weights.own import FEATURES
 
 MANIFEST = "manifest.json"
 LABELS = "labels.csv"
@@ -72,15 +74,29 @@ def add_entry(folder: Path, file: WeightsFile, filename: str, entry: dict[str, A
         manifest["files"] = {}  # its entries belong to files made from other weights
     manifest["weights"] = {"name": file.name, "sha256": file.sha256}
     manifest["network"] = file.network.as_json()
-    manifest["labels"] = {"file": LABELS, "sha256": _write_labels(folder)}
+    manifest["labels"] = {
+        "file": LABELS,
+        "sha256": _write_labels(folder, labels.content_of(file)),
+        "own": file.labels_path is not None,
+    }
+    if file.labels_path is not None:
+        manifest["familiar"] = _copied_features(folder, file.labels_path.parent / FEATURES)
     manifest["files"][filename] = entry
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def _write_labels(folder: Path) -> str:
+def _copied_features(folder: Path, source: Path) -> dict[str, str]:
+    """Name and SHA-256 of the folder's own copy of the training features, by which a picture of none is told."""
+    content = source.read_bytes()
+    if not (folder / FEATURES).is_file() or (folder / FEATURES).read_bytes() != content:
+        with replacing(folder / FEATURES) as target:
+            target.write_bytes(content)
+    return {"file": FEATURES, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _write_labels(folder: Path, content: bytes) -> str:
     """SHA-256 of the folder's own copy of the class names: a machine with the folder alone can name its answers."""
-    content = labels.packaged()
     if not (folder / LABELS).is_file() or (folder / LABELS).read_bytes() != content:
         with replacing(folder / LABELS) as target:
             target.write_bytes(content)
-    return labels.packaged_sha256()
+    return hashlib.sha256(content).hexdigest()

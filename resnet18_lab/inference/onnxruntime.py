@@ -13,7 +13,7 @@ from resnet18_lab.base.errors import ArtifactError
 from resnet18_lab.base.files import is_lfs_pointer
 from resnet18_lab.inference import artifacts
 from resnet18_lab.inference.artifacts import Artifact
-from resnet18_lab.inference.engine import REBUILD, BaseEngine, EngineInfo, Logits, check_shapes
+from resnet18_lab.inference.engine import REBUILD, BaseEngine, EngineInfo, Features, Logits, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class OnnxRuntimeEngine(BaseEngine):
     def __init__(self, spec: EngineSpec, artifact: Artifact, session: ort.InferenceSession) -> None:
         self._session = session
         self._input = session.get_inputs()[0].name
+        self._outputs = [output.name for output in session.get_outputs()]
         self.name = spec.name
         self.precision = spec.precision
         self.threads = int(self._session.get_session_options().intra_op_num_threads)
@@ -56,7 +57,14 @@ class OnnxRuntimeEngine(BaseEngine):
 
     def run(self, batch: Batch) -> Logits:
         """Logits, float32 N×1000, of a float32 batch N×3×224×224."""
-        return cast(Logits, self._session.run(None, {self._input: batch})[0])
+        return cast(Logits, self._session.run(self._outputs[:1], {self._input: batch})[0])
+
+    def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:
+        """Logits and features, where the file gives both."""
+        if len(self._outputs) < 2:
+            return None
+        logits, features = self._session.run(self._outputs, {self._input: batch})
+        return logits, features
 
     def close(self) -> None:
         """Free the session."""

@@ -9,7 +9,7 @@ import openvino as ov
 
 from resnet18_lab.base.errors import ArtifactError, EngineError
 from resnet18_lab.inference.artifacts import Artifact
-from resnet18_lab.inference.engine import REBUILD, BaseEngine, EngineInfo, Logits, check_shapes
+from resnet18_lab.inference.engine import REBUILD, BaseEngine, EngineInfo, Features, Logits, check_shapes
 from resnet18_lab.preprocessing.transform import Batch
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ class OpenVinoEngine(BaseEngine):
         """Logits, float32 N×1000, of a float32 batch N×3×224×224."""
         answer = self._request.infer({0: batch}, share_inputs=True)[0]
         return cast(Logits, np.array(answer, dtype=np.float32))  # a copy: the next run writes into the same memory
+
+    def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:
+        """Logits and features, where the file gives both."""
+        if len(self._compiled.outputs) < 2:
+            return None
+        answer = self._request.infer({0: batch}, share_inputs=True)
+        return np.array(answer[0], dtype=np.float32), np.array(answer[1], dtype=np.float32)
 
     def close(self) -> None:
         """Free the model."""

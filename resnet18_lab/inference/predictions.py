@@ -19,7 +19,7 @@ class Prediction:
 
     rank: int
     index: int
-    wnid: str
+    wnid: str | None
     en: str
     zh: str
     score: float
@@ -27,13 +27,19 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Result:
-    """The answer for one picture: predictions, or an error with its code."""
+    """The answer for one picture: predictions, or an error with its code.
+
+    ``unknown`` and ``distance`` are None unless the network knows its training pictures: whether the picture is of none
+    of its classes, by the distance (``inference.unknown``).
+    """
 
     file: str
     predictions: tuple[Prediction, ...] = ()
     warnings: tuple[str, ...] = ()
     engine: EngineInfo | None = None
     error: CodedError | None = None
+    unknown: bool | None = None
+    distance: float | None = None
 
     def as_json(self, languages: Sequence[str] = ("en", "zh")) -> dict[str, Any]:
         """The result as a dictionary for JSON, the same in every output; it names the engine that answered."""
@@ -53,6 +59,8 @@ class Result:
             ],
             "warnings": list(self.warnings),
         }
+        if self.distance is not None:
+            answer |= {"unknown": self.unknown, "distance": round(self.distance, 4)}
         if self.engine is not None:
             answer["engine"] = self.engine.as_json()
         return answer

@@ -10,7 +10,7 @@ from typing import cast
 from resnet18_lab.base.errors import ArtifactError, EngineError, ParameterError, unknown_name
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.base.networks import Network
-from resnet18_lab.inference import artifacts, tuned
+from resnet18_lab.inference import artifacts, tuned, unknown
 from resnet18_lab.inference.artifacts import Artifact, ArtifactFolder
 from resnet18_lab.inference.engine import BaseEngine, Engine
 from resnet18_lab.inference.labels import labels_in
@@ -221,6 +221,10 @@ def opened(choice: Choice, *, spinning: bool = True) -> Engine:
     if choice.artifact is not None and choice.artifact.labels_path is not None:
         # now: a service must not need the folder any more once it runs
         engine.own_labels = labels_in(choice.artifact.labels_path.read_bytes())
+        if choice.artifact.familiar_path is not None and choice.spec.name != EMBEDDING.name:
+            engine.familiar = unknown.load(choice.artifact.familiar_path, choice.network.features)
+    elif choice.weights is not None and choice.weights.labels_path is not None:
+        engine.own_labels = labels_in(choice.weights.labels_path.read_bytes())
     return cast(Engine, engine)
 
 

@@ -38,6 +38,8 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
     file = weights if isinstance(weights, WeightsFile) else find_weights(weights)
     if file.path is None:
         return LoadedModel(_untrained(file.network), file)
+    if file.labels_path is not None:
+        return LoadedModel(_with_own_head(file), file)
     module = new_module(file.network)
     try:
         module.load_state_dict(_state_in(file.path, module, _maker(file.network)))
@@ -48,6 +50,17 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
             f"{_maker(file.network)} or one of `resnet18-lab weights list`."
         ) from error
     return LoadedModel(module.eval(), file)
+
+
+def _with_own_head(file: WeightsFile) -> nn.Module:
+    """The parent with the model's own last layer."""
+    from resnet18_lab.model.own import head_of  # safetensors is an extra's
+
+    assert file.path is not None  # noqa: S101 - a model of one's own has a file
+    layer, parent = head_of(file.path, file.network)
+    module = load_model(parent).module
+    setattr(module, file.network.head, layer)
+    return module.eval()
 
 
 def _state_in(path: Path, module: nn.Module, whose: str) -> dict[str, Any]:

@@ -26,7 +26,9 @@ _PICTURE = answered("PictureAnswer", *OF_PICTURES)
 _BATCH = answered("BatchAnswer", *OF_PICTURES)
 _SHARE_FOR_PICTURES = 0.9
 """Of a request's time: what is ready by then is answered, before all of the answer would be too late."""
-TopK = Annotated[int, Query(ge=1, le=RESNET18.classes, description="Answers per picture.")]
+TopK = Annotated[
+    int, Query(ge=1, le=RESNET18.classes, description="Answers per picture; all classes where there are fewer.")
+]
 Lang = Annotated[Language, Query(description="Language of the names.")]
 Cached = Annotated[bool, Query(description="Say whether the answer was remembered from an earlier request.")]
 Crop = Annotated[bool, Query(description="Add the pixels the network saw, as a data: address.")]
@@ -122,10 +124,11 @@ async def _results(
 
 
 @router.get("/api/v1/labels", responses=answered("LabelAnswer", 422, many=True), tags=["about"])
-async def all_labels(lang: Lang = Language.both) -> JsonAnswer:
-    """The 1,000 classes, by index."""
+async def all_labels(request: Request, lang: Lang = Language.both) -> JsonAnswer:
+    """The classes, by index."""
     fields = ("index", "wnid", *lang.keys)
-    return JsonAnswer([{name: getattr(label, name) for name in fields} for label in labels.all_labels()])
+    served = classifier_of(request).inference.backend.labels
+    return JsonAnswer([{name: getattr(label, name) for name in fields} for label in served])
 
 
 @router.get("/api/v1/model", responses=answered("ModelAnswer"), tags=["about"])
@@ -139,6 +142,8 @@ async def model(request: Request) -> JsonAnswer:
             "name": network.name,
             "network": {
                 "title": network.title,
+                "classes": network.classes,
+                "tells_unknown": classifier.inference.backend.familiar is not None,
                 "resize": steps.resize,
                 "crop": steps.crop,
                 "interpolation": steps.interpolation,

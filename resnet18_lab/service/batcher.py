@@ -31,7 +31,7 @@ Rows = NDArray[np.uint8] | NDArray[np.float32]
 
 @dataclass
 class BatchOutput:
-    """Logits of a job's rows, and how long the job waited and ran, in ms."""
+    """What ``engine.rows`` gave of a job's rows, and how long the job waited and ran, in ms."""
 
     logits: Logits
     queue_ms: float
@@ -144,7 +144,7 @@ class Inference:
 
     def _run(self, part: NDArray[np.float32]) -> Logits:
         start = time.perf_counter()
-        logits = self.backend.run(part)
+        logits = self.backend.rows(part)
         prometheus.BATCH_ROWS.observe(len(part))
         prometheus.MODEL_SECONDS.observe(time.perf_counter() - start)
         return logits

@@ -135,7 +135,8 @@ class Classifier:
             raise
 
     def _body(self, upload: Upload, options: Asked, entry: Known) -> dict[str, Any]:
-        result = result_of(upload.name, entry.logits, entry.warnings, self.inference.backend, options.top_k)
+        count = min(options.top_k, self.network.classes)
+        result = result_of(upload.name, entry.logits, entry.warnings, self.inference.backend, count)
         body = result.as_json(options.lang.keys)
         body["size"] = list(entry.size)
         if entry.animated:

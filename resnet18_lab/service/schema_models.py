@@ -31,7 +31,7 @@ class PredictionAnswer(BaseModel):
 
     rank: int = Field(ge=1)
     index: int = Field(ge=0)
-    wnid: str = Field(description="The class in WordNet.")
+    wnid: str | None = Field(description="The class in WordNet; null for a class of one's own.")
     en: str | None = Field(None, description="English name; missing with lang=zh.")
     zh: str | None = Field(None, description="Chinese name; missing with lang=en.")
     score: float = Field(ge=0, le=1)
@@ -63,6 +63,10 @@ class PictureOfBatch(BaseModel):
 
     file: str = Field(description="The name that came with the picture, cut at 100 characters; empty when none did.")
     predictions: list[PredictionAnswer]
+    unknown: bool | None = Field(
+        None, description="With a model that knows its training pictures: whether this is of none of its classes."
+    )
+    distance: float | None = Field(None, description="How far the picture is from those, 0 to 2; what unknown goes by.")
     warnings: list[str]
     engine: EngineAnswer
     size: list[int] = Field(min_length=2, max_length=2, description="Width and height of the picture, upright.")
@@ -113,7 +117,7 @@ class LabelAnswer(BaseModel):
     """A class."""
 
     index: int
-    wnid: str
+    wnid: str | None
     en: str | None = None
     zh: str | None = None
 
@@ -146,6 +150,8 @@ class NetworkAnswer(BaseModel):
     """  # noqa: D205 - one sentence
 
     title: str
+    classes: int
+    tells_unknown: bool
     resize: int
     crop: int
     interpolation: str

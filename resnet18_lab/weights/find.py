@@ -14,6 +14,7 @@ from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.weights.catalogue import CatalogueEntry, catalogue, entries_of
 from resnet18_lab.weights.first_seen import first_seen
 from resnet18_lab.weights.names import AUTO, UNTRAINED, split_name, with_network
+from resnet18_lab.weights.own import LABELS, WEIGHTS, OwnModel, identity, own_model, own_models
 
 VARIABLE = "RESNET18_LAB_WEIGHTS"
 BUNDLED = "comes with the project"
@@ -32,10 +33,14 @@ class WeightsFile:
     sha256: str
     origin: str
     network: Network = RESNET18
+    labels_path: Path | None = None
+    """The class names of a network with classes of one's own; None for ImageNet's."""
 
     @property
     def text(self) -> str:
         """What names exactly these weights to a command: the file with its network, or ``untrained``."""
+        if self.labels_path is not None:
+            return self.name
         return with_network(self.network.name, UNTRAINED if self.path is None else str(self.path))
 
 
@@ -67,7 +72,7 @@ def verify_weights(name: str | Path) -> WeightsFile:
     file = _find(str(name), remember=False)
     if file.path is None:
         raise ParameterError("Untrained weights are made from a seed: there is no file of them to verify.")
-    if file.name not in {entry.name for entry in catalogue()}:
+    if file.labels_path is None and file.name not in {entry.name for entry in catalogue()}:
         raise WeightsError(
             f"{file.path} is none of the catalogue's files, so there is nothing to verify it against "
             f"(its SHA-256 is {file.sha256}); see `resnet18-lab weights list`."
@@ -142,13 +147,25 @@ def _find_path(name: str, network: Network, *, remember: bool) -> WeightsFile:
             f"No trained weights of {network.name} are known here; give a file with `--weights PATH`, or take its "
             "seeded initial values with `--weights untrained`."
         )
+    if (own := own_model(name)) is not None:
+        return _of_own(own, network, remember=remember)
     path = _as_path(name)
     if name and _stat(path):
         return _identify(path, "path given", network, remember=remember)
     if "/" in name or os.sep in name or name.startswith("~") or path.suffix:
         raise WeightsNotFoundError(f"There is no file {path}; see `resnet18-lab weights list` for what there is.")
-    known = [AUTO, *(entry.name for entry in catalogue()), UNTRAINED]
+    known = [AUTO, *(entry.name for entry in catalogue()), UNTRAINED, *(own.name for own in own_models())]
     raise WeightsNotFoundError(f"{unknown_name('weights name', name, known)} The path of a file will do as well.")
+
+
+def _of_own(own: OwnModel, network: Network, *, remember: bool) -> WeightsFile:
+    if network not in (RESNET18, own.network):  # RESNET18: no network was named
+        raise WeightsError(
+            f"{own.name} is a model of {own.network.title}, not of {network.title}; leave out --network."
+        )
+    path, digest = own.verified(WEIGHTS, remember=remember)
+    names, names_digest = own.verified(LABELS, remember=remember)
+    return WeightsFile(own.name, path, identity(digest, names_digest), "models folder", own.network, names)
 
 
 def _identify(path: Path, origin: str, network: Network, *, remember: bool) -> WeightsFile:

@@ -4,8 +4,10 @@ It is a catalogue name, ``auto``, ``untrained`` or a path; those of another netw
 name, as in ``resnet34:untrained``, and a network's name alone means its ``auto``.
 """
 
+from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.networks import NETWORKS, RESNET18, Network, network_named
 from resnet18_lab.weights.catalogue import catalogue
+from resnet18_lab.weights.own import is_own_name, own_model
 
 AUTO = "auto"
 UNTRAINED = "untrained"
@@ -23,8 +25,24 @@ def split_name(name: str) -> tuple[Network, str]:
     before, colon, after = name.partition(":")
     if before in NETWORKS:
         return NETWORKS[before], after if colon and after else AUTO
+    if name in (AUTO, UNTRAINED):
+        return RESNET18, name
     known = next((entry for entry in catalogue() if entry.name == name), None)
-    return (known.of_network if known else RESNET18), name
+    if known is not None:
+        return known.of_network, name
+    own = own_model(name)
+    return (own.network if own else RESNET18), name
+
+
+def check_own_name(name: str) -> None:
+    """Raise ParameterError for a name that a network of one's own cannot have."""
+    if not is_own_name(name):
+        raise ParameterError(
+            f"{name!r} is no name for a model; give 1 to 60 of a-z, 0-9 and -, a letter or digit first."
+        )
+    reserved = {AUTO, UNTRAINED, *NETWORKS, *(f"{network}-{UNTRAINED}" for network in NETWORKS)}
+    if name in reserved | {entry.name for entry in catalogue()}:
+        raise ParameterError(f"{name} is the name of other weights; give your model another one.")
 
 
 def is_untrained(name: str) -> bool:

@@ -16,7 +16,7 @@ from support.project import run_cli, samples_dir, weights_or_skip
 from resnet18_lab.base.errors import BuildError, ParameterError
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.course.preprocessing import uint8_input  # fmt: skip
-from resnet18_lab.export import int8
+from resnet18_lab.export import int8, onnx_graph
 from resnet18_lab.export.build import build
 from resnet18_lab.inference import artifacts, evaluate, metrics
 from resnet18_lab.inference.registry import choose, open_engine
@@ -102,7 +102,7 @@ def test_gptq_is_nearest_when_inputs_are_independent(layer):
 
 
 def test_the_body_is_integer_in_the_optimised_graph(small_file):
-    counts = int8.optimised_operators(small_file)
+    counts = onnx_graph.optimised_operators(small_file)
     assert {name: counts.get(name, 0) for name in ("QLinearConv", "QLinearAdd", "Conv", "Add", "Gemm")} == {
         "QLinearConv": 20, "QLinearAdd": 8, "Conv": 0, "Add": 0, "Gemm": 0,
     }  # fmt: skip

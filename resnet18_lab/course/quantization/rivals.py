@@ -17,7 +17,7 @@ import torch
 from resnet18_lab.base.errors import EngineError
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.export import onnx_graph, torchscript
-from resnet18_lab.export.int8 import optimised_operators
+from resnet18_lab.export.onnx_graph import optimised_operators
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.model.network import LoadedModel
 from resnet18_lab.preprocessing import transform

@@ -36,7 +36,7 @@ function row(one) {
   bar.firstChild.style.width = `${100 * one.score}%`;
   const name = make("span", { className: "name", text: one[language()], attributes: { title: one[language()] } });
   const score = make("span", { className: "score", text: percent(one.score) });
-  const id = make("span", { className: "id", text: `${say("class_id", one)} · ${one.wnid}` });
+  const id = make("span", { className: "id", text: [say("class_id", one), one.wnid].filter(Boolean).join(" · ") });
   return make("li", { className: one.rank === 1 ? "best" : "" }, line(name, score), line(bar, id));
 }
 
@@ -62,6 +62,9 @@ function drawProblem(picture, error) {
 
 function drawBadges(result) {
   byId("cached").hidden = !result?.cached;
+  const unknown = byId("unknown");
+  unknown.hidden = !result?.unknown;
+  unknown.textContent = result?.unknown ? say("unknown", { distance: result.distance.toFixed(2) }) : "";
   const warned = byId("warned");
   const warnings = [...(result?.warnings ?? []), ...(result?.animated ? ["animated"] : [])];
   warned.hidden = !warnings.length;

@@ -49,7 +49,11 @@ export const ENGLISH = {
   model_untrained: "UNTRAINED weights: the answers mean nothing.",
   model_unknown: "The service does not answer yet.",
   note:
-    "A score is a share among 1,000 classes, not the chance of being right. The list of classes is closed: a picture of anything else, a person for example, still gets an answer.",
+    "A score is a share among {classes} classes, not the chance of being right. The list of classes is closed: a picture of anything else, a person for example, still gets an answer.",
+  note_unknown:
+    "A score is a share among {classes} classes, not the chance of being right. A picture unlike all that the model learned from is called unknown.",
+  unknown_but: "unknown ({name}?)",
+  unknown: "unknown: like nothing it learned (distance {distance})",
   pictures: "Pictures",
   export_csv: "Export CSV",
   export_json: "Export JSON",
@@ -80,7 +84,7 @@ export const ENGLISH = {
   copied: "Copied",
   not_copied: "The browser refused; select the text and copy it.",
   docs: "API documentation",
-  classes: "The 1,000 classes",
+  classes: "The {classes} classes",
   privacy: "Pictures go to this service only, and it stores none of them.",
   warning_upscaled: "small picture, enlarged",
   warning_animated: "animation: first frame",

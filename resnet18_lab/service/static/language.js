@@ -27,8 +27,20 @@ export function language() {
   return current;
 }
 
+const facts = { classes: 1000 }; // what texts may name without being told
+
+// What the model's texts name from now on.
+export function know(more) {
+  Object.assign(facts, more);
+}
+
 export function say(key, values = {}, chosen = current) {
-  return TEXTS[chosen][key].replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+  const known = { ...facts, ...values };
+  return TEXTS[chosen][key].replace(/\{(\w+)\}/g, (whole, name) => (name in known ? written(known[name], name, chosen) : whole));
+}
+
+function written(value, name, chosen) {
+  return name === "classes" && chosen === "en" ? value.toLocaleString("en") : String(value);
 }
 
 // The same text in both languages, in the form of the service's errors.

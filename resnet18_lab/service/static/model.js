@@ -2,7 +2,7 @@
 
 import { byId } from "./elements.js";
 import { hasKey } from "./key.js";
-import { say } from "./language.js";
+import { know, say } from "./language.js";
 import { get } from "./service.js";
 
 let model; // undefined until asked, null when there was no answer
@@ -25,6 +25,7 @@ export async function askModel() {
     isLocked = error.code === "unauthorized";
     return null;
   });
+  if (model) know({ classes: model.network.classes });
   drawModel();
 }
 
@@ -34,6 +35,8 @@ export function drawModel() {
   line.classList.toggle("untrained", untrained);
   byId("key-enter").hidden = !isLocked;
   byId("key-forget").hidden = isLocked || !hasKey();
+  byId("note").textContent = say(model?.network?.tells_unknown ? "note_unknown" : "note");
+  byId("classes").textContent = say("classes");
   if (model === undefined) line.textContent = "";
   else if (model === null) line.textContent = say(isLocked ? "model_locked" : "model_unknown");
   else line.textContent = (untrained ? `${say("model_untrained")} ` : "") + say("model_is", { network: model.network.title, ...model.engine });

@@ -1,0 +1,58 @@
+"""``resnet18-lab finetune``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.cli import options
+from resnet18_lab.cli.console import note
+from resnet18_lab.weights.names import with_network
+
+EXAMPLES = (
+    "Examples:  resnet18-lab finetune photos --name garbage  ·  resnet18-lab finetune photos --name garbage "
+    "--network efficientnet-lite0  ·  resnet18-lab finetune photos --name birds --group '^(.*)_[0-9]+' --balance"
+)
+
+
+def finetune(
+    photos: Annotated[Path, typer.Argument(help="A folder a class; or train and val folders; or a labels.csv.")],
+    name: Annotated[str, typer.Option(help="What the model is called: 1 to 60 of a-z, 0-9 and -.")],
+    weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
+    validation: Annotated[
+        float, typer.Option(help="Share of each class that is judged, where no val or test folder is given.")
+    ] = 0.2,
+    group: Annotated[
+        str, typer.Option(metavar="REGEX", help="Names with the same match are one series, on one side.")
+    ] = "",
+    balance: Annotated[bool, typer.Option("--balance", help="Rare classes count as much as common ones.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the split and the folds.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
+) -> None:
+    """Learn your own classes from labelled pictures: a new last layer, judged on pictures it did not see.
+
+    Afterwards `resnet18-lab classify --weights NAME` answers with them, and calls unknown what is like none of them.
+    """
+    from tqdm import tqdm
+
+    from resnet18_lab.training.finetune import finetune as learn
+    from resnet18_lab.training.material import Recipe
+
+    recipe = Recipe(name, with_network(network, weights), validation, group, balance, seed)
+    with tqdm(unit="picture", disable=None) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        model = learn(photos, recipe, force=force, notify=note, progress=progress)
+    for broken in list(model.card["data"]["broken"])[:20]:
+        note(f"left out, cannot be read: {broken}")
+    sys.stdout.write((model.folder / "card.md").read_text(encoding="utf-8"))
+    note(f"in {model.folder}; now: resnet18-lab classify PICTURE --weights {name}")
+
+
+COMMANDS = {"finetune": (finetune, EXAMPLES)}

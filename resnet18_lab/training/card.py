@@ -1,0 +1,201 @@
+"""The card of a model: what it was made from and how, and how good it is on pictures that it never saw."""
+
+import json
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resnet18_lab.base import hashing
+from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.files import write_text
+from resnet18_lab.base.machine import package_versions
+from resnet18_lab.base.networks import Network
+from resnet18_lab.inference import metrics, unknown
+from resnet18_lab.inference.classify import outputs
+from resnet18_lab.inference.predictions import softmax
+from resnet18_lab.inference.registry import open_engine
+from resnet18_lab.training.head import Head
+from resnet18_lab.training.material import Material, Recipe
+from resnet18_lab.training.own_files import list_sha256
+from resnet18_lab.training.photos import Photos
+from resnet18_lab.training.split import Split
+from resnet18_lab.weights.catalogue import entry_named
+from resnet18_lab.weights.find import WeightsFile
+from resnet18_lab.weights.own import CARD, FORMAT, HASHED
+
+_WORST = 10
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a card is written from."""
+
+    photos: Photos
+    recipe: Recipe
+    parent: WeightsFile
+    network: Network
+    material: Material
+    parts: Split
+    learned: Head
+    threshold: float
+
+
+def content(facts: Facts, folder: Path) -> dict[str, Any]:
+    """The card of the model whose files lie in ``folder``, without what its INT8 file answers."""
+    parent, learned, recipe = facts.parent, facts.learned, facts.recipe
+    return {
+        "format": FORMAT,
+        "name": facts.recipe.name,
+        "made": time.strftime("%Y-%m-%d"),
+        "network": facts.network.as_json(),
+        "parent": {"weights": parent.name, "sha256": parent.sha256, "licence": licence_of(parent)},
+        "recipe": {
+            "depth": "head", "share": recipe.share, "series": recipe.series, "balance": recipe.balance,
+            "seed": recipe.seed, "strength": learned.strength, "cross_validation": learned.scores,
+        },
+        "versions": package_versions(),
+        "data": _data(facts),
+        "results": judged(facts),
+        "unknown": _unknown(facts),
+        "files": {name: hashing.sha256(folder / name, remember=False) for name in HASHED},
+    }  # fmt: skip
+
+
+def licence_of(parent: WeightsFile) -> str:
+    """The licence of what is made from these weights."""
+    try:
+        return entry_named(parent.name).licence
+    except ParameterError:
+        return f"that of the weights file {parent.path.name if parent.path else parent.name}"
+
+
+def _data(facts: Facts) -> dict[str, Any]:
+    examples, parts = facts.material.examples, facts.parts
+    counts = {what: Counter(examples[position].label for position in positions)
+              for what, positions in (("learned", parts.learned), ("judged", parts.judged))}  # fmt: skip
+    return {
+        "folder": facts.photos.folder.resolve().name,
+        "judged_on": facts.photos.judged_on or "a part held out here",
+        "classes": {
+            name: {
+                "learned": counts["learned"][label], "judged": counts["judged"][label],
+                "sha256": list_sha256([example.sha256 for example in examples if example.label == label]),
+            }
+            for label, name in enumerate(facts.photos.classes)
+        },
+        "broken": facts.material.broken,
+        "left_out": {examples[position].name: reason for position, reason in parts.left_out.items()},
+    }  # fmt: skip
+
+
+def judged(facts: Facts) -> dict[str, Any]:
+    """How good the float network is on the judged pictures: logits from features made by the service's own crop."""
+    positions = facts.parts.judged
+    logits = facts.learned.logits(facts.material.features[positions])
+    truth = facts.material.labels(positions)
+    best, scores = logits.argmax(axis=1), softmax(logits)
+    confusion = np.zeros((len(facts.photos.classes),) * 2, np.int64)
+    np.add.at(confusion, (truth, best), 1)
+    wrong = [row for row in np.argsort(-scores.max(axis=1), kind="stable") if best[row] != truth[row]]
+    return {
+        "pictures": len(truth),
+        "top1": asdict(metrics.wilson(int((best == truth).sum()), len(truth))),
+        "macro_f1": macro_f1(confusion),
+        "confusion": confusion.tolist(),
+        "calibration_error": metrics.calibration_error(scores.max(axis=1), best == truth),
+        "worst": [
+            {
+                "file": facts.material.examples[positions[row]].name,
+                "is": facts.photos.classes[truth[row]], "taken_for": facts.photos.classes[best[row]],
+                "score": round(float(scores[row].max()), 4),
+            }
+            for row in wrong[:_WORST]
+        ],
+    }  # fmt: skip
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """The mean over classes of 2·hits / (pictures of the class + answers of the class); rows are the truth."""
+    hits = np.diag(confusion)
+    both = confusion.sum(axis=0) + confusion.sum(axis=1)
+    return float(np.mean(np.where(both > 0, 2 * hits / np.maximum(both, 1), 0.0)))
+
+
+def _unknown(facts: Facts) -> dict[str, Any]:
+    """The threshold, how it was chosen, and the share of the judged pictures that it keeps."""
+    known = unknown.unit(facts.material.features[facts.parts.learned])
+    distances = unknown.distances(facts.material.features[facts.parts.judged], known)
+    return {
+        "threshold": facts.threshold,
+        "neighbours": unknown.NEIGHBOURS,
+        "chosen": f"keeps {unknown.KEPT:.0%} of the learned pictures, each measured to those of other groups",
+        "judged_kept": asdict(metrics.wilson(int((distances <= facts.threshold).sum()), len(distances))),
+    }
+
+
+def int8_results(facts: Facts) -> dict[str, Any]:
+    """What the INT8 file answers on the judged pictures, and how often that is the float network's answer."""
+    positions = facts.parts.judged
+    files = [facts.photos.folder / facts.material.examples[position].name for position in positions]
+    rows = []
+    with open_engine("onnxruntime-int8", weights=facts.recipe.name) as engine:
+        for start in range(0, len(files), _BATCH):
+            part = [(str(path), path) for path in files[start : start + _BATCH]]
+            rows += [one.row for one in outputs(part, engine) if one.row is not None]
+    best = np.stack(rows)[:, : len(facts.photos.classes)].argmax(axis=1)
+    truth = facts.material.labels(positions)
+    same = best == facts.learned.logits(facts.material.features[positions]).argmax(axis=1)
+    return {
+        "top1": asdict(metrics.wilson(int((best == truth).sum()), len(truth))),
+        "same_answer": float(same.mean()),
+    }
+
+
+def write(folder: Path, card: dict[str, Any]) -> None:
+    """card.json for programs, card.md for people."""
+    write_text(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    write_text(folder / "card.md", text_of(card))
+
+
+def text_of(card: dict[str, Any]) -> str:
+    """The card as Markdown."""
+    results, told, parent = card["results"], card["unknown"], card["parent"]
+    top1, kept = results["top1"], told["judged_kept"]
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"Made on {card['made']} from the weights `{parent['weights']}` (SHA-256 `{parent['sha256'][:16]}…`). "
+        f"Licence, as theirs: {parent['licence']}.",
+        "",
+        f"Right on {top1['hits']} of {top1['of']} pictures that it did not learn from ({card['data']['judged_on']}): "
+        f"{top1['share']:.1%}, 95 % interval {top1['low']:.1%} to {top1['high']:.1%}; macro-F1 "
+        f"{results['macro_f1']:.3f}.",
+    ]
+    if "int8" in results:
+        int8 = results["int8"]
+        lines[-1] += f" INT8: {int8['top1']['share']:.1%}, {int8['same_answer']:.1%} the same answers."
+    lines += [
+        "",
+        f"Called unknown: pictures farther than {told['threshold']:.3f} (1 less the mean cosine to the "
+        f"{told['neighbours']} nearest learned ones). Of the judged pictures {kept['share']:.1%} are kept.",
+        "",
+        "| class | learned | judged | " + " | ".join(f"as {name}" for name in card["data"]["classes"]) + " |",
+        "|---|" + "---:|" * (2 + len(card["data"]["classes"])),
+    ]
+    for (name, counts), row in zip(card["data"]["classes"].items(), results["confusion"], strict=True):
+        lines.append(f"| {name} | {counts['learned']} | {counts['judged']} | " + " | ".join(map(str, row)) + " |")
+    lines += ["", "Surest mistakes:", ""]
+    lines += [
+        f"- {one['file']}: {one['is']} taken for {one['taken_for']} ({one['score']:.2f})" for one in results["worst"]
+    ]
+    recipe = card["recipe"]
+    lines += ["", f"Recipe: {json.dumps(recipe, ensure_ascii=False)}"]
+    if card["data"]["broken"]:
+        lines += ["", f"Could not be read and was left out: {', '.join(sorted(card['data']['broken'])[:20])}"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,149 @@
+"""Models in a ZIP file: packed with all that a machine needs to answer, and unpacked without believing it anything."""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+from filelock import FileLock
+
+from resnet18_lab.base import hashing, paths
+from resnet18_lab.base.errors import ParameterError, WeightsError
+from resnet18_lab.base.files import replacing, write_text
+from resnet18_lab.inference import artifacts
+from resnet18_lab.inference.manifest import MANIFEST, read_manifest
+from resnet18_lab.training.own_files import SPLIT, file_of
+from resnet18_lab.weights.names import check_own_name
+from resnet18_lab.weights.own import CARD, FEATURES, HASHED, LABELS, OwnModel, own_model, read_model
+
+_MODEL, _ARTIFACTS = "model", "artifacts"
+_TEXTS = (CARD, "card.md", SPLIT)
+LARGEST = 1_000_000_000
+"""Bytes that an archive may hold unpacked: ten times a large model with its ONNX files."""
+_MOST_FILES = 100
+_RATIO = 50
+"""Times its size that a file may unpack to; features and weights hardly shrink, texts shrink tenfold."""
+_CHUNK = 1_000_000
+
+
+def export(model: OwnModel, target: Path) -> int:
+    """Write the model and its built ONNX files into ``target``; returns how many bytes it has.
+
+    WeightsError for a model whose files are not what its card says.
+    """
+    for name in HASHED:
+        model.verified(name, remember=False)
+    folder = artifacts.folder_of(file_of(model.folder, model.name, model.network))
+    manifest = read_manifest(folder)
+    built = [name for name in manifest["files"] if name.endswith(".onnx") and (folder / name).is_file()]
+    beside = [MANIFEST, LABELS] if built else []
+    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in (*HASHED, *_TEXTS):
+            archive.write(model.folder / name, f"{_MODEL}/{name}")
+        for name in (*built, *beside):
+            if name == MANIFEST:
+                kept = {**manifest, "files": {each: manifest["files"][each] for each in built}}
+                archive.writestr(f"{_ARTIFACTS}/{MANIFEST}", json.dumps(kept, indent=1, sort_keys=True) + "\n")
+            else:
+                archive.write(folder / name, f"{_ARTIFACTS}/{name}")
+    return target.stat().st_size
+
+
+def import_model(source: Path, name: str | None = None, *, force: bool = False) -> OwnModel:
+    """The model of an archive in ``models/`` of this home, under its own name or another.
+
+    Nothing in it is executed. Refused, with WeightsError: names that lead elsewhere, links, files that nobody expects,
+    more bytes than announced or allowed, hashes that are not the card's. ParameterError for a name that is taken.
+    """
+    paths.models_dir().mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".import.tmp.", dir=paths.models_dir()) as place:
+        _unpack(source, Path(place))
+        found = read_model("imported", Path(place) / _MODEL)
+        chosen = name or str(found.card.get("name", ""))
+        check_own_name(chosen)
+        if own_model(chosen) is not None and not force:
+            raise ParameterError(f"There is a model {chosen} already; give another --name, or --force to replace it.")
+        for file in HASHED:
+            found.verified(file, remember=False)
+        _check_artifacts(Path(place) / _ARTIFACTS)
+        target = paths.models_dir() / chosen
+        if target.exists():
+            shutil.rmtree(target)
+        (Path(place) / _MODEL).rename(target)
+        model = read_model(chosen, target)
+        _put_artifacts(Path(place) / _ARTIFACTS, model)
+    return model
+
+
+def _unpack(source: Path, place: Path) -> None:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            entries = archive.infolist()
+            _refuse_strange(source, entries)
+            left = LARGEST
+            for entry in entries:
+                target = place / entry.filename
+                target.parent.mkdir(exist_ok=True)
+                with archive.open(entry) as packed, target.open("wb") as file:
+                    while chunk := packed.read(_CHUNK):
+                        left -= len(chunk)
+                        if left < 0:
+                            raise WeightsError(f"{source} unpacks to more than {LARGEST:,} bytes; it is refused.")
+                        file.write(chunk)
+    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise WeightsError(f"{source} is no archive of a model ({error}).") from error
+
+
+def _refuse_strange(source: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """Raise WeightsError unless every entry is a plain file of an expected name and size."""
+    if len(entries) > _MOST_FILES or sum(entry.file_size for entry in entries) > LARGEST:
+        raise WeightsError(f"{source} holds more than {_MOST_FILES} files or {LARGEST:,} bytes; it is refused.")
+    seen = set()
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        expected = {_MODEL: {*HASHED, *_TEXTS}, _ARTIFACTS: {MANIFEST, LABELS, FEATURES}}
+        is_known = len(path.parts) == 2 and (
+            path.name in expected.get(path.parts[0], set()) or (path.parts[0] == _ARTIFACTS and path.suffix == ".onnx")
+        )
+        is_plain = entry.external_attr >> 28 in (0, 8) and str(path) == entry.filename  # S_IFREG, or none given
+        if not is_known or not is_plain or entry.filename in seen or "\\" in entry.filename or "\0" in entry.filename:
+            raise WeightsError(f"{source} holds {entry.filename[:60]!r}, which no model has; it is refused.")
+        if entry.file_size > _RATIO * max(entry.compress_size, 1_000):
+            raise WeightsError(f"{source} holds {entry.filename}, packed {_RATIO} times and more; it is refused.")
+        seen.add(entry.filename)
+
+
+def _check_artifacts(source: Path) -> None:
+    """Raise WeightsError for an ONNX file that is not what the manifest that came with it says."""
+    for filename, entry in read_manifest(source)["files"].items():
+        path = source / filename
+        if path.parent != source or not path.is_file() or hashing.sha256(path, remember=False) != entry["sha256"]:
+            raise WeightsError(f"The archive's {filename} is not the file that its manifest describes; it is refused.")
+
+
+def _put_artifacts(source: Path, model: OwnModel) -> None:
+    """The ONNX files, which were checked, into this home's artifact folder."""
+    manifest = read_manifest(source)
+    if not manifest["files"]:
+        return
+    file = file_of(model.folder, model.name, model.network)
+    target = artifacts.folder_of(file)
+    target.mkdir(parents=True, exist_ok=True)
+    with FileLock(target / ".lock"):
+        for filename in manifest["files"]:
+            (source / filename).replace(target / filename)
+        for name in (LABELS, FEATURES):
+            shutil.copy2(model.folder / name, target / name)
+        manifest["weights"] = {"name": model.name, "sha256": file.sha256}
+        manifest["network"] = model.network.as_json()
+        manifest["labels"] = {"file": LABELS, "sha256": model.card["files"][LABELS], "own": True}
+        manifest["familiar"] = {"file": FEATURES, "sha256": model.card["files"][FEATURES]}
+        write_text(target / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def remove(model: OwnModel) -> None:
+    """Delete the model and the artifacts made of it."""
+    folder = artifacts.folder_of(file_of(model.folder, model.name, model.network))
+    shutil.rmtree(model.folder)
+    shutil.rmtree(folder, ignore_errors=True)
