@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from support.page_driver import browser, page, service  # noqa: F401 - fixtures
 from support.project import CLASSROOM, trained_or_skip
 
 from resnet18_lab.base.errors import LabError
+from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
 
@@ -67,6 +69,14 @@ def _own_imports() -> Iterator[None]:
     yield
     if before is None:
         os.environ.pop("PYTHONSAFEPATH", None)
+
+
+@pytest.fixture(autouse=True)
+def _own_threads() -> Iterator[None]:
+    """Engines set the threads of torch for the process; the next test has those that it would have had alone."""
+    yield
+    if (torch := sys.modules.get("torch")) is not None and hasattr(torch, "set_num_threads"):
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or usable_cores()))
 
 
 @pytest.fixture(autouse=True)

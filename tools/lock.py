@@ -70,7 +70,7 @@ def conda_environment() -> str:
         "  - python=3.11",
         "  - pip",
     ]
-    return "\n".join([*head, *sorted(lines), "  - pip:", *by_pip, "      - -e ."]) + "\n"
+    return "\n".join([*head, *sorted(set(lines)), "  - pip:", *by_pip, "      - -e ."]) + "\n"
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from resnet18_lab.quantization.calibration import Calibration
 from resnet18_lab.quantization.onnxruntime_static import quantize_static, u8s8
 from resnet18_lab.quantization.qdq import quantized
 from resnet18_lab.quantization.reconstruction import Method
+from resnet18_lab.weights.find import WeightsFile
 
 LOWEST_COSINE = 0.98
 """Mean cosine of logits below which a file is rejected: even plain rounding of every weight reaches more."""
@@ -58,15 +59,9 @@ def build_int8(
     reduced = needs_reduced_range() if reduce_range is None else reduce_range
     batch = transform.normalise(pictures.crops, network.preprocessing)
     proto = float_graph(loaded)
-    if network.int8 == "ours":
-        method = method or Method()
-        how, int8_proto = method.as_json(), quantized(proto, batch, method, reduce_range=reduced)
-    else:
-        how, int8_proto = _BY_ONNXRUNTIME, _by_onnxruntime(proto, batch, reduced)
-    if loaded.weights.labels_path is not None:
-        add_features(int8_proto, network.features)
-    stamp(int8_proto, loaded.weights)
-    target.write_bytes(int8_proto.SerializeToString(deterministic=True))
+    how = (method or Method()) if network.int8 == "ours" else None
+    _write(quantized(proto, batch, how, reduce_range=reduced) if how else _by_onnxruntime(proto, batch, reduced),
+           loaded.weights, target)  # fmt: skip
     operators = _integer_operators(target, proto)
     run = onnx_graph.runner(target)
     agreement = _agreement(run, loaded, batch)
@@ -79,10 +74,18 @@ def build_int8(
     return {
         "operators": operators,
         "reduce_range": reduced,
-        "method": how,
+        "method": how.as_json() if how else _BY_ONNXRUNTIME,
         "calibration": {**pictures.as_json(), **agreement},
         "parity": measure(run, loaded.module, preprocessing=network.preprocessing).as_json(),
     }
+
+
+def _write(proto: onnx.ModelProto, file: WeightsFile, target: Path) -> None:
+    """The file with what it says of itself; a network with own classes gives its features, too."""
+    if file.labels_path is not None:
+        add_features(proto, file.network.features)
+    stamp(proto, file)
+    target.write_bytes(proto.SerializeToString(deterministic=True))
 
 
 def _integer_operators(target: Path, proto: onnx.ModelProto) -> dict[str, int]:

@@ -26,6 +26,10 @@ def head_of(path: Path, network: Network) -> tuple[nn.Linear, str]:
             weight, bias = file.get_tensor(WEIGHT), file.get_tensor(BIAS)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} holds no weights ({error}); make the model anew or import it.") from error
+    return _layer(path, network, weight, bias), str(told[PARENT])
+
+
+def _layer(path: Path, network: Network, weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:
     if weight.shape != (network.classes, network.features) or bias.shape != (network.classes,):
         raise WeightsError(
             f"{path} has a last layer of {tuple(weight.shape)}, its card another; import the model anew."
@@ -34,4 +38,4 @@ def head_of(path: Path, network: Network) -> tuple[nn.Linear, str]:
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)
-    return layer, str(told[PARENT])
+    return layer

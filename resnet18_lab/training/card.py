@@ -48,23 +48,26 @@ class Facts:
 
 def content(facts: Facts, folder: Path) -> dict[str, Any]:
     """The card of the model whose files lie in ``folder``, without what its INT8 file answers."""
-    parent, learned, recipe = facts.parent, facts.learned, facts.recipe
+    parent = facts.parent
     return {
         "format": FORMAT,
         "name": facts.recipe.name,
         "made": time.strftime("%Y-%m-%d"),
         "network": facts.network.as_json(),
         "parent": {"weights": parent.name, "sha256": parent.sha256, "licence": licence_of(parent)},
-        "recipe": {
-            "depth": "head", "share": recipe.share, "series": recipe.series, "balance": recipe.balance,
-            "seed": recipe.seed, "strength": learned.strength, "cross_validation": learned.scores,
-        },
+        "recipe": _recipe(facts),
         "versions": package_versions(),
         "data": _data(facts),
         "results": judged(facts),
         "unknown": _unknown(facts),
         "files": {name: hashing.sha256(folder / name, remember=False) for name in HASHED},
     }  # fmt: skip
+
+
+def _recipe(facts: Facts) -> dict[str, Any]:
+    asked = asdict(facts.recipe)
+    chosen = {"strength": facts.learned.strength, "cross_validation": facts.learned.scores}
+    return {"depth": "head", **{name: asked[name] for name in ("share", "series", "balance", "seed")}, **chosen}
 
 
 def licence_of(parent: WeightsFile) -> str:

@@ -109,12 +109,7 @@ def _checked(folder: Path, rows: list[Row]) -> Photos:
     if len(names) < 2:
         what = f"one class, {names[0]}" if names else "no class"
         raise ParameterError(f"{folder} holds {what}; give at least two sub-folders with pictures.")
-    by_case: dict[str, str] = {}
-    for name in names:
-        if (other := by_case.setdefault(name.casefold(), name)) != name:
-            raise ParameterError(f"The classes {other} and {name} differ in case only; rename or join them.")
-        if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,100}", name):
-            raise ParameterError(f"The class {name[:40]!r} has a name that tables cannot hold; rename it.")
+    _refuse_names(names)
     judged = {_JUDGED[split] for _, _, split in rows if split in _JUDGED}
     judged_on = "test" if "test" in judged else "val" if judged else ""
     index = {name: number for number, name in enumerate(names)}
@@ -124,6 +119,16 @@ def _checked(folder: Path, rows: list[Row]) -> Photos:
     )
     refuse_few(tuple(names), photos)
     return Photos(folder, tuple(names), photos, judged_on)
+
+
+def _refuse_names(names: list[str]) -> None:
+    """Raise ParameterError for names that differ in case only, or that tables cannot hold."""
+    by_case: dict[str, str] = {}
+    for name in names:
+        if (other := by_case.setdefault(name.casefold(), name)) != name:
+            raise ParameterError(f"The classes {other} and {name} differ in case only; rename or join them.")
+        if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,100}", name):
+            raise ParameterError(f"The class {name[:40]!r} has a name that tables cannot hold; rename it.")
 
 
 def refuse_few(names: tuple[str, ...], photos: tuple[Photo, ...]) -> None:

@@ -86,6 +86,13 @@ def split(examples: Sequence[Example], groups: NDArray[np.int64], share: float, 
         members[int(group)].append(position)
     if any(example.held for example in examples):
         return _given(examples, groups, members)
+    judged = _drawn(examples, members, share, seed)
+    rest = set(judged)
+    return Split([position for position in range(len(examples)) if position not in rest], judged, {}, groups)
+
+
+def _drawn(examples: Sequence[Example], members: dict[int, list[int]], share: float, seed: int) -> list[int]:
+    """The pictures of groups drawn in an order of their own until each class has its share."""
     wanted = {label: round(share * count) for label, count in Counter(each.label for each in examples).items()}
     taken: Counter[int] = Counter()
     judged: list[int] = []
@@ -94,9 +101,7 @@ def split(examples: Sequence[Example], groups: NDArray[np.int64], share: float, 
         if all(taken[label] + count <= max(1, wanted[label]) for label, count in labels.items()):
             judged += members[group]
             taken += labels
-    judged.sort()
-    rest = set(judged)
-    return Split([position for position in range(len(examples)) if position not in rest], judged, {}, groups)
+    return sorted(judged)
 
 
 def _key(examples: Sequence[Example], positions: list[int], seed: int) -> str:

@@ -24,6 +24,8 @@ LARGEST = 1_000_000_000
 _MOST_FILES = 100
 _RATIO = 50
 """Times its size that a file may unpack to; features and weights hardly shrink, texts shrink tenfold."""
+_LEAST = 1_024
+"""Bytes under which a packed file counts as that long: next to nothing may unpack to a page."""
 _CHUNK = 1_000_000
 
 
@@ -37,16 +39,13 @@ def export(model: OwnModel, target: Path) -> int:
     folder = artifacts.folder_of(file_of(model.folder, model.name, model.network))
     manifest = read_manifest(folder)
     built = [name for name in manifest["files"] if name.endswith(".onnx") and (folder / name).is_file()]
-    beside = [MANIFEST, LABELS] if built else []
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in (*HASHED, *_TEXTS):
             archive.write(model.folder / name, f"{_MODEL}/{name}")
-        for name in (*built, *beside):
-            if name == MANIFEST:
-                kept = {**manifest, "files": {each: manifest["files"][each] for each in built}}
-                archive.writestr(f"{_ARTIFACTS}/{MANIFEST}", json.dumps(kept, indent=1, sort_keys=True) + "\n")
-            else:
-                archive.write(folder / name, f"{_ARTIFACTS}/{name}")
+        for name in built:
+            archive.write(folder / name, f"{_ARTIFACTS}/{name}")
+        kept = {**manifest, "files": {each: manifest["files"][each] for each in built}}
+        archive.writestr(f"{_ARTIFACTS}/{MANIFEST}", json.dumps(kept, indent=1, sort_keys=True) + "\n")
     return target.stat().st_size
 
 
@@ -109,7 +108,7 @@ def _refuse_strange(source: Path, entries: list[zipfile.ZipInfo]) -> None:
         is_plain = entry.external_attr >> 28 in (0, 8) and str(path) == entry.filename  # S_IFREG, or none given
         if not is_known or not is_plain or entry.filename in seen or "\\" in entry.filename or "\0" in entry.filename:
             raise WeightsError(f"{source} holds {entry.filename[:60]!r}, which no model has; it is refused.")
-        if entry.file_size > _RATIO * max(entry.compress_size, 1_000):
+        if entry.file_size > _RATIO * max(entry.compress_size, _LEAST):
             raise WeightsError(f"{source} holds {entry.filename}, packed {_RATIO} times and more; it is refused.")
         seen.add(entry.filename)
 

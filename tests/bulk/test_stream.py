@@ -19,7 +19,6 @@ from support.project import samples_dir
 
 from resnet18_lab.base.errors import ArtifactError, EngineError, LabError, ParameterError
 from resnet18_lab.base.machine import usable_cores
-from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.bulk import inputs, pipeline, pool
 from resnet18_lab.bulk.answer_cache import AnswerStore
 from resnet18_lab.bulk.batch import Job, run_batch
@@ -27,7 +26,7 @@ from resnet18_lab.bulk.pipeline import stream
 from resnet18_lab.bulk.pool import Pool
 from resnet18_lab.inference import artifacts, tuned
 from resnet18_lab.inference.classify import classify_files
-from resnet18_lab.inference.labels import all_labels
+from resnet18_lab.inference.engine import BaseEngine
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.prepare import InProcess
 
@@ -113,14 +112,12 @@ def test_workers_are_as_many_as_were_tuned_for_the_engine(monkeypatch, kept, exp
         path.unlink()
 
 
-class Engine:
+class Engine(BaseEngine):
     """Fails as an engine may, on a picture that is all black."""
 
     def __init__(self, how):
         self.how = how
         self.engine = None
-
-    network, labels = RESNET18, all_labels()
 
     def run(self, pictures):
         logits = np.zeros((len(pictures), 1000), dtype=np.float32)

@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
 from support.built_homes import built_home
 from support.page_actions import choose
 from support.page_driver import open_page, running_service
@@ -19,6 +18,7 @@ from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.service import client
 
+expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra: playwright").expect
 pytestmark = pytest.mark.slow
 LITE = NETWORKS["efficientnet-lite2"]
 COFFEE = samples_dir() / "coffee.jpg"

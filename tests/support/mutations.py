@@ -56,7 +56,7 @@ MUTATIONS = [
     ),
     Mutation(
         "labels off by one", "inference/labels.py",
-        "tuple(Label(int(index), wnid", "tuple(Label((int(index) + 1) % 1000, wnid",
+        "tuple(Label(int(index), None", "tuple(Label((int(index) + 1) % 1000, None",
         CLASSIFICATION, "names",
     ),
     Mutation(

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from support.built_homes import built_home
 from support.own_pictures import CLASSES, write_folder
-from support.page_driver import running_service
+from support.page_actions import choose
+from support.page_driver import open_page, running_service
 from support.project import run_cli, samples_dir, trained_or_skip
 
 from resnet18_lab.inference.registry import open_engine
@@ -17,6 +18,7 @@ from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import preprocess
 from resnet18_lab.service import client
 
+expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra: playwright").expect
 pytestmark = pytest.mark.slow
 FORMATS = ("onnx-fp32", "onnx-int8-static", "onnx-embedding")
 
@@ -175,6 +177,25 @@ def test_it_travels_to_another_home_and_a_service_names_its_classes(archive, uns
     assert cat["unknown"] is True
     assert run_cli("models", "remove", "formen", home=other).returncode == 0
     assert "no models yet" in run_cli("models", "list", home=other).stderr
+
+
+def test_the_page_shows_its_classes_and_calls_something_else_unknown(home, unseen, browser):
+    with running_service(home, "--weights", "shapes") as running, open_page(browser, running.url) as page:
+        expect(page.locator("#note")).to_contain_text("a share among 3 classes")
+        expect(page.locator("#classes")).to_have_text("The 3 classes")
+        choose(page, unseen / "discs" / "discs-100.png")
+        page.click("#recognise")
+        expect(page.locator("#list li.done")).to_have_count(1)
+        expect(page.locator("#predictions .best .name")).to_have_text("discs")
+        expect(page.locator("#predictions .best .id")).to_have_text("class 1")
+        expect(page.locator("#unknown")).to_be_hidden()
+        choose(page, samples_dir() / "cat.jpg")
+        page.click("#recognise")
+        expect(page.locator("#list li.done")).to_have_count(2)
+        expect(page.locator("#unknown")).to_contain_text("unknown")
+        page.click("[data-language=zh]")
+        expect(page.locator("#note")).to_contain_text("3 个类别")
+        expect(page.locator("#unknown")).to_contain_text("未知")
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ None of them raises an error; that is the lesson.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -51,51 +52,43 @@ def _as_planes(values: NDArray[np.float32]) -> Batch:
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 
 
+def _squashed(picture: Image.Image, right: Preprocessing) -> Crop:
+    resampling = Image.Resampling[right.interpolation.upper()]
+    return np.asarray(picture.resize((right.crop, right.crop), resampling))
+
+
+def _zero_to_one(view: Crop) -> Batch:
+    return _as_planes(view.astype(np.float32) / np.float32(255))
+
+
+def _zero_to_255(view: Crop) -> Batch:
+    return _as_planes(view.astype(np.float32))
+
+
 def preparations(right: Preprocessing) -> list[Preparation]:
     """The right way, first, and each mistake; with ImageNet's mean and std for a network that takes others."""
 
-    def crop(picture: Image.Image) -> Crop:
-        return transform.crop(picture, right)
+    def view(path: Path) -> Crop:
+        return transform.crop(decode(path), right)
 
-    def scale(view: Crop) -> Batch:
-        return transform.normalise(view, right)
-
-    def squashed(path: Path) -> Crop:
-        resampling = Image.Resampling[right.interpolation.upper()]
-        return np.asarray(decode(path).resize((right.crop, right.crop), resampling))
-
-    def as_it_is(path: Path) -> Crop:
-        return crop(decode(path))
-
+    scale = partial(transform.normalise, preprocessing=right)
     ways = [
-        Preparation("right", f"resize {right.resize}, crop {right.crop}, mean and std", as_it_is, scale),
-        Preparation(
-            "BGR", "channels swapped, as OpenCV reads them",
-            lambda path: np.ascontiguousarray(as_it_is(path)[:, :, ::-1]), scale,
-        ),
-        Preparation(
-            "no mean/std", "0..1, not normalised", as_it_is,
-            lambda view: _as_planes(view.astype(np.float32) / np.float32(255)),
-        ),
-        Preparation("0..255", "not scaled at all", as_it_is, lambda view: _as_planes(view.astype(np.float32))),
-        Preparation("squashed", f"resized to {right.crop}×{right.crop}, shape lost", squashed, scale),
-        Preparation(
-            "no antialias", "four neighbours only when shrinking",
-            lambda path: _not_antialiased(decode(path), right), scale,
-        ),
-        Preparation(
-            "EXIF ignored", "the camera's orientation not applied", lambda path: crop(_exif_ignored(path)), scale
-        ),
+        Preparation("right", f"resize {right.resize}, crop {right.crop}, mean and std", view, scale),
+        Preparation("BGR", "channels swapped, as OpenCV reads them",
+                    lambda path: np.ascontiguousarray(view(path)[:, :, ::-1]), scale),
+        Preparation("no mean/std", "0..1, not normalised", view, _zero_to_one),
+        Preparation("0..255", "not scaled at all", view, _zero_to_255),
+        Preparation("squashed", f"resized to {right.crop}×{right.crop}, shape lost",
+                    lambda path: _squashed(decode(path), right), scale),
+        Preparation("no antialias", "four neighbours only when shrinking",
+                    lambda path: _not_antialiased(decode(path), right), scale),
+        Preparation("EXIF ignored", "the camera's orientation not applied",
+                    lambda path: transform.crop(_exif_ignored(path), right), scale),
     ]  # fmt: skip
     usual = Preprocessing()
     if (right.mean, right.std) != (usual.mean, usual.std):
-        others = replace(right, mean=usual.mean, std=usual.std)
-        ways.append(
-            Preparation(
-                "ImageNet's mean/std", "another network's numbers", as_it_is,
-                lambda view: transform.normalise(view, others),
-            )
-        )  # fmt: skip
+        foreign = partial(transform.normalise, preprocessing=replace(right, mean=usual.mean, std=usual.std))
+        ways.append(Preparation("ImageNet's mean/std", "another network's numbers", view, foreign))
     return ways
 
 

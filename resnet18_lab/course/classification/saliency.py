@@ -1,6 +1,7 @@
 """What the network looks at: first filters, feature maps and Grad-CAM, as arrays ready to draw; and whether it does."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -26,22 +27,25 @@ def first_filters(module: nn.Module) -> NDArray[np.float32]:
 
 def feature_maps(module: nn.Module, batch: Batch, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
     """What each named layer puts out for the first picture of the batch: float32 C×H×W by layer name."""
-    maps: dict[str, NDArray[np.float32]] = {}
+    maps = dict(_outputs(module, batch, layers))
+    return {name: maps[name][0].detach().numpy().copy() for name in layers}
 
-    def keep(name: str) -> torch.utils.hooks.RemovableHandle:
-        def hook(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
-            maps[name] = output[0].detach().numpy().copy()
 
-        return module.get_submodule(name).register_forward_hook(hook)
+def _outputs(module: nn.Module, batch: Batch, layers: Iterable[str]) -> list[tuple[str, torch.Tensor]]:
+    """What the layers put out for the first picture of the batch, in the order in which they do."""
+    seen: list[tuple[str, torch.Tensor]] = []
 
-    handles = [keep(name) for name in layers]
+    def keep(name: str, _module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        seen.append((name, output))
+
+    handles = [module.get_submodule(name).register_forward_hook(partial(keep, name)) for name in layers]
     try:
         with torch.inference_mode():
             module(torch.from_numpy(batch[:1]))
     finally:
         for handle in handles:
             handle.remove()
-    return {name: maps[name] for name in layers}
+    return seen
 
 
 def stages_of(module: nn.Module, batch: Batch) -> list[str]:
@@ -51,25 +55,10 @@ def stages_of(module: nn.Module, batch: Batch) -> list[str]:
     usual place for Grad-CAM.
     """
     sides: dict[str, int] = {}  # of a layer's last output, in the order of the network
-    handles = []
-
-    def keep(name: str, layer: nn.Module) -> None:
-        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-            if isinstance(output, torch.Tensor) and output.ndim == 4:
-                sides.pop(name, None)
-                sides[name] = output.shape[-1]
-
-        handles.append(layer.register_forward_hook(hook))
-
-    for name, layer in module.named_modules():
-        if name:
-            keep(name, layer)
-    try:
-        with torch.inference_mode():
-            module(torch.from_numpy(batch[:1]))
-    finally:
-        for handle in handles:
-            handle.remove()
+    for name, output in _outputs(module, batch, [name for name, _ in module.named_modules() if name]):
+        sides.pop(name, None)
+        if output.ndim == 4:
+            sides[name] = output.shape[-1]
     wanted = [-(-batch.shape[-1] // stride) for stride in _STRIDES]
     of_side = {side: [name for name in sides if sides[name] == side] for side in wanted}
     return [min(reversed(names), key=lambda name: name.count(".")) for names in of_side.values() if names]
