@@ -50,7 +50,8 @@ class Job:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ParameterError(f"The kind of a job is {' or '.join(KINDS)}, not {self.kind!r}.")
-        check_top_k(self.top_k, split_name(self.weights)[0].classes)
+        if self.kind == "classify":
+            check_top_k(self.top_k, split_name(self.weights)[0].classes)
 
     @property
     def network(self) -> Network:

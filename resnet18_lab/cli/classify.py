@@ -45,7 +45,7 @@ Lang = Annotated[
 
 def classify(
     paths: options.Paths,
-    top_k: options.TopK = 3,
+    top_k: options.TopK = None,
     output_format: Format = OutputFormat.table,
     lang: Lang = None,
     backend: options.BackendOption = "auto",
@@ -71,25 +71,20 @@ def classify(
 
     Exit status 1 when a picture could not be read (it is reported, and the rest go on), or when there is none.
     """
-    on_cluster = _on_cluster(engine or runner, address, paths)
-    _need_output(resume or shard or bom, output is not None or on_cluster)
+    on_cluster = _on_cluster(engine or runner, address, paths, resume or shard or bom, output)
     weights = _built(with_network(network, weights), backend, build)
+    count = options.top_k_of(top_k, weights)
     read = options.listed(paths, nul=nul, resume=resume)
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
     if output is None and not on_cluster and not with_workers:
-        writer = _writer(output_format, languages, top_k)
-        return _one_by_one(paths, read, writer, backend, weights, threads, top_k, batch, decode_seconds)
+        writer = _writer(output_format, languages, count)
+        return _one_by_one(paths, read, writer, backend, weights, threads, count, batch, decode_seconds)
     plan = runs.plan_of(
-        paths, output, _job(backend, weights, threads, top_k, decode_seconds), shard=shard, read=read,
+        paths, output, _job(backend, weights, threads, count, decode_seconds), shard=shard, read=read,
         languages=languages, bom=bom, resume=resume, workers=workers, batch=batch, dedupe=dedupe, cache=cache,
     )  # fmt: skip
     return runs.on_cluster(plan, address) if on_cluster else _with_workers(plan, output_format)
-
-
-def _need_output(wanted: object, given: bool) -> None:
-    if wanted and not given:
-        raise ParameterError("--resume, --shard and --bom are about an output file; add --output FILE.")
 
 
 def _job(backend: str, weights: str, threads: int | None, top_k: int, decode_seconds: float) -> "Job":
@@ -107,13 +102,16 @@ def _with_workers(plan: "Plan", output_format: OutputFormat) -> int:
     )
 
 
-def _on_cluster(runner: str, address: str | None, paths: list[str]) -> bool:
+def _on_cluster(runner: str, address: str | None, paths: list[str], of_a_file: object, output: Path | None) -> bool:
+    """True where a cluster does it; ParameterError for options that do not belong together."""
     if runner not in ("local", "ray"):
         raise ParameterError(f"There is no runner {runner!r} for the work; there are: local, ray.")
     if runner == "local":
         if address is not None:
             raise ParameterError("--address is about a cluster; add --runner ray.")
         options.refuse_urls(paths)
+        if of_a_file and output is None:
+            raise ParameterError("--resume, --shard and --bom are about an output file; add --output FILE.")
     return runner == "ray"
 
 

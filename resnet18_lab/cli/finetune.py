@@ -1,11 +1,13 @@
 """``resnet18-lab finetune``."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from resnet18_lab.base.errors import EngineError
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
@@ -29,13 +31,15 @@ def finetune(
         str, typer.Option(metavar="REGEX", help="Names with the same match are one series, on one side.")
     ] = "",
     balance: Annotated[bool, typer.Option("--balance", help="Rare classes count as much as common ones.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the split and the folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the split and the folds.")] = 0,
     force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
 ) -> None:
     """Learn your own classes from labelled pictures: a new last layer, judged on pictures it did not see.
 
     Afterwards `resnet18-lab classify --weights NAME` answers with them, and calls unknown what is like none of them.
     """
+    if missing := [package for package in ("onnx", "safetensors", "sklearn") if find_spec(package) is None]:
+        raise EngineError(f"Fine-tuning needs {' and '.join(missing)}: pip install 'resnet18-lab[training]'.")
     from tqdm import tqdm
 
     from resnet18_lab.training.finetune import finetune as learn

@@ -25,20 +25,22 @@ _Name = Annotated[str, typer.Argument(help="The model.")]
 
 
 def _model(name: str) -> "OwnModel":
-    from resnet18_lab.weights.own import own_model, own_models
+    from resnet18_lab.weights.own import own_model, own_names
 
     found = own_model(name)
     if found is None:
-        raise ParameterError(unknown_name("model", name, [model.name for model in own_models()]))
+        raise ParameterError(unknown_name("model", name, own_names()))
     return found
 
 
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json", help="A JSON array on stdout.")] = False) -> None:
     """List the models: classes, pictures, how often each is right, licence."""
-    from resnet18_lab.weights.own import own_models
+    from resnet18_lab.weights.own import own_models, own_names
 
     found = own_models()
+    for name in set(own_names()) - {model.name for model in found}:
+        note(f"{name}: its card is damaged; make it anew, import it, or `models remove {name}`")
     rows = [
         {
             "name": model.name, "network": model.network.name, "classes": list(model.card["data"]["classes"]),
@@ -70,10 +72,11 @@ def show(name: _Name, as_json: Annotated[bool, typer.Option("--json", help="The 
 def remove(name: _Name) -> None:
     """Delete a model and the files built of it."""
     from resnet18_lab.training import travel
+    from resnet18_lab.weights.own import own_names
 
-    model = _model(name)
-    travel.remove(model)
-    note(f"removed {model.folder}")
+    if name not in own_names():
+        raise ParameterError(unknown_name("model", name, own_names()))
+    note(f"removed {travel.remove(name)}")
 
 
 @app.command()

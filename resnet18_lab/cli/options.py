@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 # Wrong values are told before anything is opened, by the same checks that the functions below have.
 
 
-def _top_k(value: int) -> int:
-    check_top_k(value)
+def _top_k(value: int | None) -> int | None:
+    if value is not None:
+        check_top_k(value)
     return value
+
+
+def top_k_of(value: int | None, weights: str) -> int:
+    """The number asked for, else the usual one, or all classes where there are fewer."""
+    from resnet18_lab.weights.names import split_name
+
+    return min(USUAL_TOP_K, split_name(weights)[0].classes) if value is None else value
 
 
 def _batch(value: int) -> int:
@@ -42,7 +50,14 @@ def _named(output: Path | None) -> Path | None:
 Paths = Annotated[
     list[str], typer.Argument(metavar="PATH...", help="Pictures, folders, or - for paths on stdin; URLs for ray.")
 ]
-TopK = Annotated[int, typer.Option("--top-k", "-k", help="Answers per picture, 1 to 1000.", callback=_top_k)]
+USUAL_TOP_K = 3
+TopK = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k", "-k", callback=_top_k, show_default=False,
+        help=f"Answers per picture, 1 to 1000 (or your classes); {USUAL_TOP_K} if not given.",
+    ),
+]  # fmt: skip
 BackendOption = Annotated[str, typer.Option(help="Engine; auto takes the fastest whose artifact exists.")]
 Threads = Annotated[int | None, typer.Option(help="Threads of one run; all usable cores, or one in each worker.")]
 Weights = Annotated[str, typer.Option(help="official, compact, compact-large, distilled, untrained, auto, or a path.")]

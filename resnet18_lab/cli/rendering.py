@@ -47,10 +47,11 @@ def write_table(results: Iterable[Result], languages: Languages, top_k: int) -> 
         for prediction in result.predictions:
             first = prediction.rank == 1
             names = " ".join(getattr(prediction, language) for language in languages)
-            names += f"  [{', '.join(result.warnings)}]" if first and result.warnings else ""
+            remarks = [*result.warnings, *([f"unknown, distance {result.distance:.2f}"] if result.unknown else [])]
+            names += f"  [{', '.join(remarks)}]" if first and remarks else ""
             bars = Text(bar(prediction.score, width), style="green" if first else "dim")
             row = [name if first else "", str(prediction.rank), Text(names, style="bold" if first else ""),
-                   f"{prediction.score:.3f}", bars, f"{prediction.index} {prediction.wnid}"]  # fmt: skip
+                   f"{prediction.score:.3f}", bars, f"{prediction.index} {prediction.wnid or ''}".rstrip()]  # fmt: skip
             table.add_row(*(row if roomy else row[:4]))
     console.print(table)
     return failed

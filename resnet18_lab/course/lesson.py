@@ -29,6 +29,8 @@ def network_for(lesson: str, weights: str) -> Network:
     network, rest = split_name(weights)
     if os.sep in rest or Path(rest).suffix:  # a known file says by its hash what it is
         network = find_weights(weights).network
+    if network.classes != RESNET18.classes:
+        raise ParameterError(f"The lessons are about ImageNet's classes, and {weights} has classes of its own.")
     if network is not RESNET18 and lesson not in OF_ANY_NETWORK:
         raise ParameterError(
             f"{lesson} looks into {RESNET18.title}, and {weights} are weights of {network.title}; of any network are "

@@ -25,6 +25,7 @@ from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.prepare import InProcess, Prepared, Preparer
 from resnet18_lab.preprocessing.source import Source, read
 
+_USUAL_TOP_K = 3
 STEPS = ("read", "decode", "resize", "normalise", "run", "top-k")
 
 
@@ -179,11 +180,11 @@ def classify(
     source: Source | Image.Image,
     engine: Engine | str = "auto",
     *,
-    top_k: int = 3,
+    top_k: int | None = None,
     weights: str = "auto",
     threads: int | None = None,
 ) -> Result:
-    """The best ``top_k`` classes of one picture: a path, its bytes, a binary file or a Pillow picture.
+    """The best ``top_k`` classes of one picture (3 if not given): a path, its bytes, a binary file or a Pillow picture.
 
     ``engine`` is an open engine or the name of one; a named engine is opened with ``weights`` and ``threads`` at
     the first call and kept for later calls. Scores are shares of the softmax (0..1). Raises ImageError for a
@@ -192,7 +193,8 @@ def classify(
     if isinstance(engine, str):
         places = (environ.get("RESNET18_LAB_HOME"), environ.get("RESNET18_LAB_WEIGHTS"))
         engine = _cached_engine(engine, weights, threads, places)
-    (result,) = answers([(_name_of(source), source)], engine, k=top_k)
+    count = min(_USUAL_TOP_K, len(engine.labels)) if top_k is None else top_k
+    (result,) = answers([(_name_of(source), source)], engine, k=count)
     if result.error is not None:
         raise result.error
     return result

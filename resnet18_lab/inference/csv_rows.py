@@ -42,7 +42,12 @@ def _rows(answers: Iterable[dict[str, Any]], languages: Sequence[str]) -> Iterat
         row |= {name: str(answer[name]).lower() for name in UNKNOWN_COLUMNS if name in answer}
         row["warnings"] = ";".join(answer["warnings"])
         row |= {name: answer["engine"][name] for name in ENGINE_COLUMNS}
-        yield row | {f"{name}_{best['rank']}": best[name] for best in answer["predictions"] for name in fields}
+        yield row | {f"{name}_{best['rank']}": _cell(best[name]) for best in answer["predictions"] for name in fields}
+
+
+def _cell(value: object) -> object:
+    """A name as a spreadsheet may hold it: one's own classes may be called anything."""
+    return as_cell(value) if isinstance(value, str) else value
 
 
 def _answer_fields(languages: Sequence[str]) -> tuple[str, ...]:

@@ -122,6 +122,8 @@ class BaseEngine(Closing):
     network: Network = RESNET18
     own_labels: tuple[Label, ...] | None = None
     """The class names that lie beside its file, where some do."""
+    gives_features = False
+    """True where ``run_with_features`` gives more than None."""
     familiar: Familiar | None = None
     """The features of its training pictures, where they lie beside its file and the engine gives features."""
 

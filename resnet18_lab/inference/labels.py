@@ -50,10 +50,19 @@ def all_labels() -> tuple[Label, ...]:
 
 
 def labels_in(content: bytes) -> tuple[Label, ...]:
-    """The labels in the content of such a file, sorted by index; the second column of one's own classes is ``key``."""
-    rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
-    is_own = next(rows)[1] == "key"
-    return tuple(Label(int(index), None if is_own else key, en, zh) for index, key, en, zh in rows)
+    """The labels in the content of such a file; the second column of one's own classes is ``key``.
+
+    Raises ValueError for content that is no such file, or whose rows are not in the order of their index.
+    """
+    try:
+        rows = csv.reader(io.StringIO(content.decode("utf-8"), newline=""))
+        is_own = next(rows)[1] == "key"
+        found = tuple(Label(int(index), None if is_own else key, en, zh) for index, key, en, zh in rows)
+    except (csv.Error, StopIteration, IndexError) as error:
+        raise ValueError(f"no table of classes: {error}") from error
+    if [label.index for label in found] != list(range(len(found))):
+        raise ValueError("the classes are not in the order of their index")
+    return found
 
 
 def packaged() -> bytes:

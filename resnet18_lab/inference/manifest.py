@@ -46,7 +46,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             return dict(content)
     except FileNotFoundError:
         return {"weights": {}, "files": {}}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise ArtifactError(f"{path} is damaged; delete that folder and run `resnet18-lab build`.")
 

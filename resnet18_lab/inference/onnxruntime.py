@@ -43,6 +43,7 @@ class OnnxRuntimeEngine(BaseEngine):
         self._session = session
         self._input = session.get_inputs()[0].name
         self._outputs = [output.name for output in session.get_outputs()]
+        self.gives_features = len(self._outputs) > 1
         self.name = spec.name
         self.precision = spec.precision
         self.threads = int(self._session.get_session_options().intra_op_num_threads)
@@ -61,7 +62,7 @@ class OnnxRuntimeEngine(BaseEngine):
 
     def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:
         """Logits and features, where the file gives both."""
-        if len(self._outputs) < 2:
+        if not self.gives_features:
             return None
         logits, features = self._session.run(self._outputs, {self._input: batch})
         return logits, features

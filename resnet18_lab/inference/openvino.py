@@ -47,6 +47,7 @@ class OpenVinoEngine(BaseEngine):
         if precision != hint:
             raise EngineError(f"{spec.name} would compute in {precision} on this CPU; take another engine.")
         self._request = self._compiled.create_infer_request()
+        self.gives_features = len(self._compiled.outputs) > 1
         self.name, self.precision = spec.name, spec.precision
         self.threads = int(self._compiled.get_property("INFERENCE_NUM_THREADS"))
         self.engine = EngineInfo(
@@ -60,7 +61,7 @@ class OpenVinoEngine(BaseEngine):
 
     def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:
         """Logits and features, where the file gives both."""
-        if len(self._compiled.outputs) < 2:
+        if not self.gives_features:
             return None
         answer = self._request.infer({0: batch}, share_inputs=True)
         return np.array(answer[0], dtype=np.float32), np.array(answer[1], dtype=np.float32)

@@ -221,7 +221,7 @@ def opened(choice: Choice, *, spinning: bool = True) -> Engine:
     if choice.artifact is not None and choice.artifact.labels_path is not None:
         # now: a service must not need the folder any more once it runs
         engine.own_labels = labels_in(choice.artifact.labels_path.read_bytes())
-        if choice.artifact.familiar_path is not None and choice.spec.name != EMBEDDING.name:
+        if choice.artifact.familiar_path is not None and engine.gives_features:
             engine.familiar = unknown.load(choice.artifact.familiar_path, choice.network.features)
     elif choice.weights is not None and choice.weights.labels_path is not None:
         engine.own_labels = labels_in(choice.weights.labels_path.read_bytes())

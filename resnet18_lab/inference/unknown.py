@@ -1,5 +1,6 @@
 """Whether a picture is of anything a network learned: how near its features are to those of the training pictures."""
 
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,11 +73,33 @@ def load(path: Path, width: int) -> Familiar:
     """What ``save`` wrote; ArtifactError for anything else, or features of another width."""
     try:
         with np.load(path, allow_pickle=False) as content:
+            _refuse_packed(content.zip)
             features, threshold = content["features"], float(content["threshold"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        AttributeError,
+        MemoryError,
+        zipfile.BadZipFile,
+    ) as error:
         raise ArtifactError(
             f"{path} holds no training features ({error}); make the model anew or import it."
         ) from error
     if features.ndim != 2 or features.shape[1] != width or not len(features) or not np.isfinite(threshold):
         raise ArtifactError(f"{path} holds no training features of this network; make the model anew or import it.")
+    if not np.isfinite(features).all():
+        raise ArtifactError(f"{path} holds features that are no finite numbers; make the model anew or import it.")
     return Familiar(unit(features), threshold)
+
+
+def _refuse_packed(archive: zipfile.ZipFile) -> None:
+    """Raise ValueError unless the two arrays lie there as they are: packed ones could unpack to anything."""
+    entries = archive.infolist()
+    stored = all(
+        entry.compress_type == zipfile.ZIP_STORED and entry.file_size == entry.compress_size for entry in entries
+    )
+    if {entry.filename for entry in entries} != {"features.npy", "threshold.npy"} or len(entries) != 2 or not stored:
+        raise ValueError("it is not as this project writes it")

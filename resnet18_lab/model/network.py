@@ -53,11 +53,21 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
 
 
 def _with_own_head(file: WeightsFile) -> nn.Module:
-    """The parent with the model's own last layer."""
-    from resnet18_lab.model.own import head_of  # safetensors is an extra's
-
+    """The parent with the model's own last layer; WeightsError where the parent found is not the one it was made of."""
+    try:
+        from resnet18_lab.model.own import head_of
+    except ImportError as error:
+        raise EngineError(
+            "A model of your own needs safetensors here: pip install 'resnet18-lab[training]'."
+        ) from error
     assert file.path is not None  # noqa: S101 - a model of one's own has a file
-    layer, parent = head_of(file.path, file.network)
+    layer, text, digest = head_of(file.path, file.network)
+    parent = find_weights(text)
+    if parent.sha256 != digest or parent.labels_path is not None:
+        raise WeightsError(
+            f"{file.name} was made of {text} with SHA-256 {digest[:16]}…, and found here is {parent.sha256[:16]}…; "
+            "take an engine of its ONNX files, or bring those weights."
+        )
     module = load_model(parent).module
     setattr(module, file.network.head, layer)
     return module.eval()

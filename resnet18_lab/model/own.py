@@ -13,20 +13,21 @@ from resnet18_lab.weights.own import TOLD
 
 HEAD_ONLY = "head"
 WEIGHT, BIAS = "head.weight", "head.bias"
-PARENT, DEPTH = "parent", "depth"
+PARENT, PARENT_SHA256, DEPTH = "parent", "parent_sha256", "depth"
 
 
-def head_of(path: Path, network: Network) -> tuple[nn.Linear, str]:
-    """The last layer in the weights of a model, and the text that names its parent; WeightsError for another file."""
+def head_of(path: Path, network: Network) -> tuple[nn.Linear, str, str]:
+    """The last layer in the weights of a model, and its parent: text that names it, SHA-256. WeightsError otherwise."""
     try:
         with safe_open(path, "pt") as file:
             told = json.loads((file.metadata() or {})[TOLD])
             if told[DEPTH] != HEAD_ONLY:
                 raise WeightsError(f"{path} was learned to the depth {told[DEPTH]!r}, which this version cannot read.")
+            parent, digest = str(told[PARENT]), str(told[PARENT_SHA256])
             weight, bias = file.get_tensor(WEIGHT), file.get_tensor(BIAS)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} holds no weights ({error}); make the model anew or import it.") from error
-    return _layer(path, network, weight, bias), str(told[PARENT])
+    return _layer(path, network, weight, bias), parent, digest
 
 
 def _layer(path: Path, network: Network, weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:

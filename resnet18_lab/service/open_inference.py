@@ -127,9 +127,7 @@ async def infer(request: Request) -> Response:
         tensor_request = await _parse(classifier, data, head_bytes)
         with classifier.admission.taking(len(tensor_request.tensor)):
             output = await while_connected(request, classifier.inference.run(tensor_request.tensor))
-    body, raw = tensor_answers.answer(
-        tensor_request, output.logits[:, : classifier.network.classes], classifier.inference.backend
-    )
+    body, raw = tensor_answers.answer(tensor_request, output.logits, classifier.inference.backend)
     if not raw:
         return JsonAnswer(body)
     text = json.dumps(body).encode()

@@ -21,6 +21,7 @@ def answer(request: Asked, logits: Tensor, engine: Engine) -> tuple[dict[str, An
 
     Pictures of huge but finite numbers overflow within the network: this is a ServiceError, too.
     """
+    logits = logits[:, : engine.network.classes]  # without the distance that may stand behind them
     if not np.isfinite(logits).all():
         raise service_error("not_finite")
     body: dict[str, Any] = {"model_name": engine.network.name, "model_version": VERSION}

@@ -17,8 +17,9 @@ from resnet18_lab.base.machine import package_versions
 from resnet18_lab.base.networks import Network
 from resnet18_lab.inference import metrics, unknown
 from resnet18_lab.inference.classify import outputs
+from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.predictions import softmax
-from resnet18_lab.inference.registry import open_engine
+from resnet18_lab.training.card_text import text_of
 from resnet18_lab.training.head import Head
 from resnet18_lab.training.material import Material, Recipe
 from resnet18_lab.training.own_files import list_sha256
@@ -26,7 +27,7 @@ from resnet18_lab.training.photos import Photos
 from resnet18_lab.training.split import Split
 from resnet18_lab.weights.catalogue import entry_named
 from resnet18_lab.weights.find import WeightsFile
-from resnet18_lab.weights.own import CARD, FORMAT, HASHED
+from resnet18_lab.weights.own import CARD, CARD_TEXT, FORMAT, HASHED
 
 _WORST = 10
 _BATCH = 8
@@ -142,63 +143,26 @@ def _unknown(facts: Facts) -> dict[str, Any]:
     }
 
 
-def int8_results(facts: Facts) -> dict[str, Any]:
+def int8_results(facts: Facts, engine: Engine) -> dict[str, Any]:
     """What the INT8 file answers on the judged pictures, and how often that is the float network's answer."""
     positions = facts.parts.judged
-    files = [facts.photos.folder / facts.material.examples[position].name for position in positions]
+    files = [facts.material.paths[position] for position in positions]
     rows = []
-    with open_engine("onnxruntime-int8", weights=facts.recipe.name) as engine:
-        for start in range(0, len(files), _BATCH):
-            part = [(str(path), path) for path in files[start : start + _BATCH]]
-            rows += [one.row for one in outputs(part, engine) if one.row is not None]
-    best = np.stack(rows)[:, : len(facts.photos.classes)].argmax(axis=1)
+    for start in range(0, len(files), _BATCH):
+        part = [(str(path), path) for path in files[start : start + _BATCH]]
+        rows += [one.row for one in outputs(part, engine) if one.row is not None]
+    found = np.stack(rows)
+    best = found[:, : len(facts.photos.classes)].argmax(axis=1)
     truth = facts.material.labels(positions)
     same = best == facts.learned.logits(facts.material.features[positions]).argmax(axis=1)
     return {
         "top1": asdict(metrics.wilson(int((best == truth).sum()), len(truth))),
         "same_answer": float(same.mean()),
+        "kept": asdict(metrics.wilson(int((found[:, -1] <= facts.threshold).sum()), len(truth))),
     }
 
 
 def write(folder: Path, card: dict[str, Any]) -> None:
     """card.json for programs, card.md for people."""
-    write_text(folder / CARD, json.dumps(card, indent=1, ensure_ascii=False) + "\n")
-    write_text(folder / "card.md", text_of(card))
-
-
-def text_of(card: dict[str, Any]) -> str:
-    """The card as Markdown."""
-    results, told, parent = card["results"], card["unknown"], card["parent"]
-    top1, kept = results["top1"], told["judged_kept"]
-    lines = [
-        f"# {card['name']}",
-        "",
-        f"Made on {card['made']} from the weights `{parent['weights']}` (SHA-256 `{parent['sha256'][:16]}…`). "
-        f"Licence, as theirs: {parent['licence']}.",
-        "",
-        f"Right on {top1['hits']} of {top1['of']} pictures that it did not learn from ({card['data']['judged_on']}): "
-        f"{top1['share']:.1%}, 95 % interval {top1['low']:.1%} to {top1['high']:.1%}; macro-F1 "
-        f"{results['macro_f1']:.3f}.",
-    ]
-    if "int8" in results:
-        int8 = results["int8"]
-        lines[-1] += f" INT8: {int8['top1']['share']:.1%}, {int8['same_answer']:.1%} the same answers."
-    lines += [
-        "",
-        f"Called unknown: pictures farther than {told['threshold']:.3f} (1 less the mean cosine to the "
-        f"{told['neighbours']} nearest learned ones). Of the judged pictures {kept['share']:.1%} are kept.",
-        "",
-        "| class | learned | judged | " + " | ".join(f"as {name}" for name in card["data"]["classes"]) + " |",
-        "|---|" + "---:|" * (2 + len(card["data"]["classes"])),
-    ]
-    for (name, counts), row in zip(card["data"]["classes"].items(), results["confusion"], strict=True):
-        lines.append(f"| {name} | {counts['learned']} | {counts['judged']} | " + " | ".join(map(str, row)) + " |")
-    lines += ["", "Surest mistakes:", ""]
-    lines += [
-        f"- {one['file']}: {one['is']} taken for {one['taken_for']} ({one['score']:.2f})" for one in results["worst"]
-    ]
-    recipe = card["recipe"]
-    lines += ["", f"Recipe: {json.dumps(recipe, ensure_ascii=False)}"]
-    if card["data"]["broken"]:
-        lines += ["", f"Could not be read and was left out: {', '.join(sorted(card['data']['broken'])[:20])}"]
-    return "\n".join(lines) + "\n"
+    write_text(folder / CARD, json.dumps(card, ensure_ascii=False) + "\n")
+    write_text(folder / CARD_TEXT, text_of(card))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.model.codes import write_codes
 from resnet18_lab.model.network import load_model
 from resnet18_lab.training.checkpoint import read_checkpoint, write_checkpoint
@@ -82,6 +83,8 @@ class Distillation:
         torch.manual_seed(recipe.seed)
         self.recipe, self.folder, self.device = recipe, folder, device_named(device)
         loaded = load_model(start)
+        if loaded.weights.labels_path is not None:
+            raise ParameterError(f"{start} has classes of its own; begin with weights of ImageNet's classes.")
         self.weights = folder / f"{name}.npz"
         self.progress = Progress()
         self.network = loaded.module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,31 +1,26 @@
 """A network with classes of one's own from a folder of pictures: a new last layer on features that stay as they are."""
 
-import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base import hashing, paths
-from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.errors import ArtifactError, ParameterError
 from resnet18_lab.base.machine import usable_cores
-from resnet18_lab.base.networks import Network
 from resnet18_lab.inference import artifacts, unknown
 from resnet18_lab.inference.classify import outputs
 from resnet18_lab.inference.registry import open_embedding
-from resnet18_lab.training import card, head, own_files
+from resnet18_lab.training import card, head, own_files, shelves
 from resnet18_lab.training.material import Material, Recipe
 from resnet18_lab.training.photos import Photos, read_photos, refuse_few
 from resnet18_lab.training.split import Example, Split, groups_of, split
 from resnet18_lab.weights.find import WeightsFile, find_weights
 from resnet18_lab.weights.names import check_own_name
-from resnet18_lab.weights.own import FEATURES, OwnModel, own_model, read_model
+from resnet18_lab.weights.own import FEATURES, OwnModel, read_model, with_classes
 
-BASE_FORMATS = ("onnx-fp32", "onnx-int8-static", "onnx-embedding")
 _BATCH = 8
 Notify = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -49,7 +44,7 @@ def finetune(
         raise ParameterError(
             f"--validation {recipe.share:g} is not allowed; give a share between 0 and 1, such as 0.2."
         )
-    if not force and own_model(recipe.name) is not None:
+    if not force and (paths.models_dir() / recipe.name).exists():
         raise ParameterError(f"There is a model {recipe.name} already; give another --name, or --force to replace it.")
     photos = read_photos(folder)
     parent = find_weights(recipe.weights)
@@ -60,8 +55,7 @@ def finetune(
     _refuse_lost(photos, material)
     groups = groups_of(material.examples, material.features, recipe.series)
     parts = split(material.examples, groups, recipe.share, recipe.seed)
-    if not parts.judged:
-        raise ParameterError("Every picture is alike to another one: none is left to be judged on; give more pictures.")
+    _refuse_unequal(photos, material, parts)
     learned = head.fit(
         material.features[parts.learned], material.labels(parts.learned), groups[parts.learned],
         balance=recipe.balance, seed=recipe.seed, notify=notify,
@@ -69,17 +63,41 @@ def finetune(
     return _written(photos, recipe, parent, material, parts, learned)
 
 
+def _refuse_unequal(photos: Photos, material: Material, parts: Split) -> None:
+    """Raise ParameterError where a class cannot be learned, or nothing judged, once what is alike is together."""
+    if photos.judged_on and not any(example.held for example in material.examples):
+        raise ParameterError(
+            f"None of the {photos.judged_on} pictures can be read; mend them or leave that folder out."
+        )
+    if not parts.judged:
+        raise ParameterError("Every picture is alike to another one: none is left to be judged on; give more pictures.")
+    labels, groups = material.labels(parts.learned), parts.groups[parts.learned]
+    for label, name in enumerate(photos.classes):
+        apart = len(np.unique(groups[labels == label]))
+        if apart < 2:
+            raise ParameterError(
+                f"Of {name} {apart} of the pictures to learn from is unlike the others and the judged ones; two are "
+                "needed: give more, or a smaller --validation."
+            )
+
+
 def _ensure_built(parent: WeightsFile, notify: Notify) -> None:
     """Build the parent's ONNX files that are missing (this alone needs torch)."""
     folder = artifacts.folder_at(artifacts.folder_of(parent))
-    if all(folder.problem(artifacts.kind_of(name)) is None for name in BASE_FORMATS):
+    if all(folder.problem(artifacts.kind_of(name)) is None for name in own_files.FORMATS):
         return
-    from resnet18_lab.export.build import build
-
-    build(parent, only=list(BASE_FORMATS), notify=notify)
+    try:
+        from resnet18_lab.export.build import build
+    except ImportError as error:
+        raise ArtifactError(
+            f"The ONNX files of {parent.name} are not built in {folder.path}, and building needs torch: run "
+            "`resnet18-lab build` where it is installed, or pip install 'resnet18-lab[torch]'."
+        ) from error
+    build(parent, only=list(own_files.FORMATS), notify=notify)
 
 
 def _material(photos: Photos, parent: WeightsFile, progress: Progress) -> Material:
+    readable: list[Path] = []
     examples: list[Example] = []
     rows: list[NDArray[np.float32]] = []
     broken: dict[str, str] = {}
@@ -91,14 +109,14 @@ def _material(photos: Photos, parent: WeightsFile, progress: Progress) -> Materi
                 if one.row is None:
                     broken[name] = one.error.message if one.error else "it cannot be read"
                     continue
-                examples.append(Example(name, hashing.sha256(photo.path, remember=False), photo.label, photo.held))
+                digest, series = hashing.sha256(photo.path, remember=False), photos.series_name(photo.path)
+                readable.append(photo.path)
+                examples.append(Example(name, digest, photo.label, photo.held, series))
                 rows.append(one.row)
             progress(start + len(part), len(photos.photos))
     if not rows:
-        raise ParameterError(
-            f"None of the {len(photos.photos)} files of {photos.folder} is a picture that can be read."
-        )
-    return Material(examples, np.stack(rows), broken)
+        raise ParameterError(f"None of the {len(photos.photos)} files of {photos.folder} is a picture.")
+    return Material(readable, examples, np.stack(rows), broken)
 
 
 def _refuse_lost(photos: Photos, material: Material) -> None:
@@ -107,46 +125,30 @@ def _refuse_lost(photos: Photos, material: Material) -> None:
     refuse_few(photos.classes, tuple(photo for photo in photos.photos if photos.name_of(photo.path) in kept))
 
 
-def network_of(parent: Network, classes: int) -> Network:
-    """The parent's description with as many classes."""
-    fewer = (parent.classes - classes) * (parent.features + 1)
-    return replace(parent, classes=classes, parameters=parent.parameters - fewer)
-
-
 def _written(
     photos: Photos, recipe: Recipe, parent: WeightsFile, material: Material, parts: Split, learned: head.Head
 ) -> OwnModel:
     """The folder as a whole, its ONNX files, and the card with what they answer on the judged pictures."""
-    network = network_of(parent.network, len(photos.classes))
+    network = with_classes(parent.network, len(photos.classes))
     learned_features = material.features[parts.learned]
     threshold = unknown.threshold_for(learned_features, parts.groups[parts.learned])
+    facts = card.Facts(photos, recipe, parent, network, material, parts, learned, threshold)
     target = paths.models_dir() / recipe.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f".{recipe.name}.tmp.", dir=target.parent)))
-        new = place / recipe.name
+    with tempfile.TemporaryDirectory(prefix=f".{recipe.name}.tmp.", dir=target.parent) as place:
+        new = Path(place) / recipe.name
         new.mkdir()
         own_files.write_weights(new, learned, parent)
         own_files.write_labels(new, photos.classes)
         unknown.save(new / FEATURES, unknown.Familiar(unknown.unit(learned_features), threshold))
         own_files.write_split(new, material.examples, parts, photos.classes)
         file = own_files.file_of(new, recipe.name, network)
-        own_files.build_onnx(file, parent, learned)
-        facts = card.Facts(photos, recipe, parent, network, material, parts, learned, threshold)
-        told = card.content(facts, new)
-        card.write(new, told)
-        _replace(new, target)
-    told["results"]["int8"] = card.int8_results(facts)
-    card.write(target, told)
+        with shelves.undone_on_failure(artifacts.folder_of(file)):
+            own_files.build_onnx(file, parent, learned)
+            told = card.content(facts, new)
+            with own_files.int8_of(file) as engine:
+                told["results"]["int8"] = card.int8_results(facts, engine)
+            card.write(new, told)
+            shelves.put(new, target)
+    shelves.remove_artifacts(recipe.name, but=artifacts.folder_of(file))
     return read_model(recipe.name, target)
-
-
-def _replace(new: Path, target: Path) -> None:
-    """Put the new folder in the place of an old one; at no moment is there half of one."""
-    if target.exists():
-        old = new.parent / "old"
-        target.rename(old)
-        new.rename(target)
-        shutil.rmtree(old)
-    else:
-        new.rename(target)

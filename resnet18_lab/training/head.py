@@ -54,12 +54,15 @@ def fit(
         raise EngineError("Fine-tuning needs scikit-learn: pip install 'resnet18-lab[training]'.") from error
     mean, deviation = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-6)
     scaled = (features - mean) / deviation
-    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(scaled, labels, groups))
+    count = min(FOLDS, *(len(np.unique(groups[labels == label])) for label in np.unique(labels)))
+    folds = list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(scaled, labels, groups))
     answers = {strength: np.full(len(labels), -1, np.int64) for strength in STRENGTHS}
     with threadpool_limits(1):  # these products are small: more threads wait for each other longer than they compute
         for number, (learned, judged) in enumerate(folds, start=1):
-            notify(f"cross-validation {number} of {FOLDS}")
+            notify(f"cross-validation {number} of {count}")
             model = _regression(balance, seed)
+            if len(np.unique(labels[learned])) < 2:
+                continue  # of two classes one stood in this fold as a whole: nothing is told by it
             for strength in STRENGTHS:  # each begins where the one before, more regularized, has ended
                 model.set_params(C=strength).fit(scaled[learned], labels[learned])
                 answers[strength][judged] = model.predict(scaled[judged])

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ class Recipe:
 class Material:
     """The pictures that could be read with their features, float32 N×D, in one order; ``broken`` names the others."""
 
+    paths: list[Path]
     examples: list[Example]
     features: NDArray[np.float32]
     broken: dict[str, str]

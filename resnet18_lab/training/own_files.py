@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,20 +15,24 @@ from safetensors.numpy import save_file
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import BuildError
 from resnet18_lab.base.files import replacing
+from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.base.networks import Network
 from resnet18_lab.base.text import as_cell
 from resnet18_lab.export import onnx_graph
 from resnet18_lab.export.last_layer import with_last_layer
 from resnet18_lab.export.stamp import stamp
-from resnet18_lab.inference import artifacts
-from resnet18_lab.preprocessing.reference import reference_batch
+from resnet18_lab.inference import artifacts, registry
+from resnet18_lab.inference.engine import Engine, Logits
+from resnet18_lab.preprocessing.reference import BATCHES, reference_batch
 from resnet18_lab.training.head import Head
 from resnet18_lab.training.split import Example, Split
+from resnet18_lab.weights.catalogue import catalogue
 from resnet18_lab.weights.find import WeightsFile
-from resnet18_lab.weights.own import LABELS, TOLD, WEIGHTS, identity
+from resnet18_lab.weights.own import LABELS, SPLIT, TOLD, WEIGHTS, identity
 
-SPLIT = "split.csv"
-_OF_PARENT = ("calibration", "reduce_range", "method")
+FORMATS = ("onnx-fp32", "onnx-int8-static", "onnx-embedding")
+"""The ONNX files of a model, the float one first."""
+_OF_PARENT = ("calibration", "reduce_range", "method", "parity")
 """What a manifest's entry has from the parent's, whose body the file has."""
 _TOLERANCE = 1e-4
 """Largest allowed max |Δlogit| as a share of max |logit| between the file and the layer's own arithmetic."""
@@ -35,10 +40,16 @@ _TOLERANCE = 1e-4
 
 def write_weights(folder: Path, learned: Head, parent: WeightsFile) -> None:
     """The last layer alone; the body is the parent's, which the file names by its SHA-256."""
-    told = {"depth": "head", "parent": parent.text, "parent_sha256": parent.sha256}
+    told = {"depth": "head", "parent": _text_of(parent), "parent_sha256": parent.sha256}
     layer = {"head.weight": np.ascontiguousarray(learned.weight), "head.bias": np.ascontiguousarray(learned.bias)}
     # one entry: several are written in an order that changes from run to run, and rows of another layout as they lie
     save_file(layer, folder / WEIGHTS, metadata={TOLD: json.dumps(told, sort_keys=True)})
+
+
+def _text_of(parent: WeightsFile) -> str:
+    """What names the parent on any machine; the path of a file that no catalogue knows, which is of this machine."""
+    known = {entry.name for entry in catalogue()}
+    return parent.name if parent.name in known else parent.text
 
 
 def write_labels(folder: Path, classes: Sequence[str]) -> None:
@@ -73,34 +84,51 @@ def build_onnx(file: WeightsFile, parent: WeightsFile, learned: Head) -> Path:
     """
     source, target = artifacts.folder_at(artifacts.folder_of(parent)), artifacts.folder_of(file)
     target.mkdir(parents=True, exist_ok=True)
+    batch = np.ascontiguousarray(reference_batch(file.network.preprocessing)[0][: max(BATCHES)])
+    expected: Logits | None = None
     with FileLock(target / ".lock"):
-        for name in ("onnx-fp32", "onnx-int8-static", "onnx-embedding"):
+        for name in FORMATS:
             kind = artifacts.kind_of(name)
             parents = source.artifact(kind)
-            proto = onnx.load(parents.path)
-            if kind.gives == "logits":
-                proto = with_last_layer(proto, learned.weight, learned.bias)
-            stamp(proto, file)
-            with replacing(target / kind.filename(file.network)) as temporary:
-                temporary.write_bytes(proto.SerializeToString(deterministic=True))
             path = target / kind.filename(file.network)
+            _exchange(parents.path, path, file, learned if kind.gives == "logits" else None)
             details = {key: parents.entry[key] for key in _OF_PARENT if key in parents.entry}
-            is_int8 = "int8" in name
-            details["operators"] = (
-                onnx_graph.optimised_operators(path) if is_int8 else onnx_graph.operator_counts(proto)
-            )
+            details["operators"] = onnx_graph.optimised_operators(path)
+            if kind.gives == "logits":
+                logits, features = onnx_graph.both(path, batch)
+                expected = learned.logits(features) if expected is None else expected
+                details["parity"] = _parity(name, logits, expected)
             artifacts.record(target, file, kind, {**details, "parent": parents.sha256})
-    _check(target, file, learned)
     return target
 
 
-def _check(folder: Path, file: WeightsFile, learned: Head) -> None:
-    path = folder / artifacts.kind_of("onnx-fp32").filename(file.network)
-    batch = np.ascontiguousarray(reference_batch(file.network.preprocessing)[0][:7])
-    logits, features = onnx_graph.both(path, batch)
-    expected = learned.logits(features)
-    if np.abs(logits - expected).max() > _TOLERANCE * max(1.0, float(np.abs(expected).max())):
+def _exchange(source: Path, target: Path, file: WeightsFile, learned: Head | None) -> None:
+    """The parent's file with the model's last layer, or as it is but for what it says of itself."""
+    proto = onnx.load(source)
+    if learned is not None:
+        proto = with_last_layer(proto, learned.weight, learned.bias)
+    stamp(proto, file)
+    with replacing(target) as temporary:
+        temporary.write_bytes(proto.SerializeToString(deterministic=True))
+
+
+def _parity(name: str, logits: Logits, expected: Logits) -> dict[str, Any]:
+    """For the manifest: how far the logits are from the layer on the float file's features."""
+    difference, largest = float(np.abs(logits - expected).max()), float(np.abs(expected).max())
+    if name == FORMATS[0] and difference > _TOLERANCE * max(1.0, largest):
         raise BuildError("The file's logits are not those of its last layer; build the parent's ONNX files anew.")
+    return {
+        "max_abs_difference": difference, "max_abs_logit": largest, "relative": difference / max(largest, 1e-12),
+        "batches": [len(logits)], "pictures": "data/samples",
+    }  # fmt: skip
+
+
+def int8_of(file: WeightsFile) -> Engine:
+    """The engine on the INT8 file just built; its distances are to the training features beside it."""
+    folder = artifacts.folder_at(artifacts.folder_of(file))
+    spec = registry.spec_of("onnxruntime-int8")
+    artifact = folder.artifact(artifacts.kind_of(FORMATS[1]))
+    return registry.opened(registry.Choice(spec, artifact, None, usable_cores()))
 
 
 def list_sha256(digests: Sequence[str]) -> str:

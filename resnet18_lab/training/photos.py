@@ -1,19 +1,20 @@
 """The pictures that a network of one's own learns from: a folder a class, train and val folders, or a labels.csv."""
 
 import csv
-import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.files import is_system_file
+from resnet18_lab.base.text import as_cell
 
 FEWEST = 5
 """Pictures a class must have: fewer cannot be split into parts to learn from, to choose by and to judge."""
 _TRAIN = ("train", "training")
 _JUDGED = {"test": "test", "val": "val", "valid": "val", "validation": "val"}
 TABLE = "labels.csv"
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,17 @@ class Photos:
     classes: tuple[str, ...]
     photos: tuple[Photo, ...]
     judged_on: str = ""
+    is_split: bool = False
+    """True where the folder holds train and its like, not classes."""
 
     def name_of(self, path: Path) -> str:
-        """The file's name below the folder, as tables show it."""
-        return path.relative_to(self.folder).as_posix()
+        """The file's name below the folder, as tables show it (``as_cell``)."""
+        return as_cell(path.relative_to(self.folder).as_posix())
+
+    def series_name(self, path: Path) -> str:
+        """The name below the folder without that of its split: a series may go on in another one."""
+        parts = path.relative_to(self.folder).parts
+        return "/".join(parts[1:] if self.is_split and len(parts) > 1 else parts)
 
 
 def read_photos(folder: Path) -> Photos:
@@ -49,13 +57,12 @@ def read_photos(folder: Path) -> Photos:
     if not folder.is_dir():
         raise ParameterError(f"{folder} is no folder; give one with a sub-folder a class.")
     if (folder / TABLE).is_file():
-        rows = _of_table(folder)
-    else:
-        subs = _sub_folders(folder)
-        splits = {sub.name.lower(): sub for sub in subs}
-        is_split = any(name in splits for name in _TRAIN)
-        rows = _of_splits(folder, splits) if is_split else [row for sub in subs for row in _of_class(sub, "")]
-    return _checked(folder, rows)
+        return _checked(folder, _of_table(folder), is_split=False)
+    subs = _sub_folders(folder)
+    splits = {sub.name.lower(): sub for sub in subs}
+    is_split = any(name in splits for name in _TRAIN)
+    rows = _of_splits(folder, splits) if is_split else [row for sub in subs for row in _of_class(sub, "")]
+    return _checked(folder, rows, is_split=is_split)
 
 
 Row = tuple[Path, str, str]
@@ -95,7 +102,7 @@ def _of_table(folder: Path) -> list[Row]:
 def _row_of(folder: Path, row: dict[str, str | None], line: int) -> Row:
     file, name, split = folder / (row["file"] or ""), (row["class"] or "").strip(), (row.get("split") or "").lower()
     where = f"{folder / TABLE}, line {line}"
-    if not row["file"] or not file.resolve().is_relative_to(folder.resolve()) or not file.is_file():
+    if not _is_below(folder, row["file"] or ""):
         raise ParameterError(f"{where}: {row['file']!r} is no file below {folder}.")
     if not name:
         raise ParameterError(f"{where}: {row['file']} has no class.")
@@ -104,12 +111,21 @@ def _row_of(folder: Path, row: dict[str, str | None], line: int) -> Row:
     return file, name, split
 
 
-def _checked(folder: Path, rows: list[Row]) -> Photos:
+def _is_below(folder: Path, name: str) -> bool:
+    """True for the relative name of a file in the folder or below it."""
+    try:
+        file = folder / name
+        return bool(name) and not Path(name).is_absolute() and ".." not in Path(name).parts and file.is_file()
+    except (OSError, ValueError):  # ValueError: a zero byte in the name
+        return False
+
+
+def _checked(folder: Path, rows: list[Row], *, is_split: bool) -> Photos:
     names = sorted({name for _, name, _ in rows})
     if len(names) < 2:
         what = f"one class, {names[0]}" if names else "no class"
         raise ParameterError(f"{folder} holds {what}; give at least two sub-folders with pictures.")
-    _refuse_names(names)
+    refuse_names(names)
     judged = {_JUDGED[split] for _, _, split in rows if split in _JUDGED}
     judged_on = "test" if "test" in judged else "val" if judged else ""
     index = {name: number for number, name in enumerate(names)}
@@ -118,16 +134,16 @@ def _checked(folder: Path, rows: list[Row]) -> Photos:
         for path, name, split in sorted(rows)
     )
     refuse_few(tuple(names), photos)
-    return Photos(folder, tuple(names), photos, judged_on)
+    return Photos(folder, tuple(names), photos, judged_on, is_split)
 
 
-def _refuse_names(names: list[str]) -> None:
+def refuse_names(names: list[str]) -> None:
     """Raise ParameterError for names that differ in case only, or that tables cannot hold."""
     by_case: dict[str, str] = {}
     for name in names:
         if (other := by_case.setdefault(name.casefold(), name)) != name:
             raise ParameterError(f"The classes {other} and {name} differ in case only; rename or join them.")
-        if not re.fullmatch(r"[^\x00-\x1f\x7f]{1,100}", name):
+        if not name.isprintable() or len(name) > _LONGEST_NAME:  # nor are bytes that are not UTF-8 printable
             raise ParameterError(f"The class {name[:40]!r} has a name that tables cannot hold; rename it.")
 
 

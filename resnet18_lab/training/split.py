@@ -18,12 +18,16 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class Example:
-    """A picture that could be read: its name below the folder, the SHA-256 of its bytes, and its class."""
+    """A picture that could be read: its name below the folder, the SHA-256 of its bytes, and its class.
+
+    ``series`` is the name in which ``--group`` looks, ``name`` itself if empty.
+    """
 
     name: str
     sha256: str
     label: int
     held: bool = False
+    series: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def groups_of(examples: Sequence[Example], features: NDArray[np.float32], series
 
     seen: dict[str, int] = {}
     for position, example in enumerate(examples):
-        for key in (f"sha256 {example.sha256}", *_series_key(series, example.name)):
+        for key in (f"sha256 {example.sha256}", *_series_key(series, example.series or example.name)):
             join(seen.setdefault(key, position), position)
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
     for start in range(0, len(unit), _BLOCK):

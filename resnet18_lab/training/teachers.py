@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.export.build import build
 from resnet18_lab.inference import registry
 from resnet18_lab.inference.engine import Engine
@@ -50,6 +51,8 @@ def _own_engine(engine_name: str, weights: str) -> Teacher:
     engine = registry.open_engine(engine_name, weights=weights)
     if is_untrained(engine.engine.weights):
         raise ParameterError("Untrained weights teach nothing; name trained ones, as in --teacher auto:compact.")
+    if engine.network.classes != RESNET18.classes:
+        raise ParameterError(f"{engine.engine.weights} has classes of its own; a teacher must know ImageNet's.")
     name = f"{engine.name}:{engine.engine.weights}"
     return _teacher(name, engine.engine.sha256, "that of its weights", engine)
 

@@ -4,21 +4,26 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
 from resnet18_lab.base import hashing, paths
-from resnet18_lab.base.errors import ParameterError, WeightsError
+from resnet18_lab.base.errors import ArtifactError, ParameterError, WeightsError
 from resnet18_lab.base.files import replacing, write_text
-from resnet18_lab.inference import artifacts
+from resnet18_lab.inference import artifacts, unknown
+from resnet18_lab.inference.labels import labels_in
 from resnet18_lab.inference.manifest import MANIFEST, read_manifest
-from resnet18_lab.training.own_files import SPLIT, file_of
+from resnet18_lab.training.card_text import text_of
+from resnet18_lab.training.photos import refuse_names
+from resnet18_lab.training.shelves import put, remove_artifacts, undone_on_failure
+from resnet18_lab.weights.find import WeightsFile, weights_of
 from resnet18_lab.weights.names import check_own_name
-from resnet18_lab.weights.own import CARD, FEATURES, HASHED, LABELS, OwnModel, own_model, read_model
+from resnet18_lab.weights.own import CARD, CARD_TEXT, FEATURES, HASHED, LABELS, SPLIT, OwnModel, read_model
 
 _MODEL, _ARTIFACTS = "model", "artifacts"
-_TEXTS = (CARD, "card.md", SPLIT)
+_TEXTS = (CARD, CARD_TEXT, SPLIT)
 LARGEST = 1_000_000_000
 """Bytes that an archive may hold unpacked: ten times a large model with its ONNX files."""
 _MOST_FILES = 100
@@ -34,9 +39,8 @@ def export(model: OwnModel, target: Path) -> int:
 
     WeightsError for a model whose files are not what its card says.
     """
-    for name in HASHED:
-        model.verified(name, remember=False)
-    folder = artifacts.folder_of(file_of(model.folder, model.name, model.network))
+    model.verified(FEATURES, remember=False)
+    folder = artifacts.folder_of(weights_of(model))
     manifest = read_manifest(folder)
     built = [name for name in manifest["files"] if name.endswith(".onnx") and (folder / name).is_file()]
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w") as archive:
@@ -53,26 +57,46 @@ def import_model(source: Path, name: str | None = None, *, force: bool = False) 
     """The model of an archive in ``models/`` of this home, under its own name or another.
 
     Nothing in it is executed. Refused, with WeightsError: names that lead elsewhere, links, files that nobody expects,
-    more bytes than announced or allowed, hashes that are not the card's. ParameterError for a name that is taken.
+    more bytes than announced or allowed, hashes that are not the card's, and contents that are not what they are
+    called. ParameterError for a name that is taken. A fault leaves what was there.
     """
     paths.models_dir().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".import.tmp.", dir=paths.models_dir()) as place:
         _unpack(source, Path(place))
-        found = read_model("imported", Path(place) / _MODEL)
+        unpacked = Path(place) / _MODEL
+        found = read_model("imported", unpacked)
         chosen = name or str(found.card.get("name", ""))
         check_own_name(chosen)
-        if own_model(chosen) is not None and not force:
-            raise ParameterError(f"There is a model {chosen} already; give another --name, or --force to replace it.")
-        for file in HASHED:
-            found.verified(file, remember=False)
-        _check_artifacts(Path(place) / _ARTIFACTS)
         target = paths.models_dir() / chosen
-        if target.exists():
-            shutil.rmtree(target)
-        (Path(place) / _MODEL).rename(target)
-        model = read_model(chosen, target)
-        _put_artifacts(Path(place) / _ARTIFACTS, model)
-    return model
+        if target.exists() and not force:
+            raise ParameterError(f"There is a model {chosen} already; give another --name, or --force to replace it.")
+        _check_contents(found)
+        _check_artifacts(Path(place) / _ARTIFACTS)
+        model = read_model(chosen, unpacked)
+        file = weights_of(model)
+        with undone_on_failure(artifacts.folder_of(file)):
+            _put_artifacts(Path(place) / _ARTIFACTS, model, file)
+            put(unpacked, target)
+    remove_artifacts(chosen, but=artifacts.folder_of(file))
+    return read_model(chosen, target)
+
+
+def _check_contents(model: OwnModel) -> None:
+    """Raise WeightsError unless its files are the card's, and hold what they are called; writes the card for people."""
+    for file in HASHED:
+        model.verified(file, remember=False)
+    try:
+        classes = labels_in(model.labels_path.read_bytes())
+        refuse_names([label.en for label in classes])
+    except (ValueError, ParameterError) as error:
+        raise WeightsError(f"{LABELS} of the archive is refused: {error}") from error
+    if [label.en for label in classes] != list(model.card["data"]["classes"]) or len(classes) != model.network.classes:
+        raise WeightsError(f"{LABELS} of the archive names other classes than its card; it is refused.")
+    try:
+        unknown.load(model.folder / FEATURES, model.network.features)
+    except ArtifactError as error:
+        raise WeightsError(f"{FEATURES} of the archive is refused: {error}") from error
+    write_text(model.folder / CARD_TEXT, text_of(model.card))
 
 
 def _unpack(source: Path, place: Path) -> None:
@@ -90,7 +114,16 @@ def _unpack(source: Path, place: Path) -> None:
                         if left < 0:
                             raise WeightsError(f"{source} unpacks to more than {LARGEST:,} bytes; it is refused.")
                         file.write(chunk)
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        ValueError,
+        zlib.error,
+    ) as error:
         raise WeightsError(f"{source} is no archive of a model ({error}).") from error
 
 
@@ -100,17 +133,23 @@ def _refuse_strange(source: Path, entries: list[zipfile.ZipInfo]) -> None:
         raise WeightsError(f"{source} holds more than {_MOST_FILES} files or {LARGEST:,} bytes; it is refused.")
     seen = set()
     for entry in entries:
-        path = PurePosixPath(entry.filename)
-        expected = {_MODEL: {*HASHED, *_TEXTS}, _ARTIFACTS: {MANIFEST, LABELS, FEATURES}}
-        is_known = len(path.parts) == 2 and (
-            path.name in expected.get(path.parts[0], set()) or (path.parts[0] == _ARTIFACTS and path.suffix == ".onnx")
-        )
-        is_plain = entry.external_attr >> 28 in (0, 8) and str(path) == entry.filename  # S_IFREG, or none given
-        if not is_known or not is_plain or entry.filename in seen or "\\" in entry.filename or "\0" in entry.filename:
+        if not _is_expected(entry) or entry.filename in seen:
             raise WeightsError(f"{source} holds {entry.filename[:60]!r}, which no model has; it is refused.")
         if entry.file_size > _RATIO * max(entry.compress_size, _LEAST):
             raise WeightsError(f"{source} holds {entry.filename}, packed {_RATIO} times and more; it is refused.")
         seen.add(entry.filename)
+
+
+def _is_expected(entry: zipfile.ZipInfo) -> bool:
+    """True for a plain file of a name that models have, packed in a way that unpacks as far as it is read."""
+    path = PurePosixPath(entry.filename)
+    if len(path.parts) != 2 or str(path) != entry.filename or "\\" in entry.filename or "\0" in entry.filename:
+        return False
+    folder, name = path.parts
+    expected = {_MODEL: {*HASHED, *_TEXTS}, _ARTIFACTS: {MANIFEST, LABELS, FEATURES}}
+    is_known = name in expected.get(folder, set()) or (folder == _ARTIFACTS and path.suffix == ".onnx")
+    is_regular = entry.external_attr >> 28 in (0, 8)  # S_IFREG, or none given
+    return is_known and is_regular and entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def _check_artifacts(source: Path) -> None:
@@ -121,12 +160,11 @@ def _check_artifacts(source: Path) -> None:
             raise WeightsError(f"The archive's {filename} is not the file that its manifest describes; it is refused.")
 
 
-def _put_artifacts(source: Path, model: OwnModel) -> None:
+def _put_artifacts(source: Path, model: OwnModel, file: WeightsFile) -> None:
     """The ONNX files, which were checked, into this home's artifact folder."""
     manifest = read_manifest(source)
     if not manifest["files"]:
         return
-    file = file_of(model.folder, model.name, model.network)
     target = artifacts.folder_of(file)
     target.mkdir(parents=True, exist_ok=True)
     with FileLock(target / ".lock"):
@@ -141,8 +179,9 @@ def _put_artifacts(source: Path, model: OwnModel) -> None:
         write_text(target / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def remove(model: OwnModel) -> None:
-    """Delete the model and the artifacts made of it."""
-    folder = artifacts.folder_of(file_of(model.folder, model.name, model.network))
-    shutil.rmtree(model.folder)
-    shutil.rmtree(folder, ignore_errors=True)
+def remove(name: str) -> Path:
+    """Delete the model of that name, whatever its card says, and the files made of it; returns its folder."""
+    folder = paths.models_dir() / name
+    shutil.rmtree(folder)
+    remove_artifacts(name)
+    return folder

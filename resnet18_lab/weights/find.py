@@ -158,8 +158,13 @@ def _find_path(name: str, network: Network, *, remember: bool) -> WeightsFile:
     raise WeightsNotFoundError(f"{unknown_name('weights name', name, known)} The path of a file will do as well.")
 
 
+def weights_of(own: OwnModel) -> WeightsFile:
+    """The weights of a model, verified as ``find_weights`` does; WeightsError where they are damaged."""
+    return _of_own(own, own.network, remember=False)
+
+
 def _of_own(own: OwnModel, network: Network, *, remember: bool) -> WeightsFile:
-    if network not in (RESNET18, own.network):  # RESNET18: no network was named
+    if network.name not in (RESNET18.name, own.network.name):  # RESNET18: no network was named
         raise WeightsError(
             f"{own.name} is a model of {own.network.title}, not of {network.title}; leave out --network."
         )

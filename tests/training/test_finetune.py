@@ -1,5 +1,7 @@
 """From a folder to a model that answers with its own classes, calls unknown what is none of them, and travels."""
 
+import hashlib
+import io
 import json
 import shutil
 import zipfile
@@ -105,6 +107,72 @@ def test_eager_float_and_int8_agree(unseen):
     for name, allowed in (("onnxruntime-fp32", 1e-4), ("onnxruntime-int8", 0.2)):
         with open_engine(name, weights="shapes") as engine:
             assert np.abs(engine.run(batch) - expected).max() <= allowed * np.abs(expected).max(), name
+
+
+def test_the_table_says_unknown_and_shows_no_wnid(home):
+    done = run_cli("classify", samples_dir() / "cat.jpg", "--weights", "shapes", home=home)
+    assert done.returncode == 0, done.stderr
+    assert "unknown, distance" in done.stdout
+    assert "None" not in done.stdout
+
+
+def test_a_model_of_two_classes_answers_embeds_and_is_rebuilt(home, tmp_path):
+    two = write_folder(tmp_path / "two", range(12), CLASSES[:2])
+    parent = trained_or_skip().name
+    assert run_cli("finetune", two, "--name", "two", "--weights", parent, home=home).returncode == 0
+    picture = two / "discs" / "discs-000.png"
+    done = run_cli("classify", picture, "--weights", "two", "-f", "json", home=home)
+    assert [best["en"] for best in json.loads(done.stdout)[0]["predictions"]] == ["discs", "checks"]
+    assert run_cli("embed", picture, "-o", tmp_path / "v.jsonl", "--weights", "two", home=home).returncode == 0
+    built = run_cli("build", "--weights", "two", "--only", "onnx-fp32", "--only", "onnx-int8-static", home=home)
+    assert built.returncode == 0, built.stderr
+    assert built.stdout.count("kept") == 2
+    assert (
+        run_cli("finetune", two, "--name", "two", "--weights", parent, "--seed", "1", "--force", home=home).returncode
+        == 0
+    )
+    assert run_cli("models", "remove", "two", home=home).returncode == 0
+    assert not list((home / "artifacts").glob("two-*"))
+    assert run_cli("classify", picture, "--weights", "two", home=home).returncode == 2
+
+
+def test_a_class_whose_pictures_are_all_alike_is_one_line(home, tmp_path):
+    folder = write_folder(tmp_path / "p", range(8), CLASSES[:2])
+    (folder / "same").mkdir()
+    for number in range(8):
+        shutil.copy(folder / "discs" / "discs-000.png", folder / "same" / f"{number}.png")
+    done = run_cli("finetune", folder, "--name", "alike", "--weights", trained_or_skip().name, home=home)
+    assert done.returncode == 2
+    assert "two are needed" in done.stderr
+    assert not (home / "models" / "alike").exists()
+
+
+def test_another_parent_than_the_one_it_was_made_of_is_noticed(home, tmp_path):
+    from safetensors.numpy import load_file, save_file
+
+    copy = tmp_path / "home"
+    shutil.copytree(home, copy, ignore=shutil.ignore_patterns("artifacts"))
+    path = copy / "models" / "shapes" / "weights.safetensors"
+    told = {"resnet18_lab": json.dumps({"depth": "head", "parent": trained_or_skip().name, "parent_sha256": "0" * 64})}
+    save_file(load_file(path), path, metadata=told)
+    card = json.loads((path.parent / "card.json").read_text(encoding="utf-8"))
+    card["files"]["weights.safetensors"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (path.parent / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    done = run_cli("classify", samples_dir() / "cat.jpg", "--weights", "shapes", "--backend", "eager", home=copy)
+    assert done.returncode == 2
+    assert "SHA-256 000000" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("report", "--notebook", "classification"), ("distill", "{photos}", "--name", "x", "--teacher", "auto:shapes")],
+)
+def test_where_imagenet_is_meant_a_model_of_ones_own_is_refused(home, photos, tmp_path, command):
+    parts = [part.format(photos=photos) for part in command]
+    more = ("--weights", "shapes", "--output", tmp_path) if command[0] == "report" else ()
+    done = run_cli(*parts, *more, home=home)
+    assert done.returncode == 2
+    assert "classes of its own" in done.stderr
 
 
 def test_more_answers_than_classes_are_refused(home, unseen):
@@ -222,6 +290,42 @@ def hostile(archive, target, change):
 PLAIN, LINK = 0o100644, 0o120777
 
 
+def card_with(change):
+    """A change of an archive that alters the card."""
+
+    def changed(name, data):
+        if name.endswith("card.json"):
+            card = json.loads(data)
+            change(card)
+            data = json.dumps(card).encode()
+        return name, data, PLAIN
+
+    return changed
+
+
+def swapped(file, change):
+    """A change of an archive that alters a file, and the hash of it in the card, as an attacker would."""
+    made = {}
+
+    def changed(name, data):
+        if name.endswith(f"model/{file}"):
+            made["data"] = data = change(data)
+        if name.endswith("card.json"):
+            card = json.loads(data)
+            card["files"][file] = hashlib.sha256(made["data"]).hexdigest()
+            data = json.dumps(card).encode()
+        return name, data, PLAIN
+
+    return changed
+
+
+def packed_features():
+    """Gigabytes of zeros in a few kilobytes, as features could be packed."""
+    out = io.BytesIO()
+    np.savez_compressed(out, features=np.zeros((20_000, 512), np.float16), threshold=np.float64(0.2))
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -235,8 +339,19 @@ PLAIN, LINK = 0o100644, 0o120777
         (lambda name, data: (name, b"{" * 9_000 if name.endswith("card.json") else data, PLAIN), "damaged"),
         (lambda name, data: ("" if name.endswith("card.json") else name, data, PLAIN), "damaged"),
         (lambda name, data: (name, data + b"x" if name.endswith("fp32.onnx") else data, PLAIN), "its manifest describes"),
+        (card_with(lambda card: card["network"].update(name="../../x")), "damaged"),
+        (card_with(lambda card: card["network"]["preprocessing"].update(crop=100_000)), "damaged"),
+        (card_with(lambda card: card.update(files=list(card["files"]))), "damaged"),
+        (card_with(lambda card: card.pop("results")), "damaged"),
+        (card_with(lambda card: card["recipe"].clear() or card["unknown"].clear()), "lacks"),
+        (swapped("labels.csv", lambda data: data.replace(b"checks", b"=cmd()")), "other classes"),
+        (swapped("labels.csv", lambda data: data.replace(b"\n0,", b"\n5,")), "order of their index"),
+        (swapped("labels.csv", lambda data: b"index"), "refused"),
+        (swapped("features.npz", lambda data: packed_features()), "training features"),
+        (swapped("features.npz", lambda data: data[:-100]), "training features"),
     ],
-    ids=["parent", "absolute", "script", "link", "weights", "labels", "bomb", "card", "no card", "onnx"],
+    ids=["parent", "absolute", "script", "link", "weights", "labels", "bomb", "card", "no card", "onnx", "network", "crop",
+         "files", "results", "recipe", "other labels", "order", "no labels", "packed", "cut"],
 )  # fmt: skip
 def test_a_hostile_archive_is_refused_and_leaves_nothing(archive, tmp_path, change, words):
     bad = hostile(archive, tmp_path / "bad.zip", change)

@@ -1,5 +1,7 @@
 """What a folder of labelled pictures may look like, and the one line for each that cannot be learned from."""
 
+import os
+
 import pytest
 
 from resnet18_lab.base.errors import ParameterError
@@ -72,11 +74,26 @@ def test_too_few_pictures_of_a_class_are_said_with_their_number(tmp_path):
         read_photos(tmp_path / "none")
 
 
+def test_a_series_goes_on_in_another_split(tmp_path):
+    found = read_photos(many(tmp_path, "train/a", "train/b", "val/a"))
+    assert {found.series_name(photo.path).split("/")[0] for photo in found.photos} == {"a", "b"}
+    plain = read_photos(many(tmp_path / "train", "c", "d"))
+    assert plain.series_name(plain.photos[0].path) == "a/0.jpg"
+
+
+def test_a_class_name_that_is_not_utf_8_is_one_line(tmp_path):
+    many(tmp_path, "a", "b")
+    many(tmp_path, os.fsdecode(b"\xc4\xe3"))
+    with pytest.raises(ParameterError, match="a name that tables cannot hold"):
+        read_photos(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("name,class\nx,y", "needs the columns file and class"), ("file,class\n../out.jpg,a", "is no file below"),
      ("file,class\np/0.jpg,", "has no class"), ("file,class,split\np/0.jpg,a,later", "the split 'later' is unknown"),
-     ("file,class\n\xff\xfe", "no file below|UTF-8")],
+     ("file,class\n\xff\xfe", "no file below|UTF-8"), ("file,class\n/etc/hostname,a", "is no file below"),
+     ("file,class\np\x00/0.jpg,a", "is no file below|no CSV")],
 )  # fmt: skip
 def test_a_wrong_table_names_the_line(tmp_path, text, words):
     many(tmp_path, "p")

@@ -85,16 +85,15 @@ def grad_cam(module: nn.Module, batch: Batch, class_index: int) -> NDArray[np.fl
     class's logit, summed, cut at zero, and stretched. All zeros when nothing speaks for the class.
     """
     stage: list[torch.Tensor] = []
-    layer = module.get_submodule(stages_of(module, batch)[-1])
-    handle = layer.register_forward_hook(lambda _m, _i, output: stage.append(output))
+    last = module.get_submodule(stages_of(module, batch)[-1])
+    handle = last.register_forward_hook(lambda _m, _i, output: stage.append(output))
     try:
         with torch.enable_grad():
             logits = module(torch.from_numpy(batch[:1]).requires_grad_(True))
             (gradient,) = torch.autograd.grad(logits[0, class_index], stage[-1])
     finally:
         handle.remove()
-    weights = gradient.mean(dim=(2, 3), keepdim=True)
-    heat = torch.relu((weights * stage[-1].detach()).sum(dim=1, keepdim=True))
+    heat = torch.relu((gradient.mean(dim=(2, 3), keepdim=True) * stage[-1].detach()).sum(dim=1, keepdim=True))
     heat = nn.functional.interpolate(heat, size=batch.shape[2:], mode="bilinear", align_corners=False)[0, 0]
     return np.asarray((heat / heat.max().clamp_min(1e-12)).detach().numpy(), dtype=np.float32)
 

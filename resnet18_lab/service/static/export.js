@@ -48,7 +48,7 @@ function row(picture) {
   const file = asCell(picture.name);
   if (picture.state === "failed") return { file, error: picture.error.code, ...messages(picture.error) };
   const { warnings, engine, unknown, distance } = picture.result;
-  const named = best(picture.result).flatMap((one) => ANSWER.map((name) => [`${name}_${one.rank}`, one[name]]));
+  const named = best(picture.result).flatMap((one) => ANSWER.map((name) => [`${name}_${one.rank}`, typeof one[name] === "string" ? asCell(one[name]) : one[name]]));
   return { file, ...Object.fromEntries(named), unknown, distance, warnings: warnings.join(";"), ...engine };
 }
 
