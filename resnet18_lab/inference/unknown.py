@@ -1,18 +1,22 @@
 """Whether a picture is of anything a network learned: how near its features are to those of the training pictures."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ArtifactError
 
+if TYPE_CHECKING:
+    import zipfile
+
 NEIGHBOURS = 3
 KEPT = 0.95
 """Share of one's own pictures that the threshold keeps."""
 _BLOCK = 2048
+_STORED = 0  # zipfile.ZIP_STORED
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ def save(path: Path, familiar: Familiar) -> None:
 
 def load(path: Path, width: int) -> Familiar:
     """What ``save`` wrote; ArtifactError for anything else, or features of another width."""
+    import zipfile  # 6 ms of every start, and only models of one's own have such a file
+
     try:
         with np.load(path, allow_pickle=False) as content:
             _refuse_packed(content.zip)
@@ -95,11 +101,9 @@ def load(path: Path, width: int) -> Familiar:
     return Familiar(unit(features), threshold)
 
 
-def _refuse_packed(archive: zipfile.ZipFile) -> None:
+def _refuse_packed(archive: "zipfile.ZipFile") -> None:
     """Raise ValueError unless the two arrays lie there as they are: packed ones could unpack to anything."""
     entries = archive.infolist()
-    stored = all(
-        entry.compress_type == zipfile.ZIP_STORED and entry.file_size == entry.compress_size for entry in entries
-    )
+    stored = all(entry.compress_type == _STORED and entry.file_size == entry.compress_size for entry in entries)
     if {entry.filename for entry in entries} != {"features.npy", "threshold.npy"} or len(entries) != 2 or not stored:
         raise ValueError("it is not as this project writes it")
