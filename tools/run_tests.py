@@ -16,8 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 MINIMUM_COVERAGE = 90
 MOST_AT_ONCE = 4
 """Files of tests at the same time; each may hold a torch of its own in memory."""
-WAITING = 1
-"""More of them than cores: what waits for a browser, a deadline or a disk leaves its core to another."""
 
 
 def main() -> int:
@@ -39,7 +37,7 @@ def main() -> int:
     # by file (notebooks each alone, see conftest), in their order: a file's tests share what they built
     side_by_side = [
         "-n",
-        str(min(MOST_AT_ONCE, usable_cores() + WAITING)),
+        str(min(MOST_AT_ONCE, usable_cores())),
         "--dist",
         "loadfile",
         "--no-loadscope-reorder",

@@ -71,7 +71,7 @@ MUTATIONS = [
     ),
     Mutation(
         "Grad-CAM with its sign turned", "course/classification/saliency.py",
-        "heat = torch.relu((weights", "heat = torch.relu((-weights",
+        "heat = torch.relu((gradient", "heat = torch.relu((-gradient",
         CLASSIFICATION, "grad-cam", always=True,
     ),
     Mutation(
