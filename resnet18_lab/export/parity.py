@@ -1,18 +1,21 @@
 """How far an engine's logits are from the eager model's, on real pictures."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from resnet18_lab.base.errors import BuildError
 from resnet18_lab.base.networks import RESNET18, Preprocessing
 from resnet18_lab.inference.engine import Logits
 from resnet18_lab.preprocessing.reference import BATCHES, reference_batch
 from resnet18_lab.preprocessing.transform import Batch
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FP32_TOLERANCE = 1e-4
 """Largest allowed max |Δlogit| as a share of max |logit| for an engine that computes in float32."""
@@ -44,6 +47,8 @@ def measure(
     preprocessing: Preprocessing = RESNET18.preprocessing,
 ) -> Parity:
     """Parity of ``run`` with the eager module over batches of real pictures."""
+    import torch  # what is measured in other ways needs none of it
+
     pictures, origin = reference_batch(preprocessing)
     difference = largest = 0.0
     for size in batches:

@@ -131,11 +131,16 @@ def find_folder(weights_name: str = "auto") -> Path:
         network, name = split_name(weights_name)
         names = [entry.name for entry in entries_of(network.name)] if name == AUTO else [name]
         for name in names:
-            is_plain = re.fullmatch("[a-z0-9-]+", name)
-            manifests = sorted(paths.artifacts_dir().glob(f"{name}-{'[0-9a-f]' * 8}/{MANIFEST}")) if is_plain else []
-            if len(manifests) == 1:
-                return manifests[0].parent
+            folders = [folder for folder in folders_named(name) if (folder / MANIFEST).is_file()]
+            if len(folders) == 1:
+                return folders[0]
         raise
+
+
+def folders_named(weights_name: str) -> list[Path]:
+    """The folders of artifacts made from weights of that name, whichever they were."""
+    is_plain = re.fullmatch("[a-z0-9-]+", weights_name)
+    return sorted(paths.artifacts_dir().glob(f"{weights_name}-{'[0-9a-f]' * 8}")) if is_plain else []
 
 
 def record(folder: Path, file: WeightsFile, kind: ArtifactKind, details: dict[str, Any]) -> None:

@@ -129,6 +129,12 @@ def outputs(
     ]
 
 
+def outputs_of(files: Sequence[str | PathLike[str]], engine: Engine, *, batch_size: int) -> Iterator[Output]:
+    """The engine's output for each file, in order, run in batches of that size."""
+    for start in range(0, len(files), batch_size):
+        yield from outputs([(fspath(file), file) for file in files[start : start + batch_size]], engine)
+
+
 def answers(
     sources: Sequence[tuple[str, Source | Image.Image]],
     engine: Engine,

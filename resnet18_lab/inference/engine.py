@@ -123,7 +123,7 @@ class BaseEngine(Closing):
     own_labels: tuple[Label, ...] | None = None
     """The class names that lie beside its file, where some do."""
     gives_features = False
-    """True where ``run_with_features`` gives more than None."""
+    """True for an engine whose file gives features beside the logits."""
     familiar: Familiar | None = None
     """The features of its training pictures, where they lie beside its file and the engine gives features."""
 
@@ -131,15 +131,15 @@ class BaseEngine(Closing):
         """Logits, float32 N×C."""
         raise NotImplementedError
 
-    def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:  # noqa: ARG002
-        """Logits float32 N×C and features float32 N×D; None for an engine whose file gives logits alone."""
-        return None
+    def run_with_features(self, batch: Batch) -> tuple[Logits, Features]:
+        """Logits float32 N×C and features float32 N×D, of an engine that ``gives_features``."""
+        raise NotImplementedError
 
     def rows(self, batch: Batch) -> Logits:
         """The logits, N×C; where the training pictures are known a column more: the distance to them."""
-        if self.familiar is None or (both := self.run_with_features(batch)) is None:
+        if self.familiar is None:
             return self.run(batch)
-        logits, features = both
+        logits, features = self.run_with_features(batch)
         return np.column_stack([logits, self.familiar.distances(features).astype(np.float32)])
 
     @property

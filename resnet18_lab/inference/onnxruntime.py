@@ -60,10 +60,8 @@ class OnnxRuntimeEngine(BaseEngine):
         """Logits, float32 N×1000, of a float32 batch N×3×224×224."""
         return cast(Logits, self._session.run(self._outputs[:1], {self._input: batch})[0])
 
-    def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:
+    def run_with_features(self, batch: Batch) -> tuple[Logits, Features]:
         """Logits and features, where the file gives both."""
-        if not self.gives_features:
-            return None
         logits, features = self._session.run(self._outputs, {self._input: batch})
         return logits, features
 

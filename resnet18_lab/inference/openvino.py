@@ -59,10 +59,8 @@ class OpenVinoEngine(BaseEngine):
         answer = self._request.infer({0: batch}, share_inputs=True)[0]
         return cast(Logits, np.array(answer, dtype=np.float32))  # a copy: the next run writes into the same memory
 
-    def run_with_features(self, batch: Batch) -> tuple[Logits, Features] | None:
+    def run_with_features(self, batch: Batch) -> tuple[Logits, Features]:
         """Logits and features, where the file gives both."""
-        if not self.gives_features:
-            return None
         answer = self._request.infer({0: batch}, share_inputs=True)
         return np.array(answer[0], dtype=np.float32), np.array(answer[1], dtype=np.float32)
 

@@ -16,7 +16,7 @@ from resnet18_lab.base.files import write_text
 from resnet18_lab.base.machine import package_versions
 from resnet18_lab.base.networks import Network
 from resnet18_lab.inference import metrics, unknown
-from resnet18_lab.inference.classify import outputs
+from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.training.card_text import text_of
@@ -147,10 +147,7 @@ def int8_results(facts: Facts, engine: Engine) -> dict[str, Any]:
     """What the INT8 file answers on the judged pictures, and how often that is the float network's answer."""
     positions = facts.parts.judged
     files = [facts.material.paths[position] for position in positions]
-    rows = []
-    for start in range(0, len(files), _BATCH):
-        part = [(str(path), path) for path in files[start : start + _BATCH]]
-        rows += [one.row for one in outputs(part, engine) if one.row is not None]
+    rows = [one.row for one in outputs_of(files, engine, batch_size=_BATCH) if one.row is not None]
     found = np.stack(rows)
     best = found[:, : len(facts.photos.classes)].argmax(axis=1)
     truth = facts.material.labels(positions)

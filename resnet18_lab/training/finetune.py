@@ -11,7 +11,7 @@ from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ArtifactError, ParameterError
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.inference import artifacts, unknown
-from resnet18_lab.inference.classify import outputs
+from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.registry import open_embedding
 from resnet18_lab.training import card, head, own_files, shelves
 from resnet18_lab.training.material import Material, Recipe
@@ -101,19 +101,19 @@ def _material(photos: Photos, parent: WeightsFile, progress: Progress) -> Materi
     examples: list[Example] = []
     rows: list[NDArray[np.float32]] = []
     broken: dict[str, str] = {}
+    files = [photo.path for photo in photos.photos]
     with open_embedding(weights=parent.text, threads=usable_cores()) as engine:
-        for start in range(0, len(photos.photos), _BATCH):
-            part = photos.photos[start : start + _BATCH]
-            for photo, one in zip(part, outputs([(str(each.path), each.path) for each in part], engine), strict=True):
-                name = photos.name_of(photo.path)
-                if one.row is None:
-                    broken[name] = one.error.message if one.error else "it cannot be read"
-                    continue
-                digest, series = hashing.sha256(photo.path, remember=False), photos.series_name(photo.path)
-                readable.append(photo.path)
-                examples.append(Example(name, digest, photo.label, photo.held, series))
-                rows.append(one.row)
-            progress(start + len(part), len(photos.photos))
+        found = outputs_of(files, engine, batch_size=_BATCH)
+        for done, (photo, one) in enumerate(zip(photos.photos, found, strict=True), start=1):
+            progress(done, len(files))
+            name = photos.name_of(photo.path)
+            if one.row is None:
+                broken[name] = one.error.message if one.error else "it cannot be read"
+                continue
+            digest, series = hashing.sha256(photo.path, remember=False), photos.series_name(photo.path)
+            readable.append(photo.path)
+            examples.append(Example(name, digest, photo.label, photo.held, series))
+            rows.append(one.row)
     if not rows:
         raise ParameterError(f"None of the {len(photos.photos)} files of {photos.folder} is a picture.")
     return Material(readable, examples, np.stack(rows), broken)
@@ -121,8 +121,8 @@ def _material(photos: Photos, parent: WeightsFile, progress: Progress) -> Materi
 
 def _refuse_lost(photos: Photos, material: Material) -> None:
     """Raise ParameterError where broken pictures leave a class with too few."""
-    kept = {example.name for example in material.examples}
-    refuse_few(photos.classes, tuple(photo for photo in photos.photos if photos.name_of(photo.path) in kept))
+    kept = set(material.paths)
+    refuse_few(photos.classes, tuple(photo for photo in photos.photos if photo.path in kept))
 
 
 def _written(

@@ -19,15 +19,13 @@ _ITERATIONS = 300
 class Head:
     """``features @ weight.T + bias`` are the logits: weight float32 C×D, bias float32 C.
 
-    ``strength`` is the chosen C, ``scores`` the cross-validated accuracy of each, ``answers`` the class that each
-    learned picture got while it was not learned from (int64 N).
+    ``strength`` is the chosen C, ``scores`` the cross-validated accuracy of each.
     """
 
     weight: NDArray[np.float32]
     bias: NDArray[np.float32]
     strength: float
     scores: dict[float, float]
-    answers: NDArray[np.int64]
 
     def logits(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits float32 N×C of features float32 N×D."""
@@ -72,7 +70,7 @@ def fit(
         model = _regression(balance, seed).set_params(C=best).fit(scaled, labels)
     weight, bias = _all_rows(model.coef_, model.intercept_)
     folded = weight / deviation
-    return Head(folded.astype(np.float32), (bias - folded @ mean).astype(np.float32), best, scores, answers[best])
+    return Head(folded.astype(np.float32), (bias - folded @ mean).astype(np.float32), best, scores)
 
 
 def _regression(balance: bool, seed: int) -> Any:  # noqa: ANN401 - a class of an optional package

@@ -20,6 +20,7 @@ from resnet18_lab.base.networks import Network
 from resnet18_lab.base.text import as_cell
 from resnet18_lab.export import onnx_graph
 from resnet18_lab.export.last_layer import with_last_layer
+from resnet18_lab.export.parity import FP32_TOLERANCE, Parity
 from resnet18_lab.export.stamp import stamp
 from resnet18_lab.inference import artifacts, registry
 from resnet18_lab.inference.engine import Engine, Logits
@@ -34,8 +35,6 @@ FORMATS = ("onnx-fp32", "onnx-int8-static", "onnx-embedding")
 """The ONNX files of a model, the float one first."""
 _OF_PARENT = ("calibration", "reduce_range", "method", "parity")
 """What a manifest's entry has from the parent's, whose body the file has."""
-_TOLERANCE = 1e-4
-"""Largest allowed max |Δlogit| as a share of max |logit| between the file and the layer's own arithmetic."""
 
 
 def write_weights(folder: Path, learned: Head, parent: WeightsFile) -> None:
@@ -114,13 +113,11 @@ def _exchange(source: Path, target: Path, file: WeightsFile, learned: Head | Non
 
 def _parity(name: str, logits: Logits, expected: Logits) -> dict[str, Any]:
     """For the manifest: how far the logits are from the layer on the float file's features."""
-    difference, largest = float(np.abs(logits - expected).max()), float(np.abs(expected).max())
-    if name == FORMATS[0] and difference > _TOLERANCE * max(1.0, largest):
+    difference, largest = (float(np.abs(values).max()) for values in (logits - expected, expected))
+    parity = Parity(difference, largest, (len(logits),), "data/samples")
+    if name == FORMATS[0] and parity.relative > FP32_TOLERANCE:
         raise BuildError("The file's logits are not those of its last layer; build the parent's ONNX files anew.")
-    return {
-        "max_abs_difference": difference, "max_abs_logit": largest, "relative": difference / max(largest, 1e-12),
-        "batches": [len(logits)], "pictures": "data/samples",
-    }  # fmt: skip
+    return parity.as_json()
 
 
 def int8_of(file: WeightsFile) -> Engine:

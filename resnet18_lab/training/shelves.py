@@ -1,12 +1,11 @@
 """Where models and the files made of them lie: put there as a whole, taken away as a whole."""
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from resnet18_lab.base import paths
+from resnet18_lab.inference import artifacts
 
 
 def put(new: Path, target: Path) -> None:
@@ -36,14 +35,8 @@ def undone_on_failure(folder: Path) -> Iterator[None]:
         raise
 
 
-def artifacts_of(name: str) -> list[Path]:
-    """The artifact folders that were made of models of that name."""
-    pattern = re.compile(re.escape(name) + "-[0-9a-f]{8}")
-    return [folder for folder in sorted(paths.artifacts_dir().glob(f"{name}-*")) if pattern.fullmatch(folder.name)]
-
-
 def remove_artifacts(name: str, but: Path | None = None) -> None:
-    """Delete them: files of a model that is gone must not answer for it."""
-    for folder in artifacts_of(name):
+    """Delete the artifact folders of models of that name: files of one that is gone must not answer for it."""
+    for folder in artifacts.folders_named(name):
         if folder != but:
             shutil.rmtree(folder, ignore_errors=True)

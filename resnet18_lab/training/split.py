@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.inference.unknown import unit
 
 NEAR = 0.97
 """Cosine of features above which two pictures count as one: encoded again, cropped a little, the next of a series."""
@@ -62,9 +63,9 @@ def groups_of(examples: Sequence[Example], features: NDArray[np.float32], series
     for position, example in enumerate(examples):
         for key in (f"sha256 {example.sha256}", *_series_key(series, example.series or example.name)):
             join(seen.setdefault(key, position), position)
-    unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
-    for start in range(0, len(unit), _BLOCK):
-        for row, column in zip(*np.nonzero(unit[start : start + _BLOCK] @ unit.T > NEAR), strict=True):
+    rows = unit(features)
+    for start in range(0, len(rows), _BLOCK):
+        for row, column in zip(*np.nonzero(rows[start : start + _BLOCK] @ rows.T > NEAR), strict=True):
             join(start + int(row), int(column))
     return np.array([root(position) for position in range(len(examples))], np.int64)
 
