@@ -261,9 +261,15 @@ def test_the_page_shows_its_classes_and_calls_something_else_unknown(home, unsee
         page.click("#recognise")
         expect(page.locator("#list li.done")).to_have_count(2)
         expect(page.locator("#unknown")).to_contain_text("unknown")
+        assert page.evaluate(
+            "document.getElementById('unknown').scrollWidth <= document.getElementById('unknown').clientWidth"
+        )
         page.click("[data-language=zh]")
         expect(page.locator("#note")).to_contain_text("3 个类别")
         expect(page.locator("#unknown")).to_contain_text("未知")
+        assert page.evaluate(
+            "document.getElementById('unknown').scrollWidth <= document.getElementById('unknown').clientWidth"
+        )
 
 
 @pytest.fixture(scope="module")

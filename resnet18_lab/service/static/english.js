@@ -53,7 +53,7 @@ export const ENGLISH = {
   note_unknown:
     "A score is a share among {classes} classes, not the chance of being right. A picture unlike all that the model learned from is called unknown.",
   unknown_but: "unknown ({name}?)",
-  unknown: "unknown: like nothing it learned (distance {distance})",
+  unknown: "unknown, distance {distance}",
   pictures: "Pictures",
   export_csv: "Export CSV",
   export_json: "Export JSON",
