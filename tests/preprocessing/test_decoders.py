@@ -60,6 +60,13 @@ def code_of(call, *arguments):
     return caught.value.code
 
 
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """A pool closed early ends the processes it was just starting a little later: the next test counts its own."""
+    yield
+    until(lambda: not any("_start_one" in thread.name for thread in threading.enumerate()))
+
+
 @pytest.fixture
 def two():
     with Decoders(2, seconds=0.5) as some:
