@@ -16,6 +16,7 @@ from resnet18_lab.base.errors import ImageError, LabError
 from resnet18_lab.bulk.batch import Answer, Job, Vector
 from resnet18_lab.inference.engine import Closing
 from resnet18_lab.inference.predictions import Prediction, Result
+from resnet18_lab.inference.rules import sha256_of
 from resnet18_lab.preprocessing.refusals import TRANSIENT
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _MAX_ENTRIES = 1_000_000
 _TRIM_EVERY = 1000  # writes between two looks at the size
 _BUSY_SECONDS = 30.0
+_TOLD = ("unknown", "distance", "rejected")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT NOT NULL, content TEXT NOT NULL, answer TEXT NOT NULL, number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -42,7 +44,9 @@ class AnswerStore(Closing):
     def __init__(self, path: Path | None, job: Job, engine: EngineInfo, *, max_entries: int = _MAX_ENTRIES) -> None:
         self._folder = None if path else tempfile.TemporaryDirectory(prefix="resnet18-lab-")
         self._path = path or Path(self._folder.name if self._folder else "", "answers.sqlite")
-        self._key = "|".join((engine.sha256, job.preprocess_id, engine.backend, job.kind, str(job.top_k)))
+        told = [sha256_of(job.rules)] if job.rules else []
+        told += [] if job.tells_unknown else ["unknown not told"]
+        self._key = "|".join((engine.sha256, job.preprocess_id, engine.backend, job.kind, str(job.top_k), *told))
         self._labels = job.labels if job.kind == "classify" else ()
         self._job, self._engine, self._max_entries = job, engine, max_entries
         self._writes = 0
@@ -94,12 +98,16 @@ class AnswerStore(Closing):
         if self._job.kind == "embed":
             vector = None if error else np.frombuffer(base64.b64decode(entry["embedding"]), dtype="<f4")
             return Vector("", vector, warnings, engine, error)
-        scored_labels = [(self._labels[index], score) for index, score in entry.get("predictions", [])]
         predictions = tuple(
-            Prediction(rank, label.index, label.wnid, label.en, label.zh, score)
-            for rank, (label, score) in enumerate(scored_labels, start=1)
+            Prediction(rank, *self._named(*one)) for rank, one in enumerate(entry.get("predictions", []), start=1)
         )
-        return Result("", predictions, warnings, engine, error, entry.get("unknown"), entry.get("distance"))
+        told = {name: entry.get(name) for name in _TOLD}
+        return Result("", predictions, warnings, engine, error, **told)
+
+    def _named(self, index: int, score: float, name: str | None = None) -> tuple[int, str | None, str, str, float]:
+        """The fields of a prediction; ``name`` is one that a rule gave."""
+        label = self._labels[index]
+        return (index, label.wnid, label.en, label.zh, score) if name is None else (index, None, name, name, score)
 
     def __enter__(self) -> Self:
         return self
@@ -118,6 +126,6 @@ def _pack(answer: Answer) -> dict[str, Any]:
         return {"error": [answer.error.code, answer.error.message, answer.error.message_zh]}
     if isinstance(answer, Vector):
         return {"embedding": answer.as_json()["embedding"], "warnings": answer.warnings}
-    told = {"unknown": answer.unknown, "distance": answer.distance} if answer.distance is not None else {}
+    told = {name: getattr(answer, name) for name in _TOLD if getattr(answer, name) is not None}
     predictions = [(one.index, one.score) for one in answer.predictions]
     return {"predictions": predictions, "warnings": answer.warnings, **told}

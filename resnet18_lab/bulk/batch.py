@@ -46,6 +46,9 @@ class Job:
     top_k: int = 3
     draft_for: int | None = None
     decode_seconds: float = DECODE_SECONDS
+    rules: str = ""
+    """The text of a file of rules (``inference.rules``)."""
+    tells_unknown: bool = True
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -105,7 +108,8 @@ def open_engine(job: Job) -> Engine:
     """The job's engine; its idle threads do not spin, because workers share the cores."""
     from resnet18_lab.inference import registry
 
-    return registry.open_engine(job.engine, weights=job.weights, threads=job.threads, spinning=False)
+    engine = registry.open_engine(job.engine, weights=job.weights, threads=job.threads, spinning=False)
+    return registry.judged_by(engine, job.rules, tells_unknown=job.tells_unknown)
 
 
 def open_decoders(job: Job) -> Decoders:

@@ -17,6 +17,7 @@ from resnet18_lab.bulk.defaults import DEFAULT_BATCH, check_batch
 from resnet18_lab.bulk.inputs import Input, Listing, Shard
 from resnet18_lab.bulk.pool import check_workers
 from resnet18_lab.bulk.writers import Row
+from resnet18_lab.inference.rules import sha256_of
 
 WORKING_DIRECTORY = "working_directory"
 """Part of a run's provenance only where the name of an input depends on it."""
@@ -27,6 +28,8 @@ _MUST_MATCH = (
     "artifact_sha256",
     "preprocess_id",
     "top_k",
+    "rules_sha256",
+    "tells_unknown",
     "languages",
     "bom",
     "shard",
@@ -100,6 +103,8 @@ def describe(plan: Plan, engine: dict[str, str], listing: Listing) -> Row:
         "preprocess_id": plan.job.preprocess_id,
         **({"features": plan.job.network.features} if plan.job.kind == "embed" else {}),
         "top_k": plan.job.top_k,
+        **({"rules_sha256": sha256_of(plan.job.rules)} if plan.job.rules else {}),
+        **({} if plan.job.tells_unknown else {"tells_unknown": False}),
         "languages": list(plan.languages),
         "bom": plan.bom,
         "shard": str(plan.shard),

@@ -84,7 +84,11 @@ def parquet_schema(run: Row) -> Any:  # noqa: ANN401 - a type of an optional pac
         fields = [("rank", arrow.int16()), ("index", arrow.int16()), ("wnid", text)]
         fields += [(language, text) for language in run["languages"]]
         answers = arrow.field("predictions", arrow.list_(arrow.struct([*fields, ("score", arrow.float64())])))
-    told = [] if run["kind"] == "embed" else [("unknown", arrow.bool_()), ("distance", arrow.float64())]
+    told = (
+        []
+        if run["kind"] == "embed"
+        else [("unknown", arrow.bool_()), ("distance", arrow.float64()), ("rejected", text)]
+    )
     columns = [("file", text), ("file_bytes", arrow.binary()), answers, *told, ("warnings", arrow.list_(text))]
     columns += [(name, text) for name in ("error", "message", "message_zh", *ENGINE_COLUMNS)]
     return arrow.schema(columns, metadata={METADATA_KEY: json.dumps(run, sort_keys=True).encode()})
@@ -104,7 +108,7 @@ def parquet_row(row: Row) -> Row:
         import numpy as np
 
         return columns | {"embedding": np.frombuffer(base64.b64decode(row["embedding"]), dtype="<f4")}
-    return columns | {name: row[name] for name in ("predictions", "unknown", "distance") if name in row}
+    return columns | {name: row[name] for name in ("predictions", "unknown", "distance", "rejected") if name in row}
 
 
 def _groups(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:

@@ -1,6 +1,7 @@
 """``resnet18-lab classify``."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +53,8 @@ def classify(
     threads: options.Threads = None,
     weights: options.Weights = "auto",
     network: options.NetworkName = RESNET18.name,
+    rules: options.Rules = None,
+    no_unknown: options.NoUnknown = False,
     build: options.Build = False,
     output: options.Output = None,
     resume: options.Resume = False,
@@ -73,15 +76,16 @@ def classify(
     """
     on_cluster = _on_cluster(engine or runner, address, paths, resume or shard or bom, output)
     weights = _built(with_network(network, weights), backend, build)
-    count = options.top_k_of(top_k, weights)
+    job = _job(backend, weights, threads, options.top_k_of(top_k, weights), decode_seconds)
+    job = replace(job, rules=options.rules_text(rules, weights), tells_unknown=not no_unknown)
     read = options.listed(paths, nul=nul, resume=resume)
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
     if output is None and not on_cluster and not with_workers:
-        writer = _writer(output_format, languages, count)
-        return _one_by_one(paths, read, writer, backend, weights, threads, count, batch, decode_seconds)
+        writer = _writer(output_format, languages, job.top_k)
+        return _one_by_one(paths, read, writer, job, threads, batch)
     plan = runs.plan_of(
-        paths, output, _job(backend, weights, threads, count, decode_seconds), shard=shard, read=read,
+        paths, output, job, shard=shard, read=read,
         languages=languages, bom=bom, resume=resume, workers=workers, batch=batch, dedupe=dedupe, cache=cache,
     )  # fmt: skip
     return runs.on_cluster(plan, address) if on_cluster else _with_workers(plan, output_format)
@@ -141,16 +145,13 @@ def _one_by_one(
     paths: list[str],
     read: "Callable[[], Iterator[Input]] | None",
     write: "Callable[[Iterable[Result]], int]",
-    backend: str,
-    weights: str,
+    job: "Job",
     threads: int | None,
-    top_k: int,
     batch: int,
-    decode_seconds: float,
 ) -> int:
     """In this process, without workers: what is quickest for a few pictures."""
     from resnet18_lab.bulk.inputs import walk
-    from resnet18_lab.inference.registry import open_engine
+    from resnet18_lab.inference.registry import judged_by, open_engine
 
     entries = list(read() if read else walk(paths))
     _hint_at_backslashes([entry.file for entry in entries])
@@ -160,13 +161,14 @@ def _one_by_one(
     from resnet18_lab.inference.classify import classify_files
     from resnet18_lab.preprocessing.prepare import InProcess
 
-    with open_engine(backend, weights=weights, threads=threads) as opened:
-        preparer = InProcess(decode_seconds=decode_seconds, preprocessing=opened.network.preprocessing)
+    with open_engine(job.backend, weights=job.weights, threads=threads) as opened:
+        judged_by(opened, job.rules, tells_unknown=job.tells_unknown)
+        preparer = InProcess(decode_seconds=job.decode_seconds, preprocessing=opened.network.preprocessing)
         note(f"engine: {opened.engine}")
         warn_untrained(opened.engine.weights)
         files = (entry.file for entry in entries if entry.error is None)
         batch_size = batch if len(entries) > 1 else 1
-        answers = classify_files(files, opened, k=top_k, batch_size=batch_size, preparer=preparer)
+        answers = classify_files(files, opened, k=job.top_k, batch_size=batch_size, preparer=preparer)
         failed = write(_in_order(entries, answers))
     if failed:
         note(f"{failed} of {len(entries)} pictures could not be read")

@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 
-from resnet18_lab.base.errors import EngineError
+from resnet18_lab.base.errors import EngineError, ParameterError, unknown_name
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
 from resnet18_lab.weights.names import with_network
 
+INTERRUPTED = 130
+DEPTHS = ("head", "layer4", "all", "auto")
 EXAMPLES = (
     "Examples:  resnet18-lab finetune photos --name garbage  ·  resnet18-lab finetune photos --name garbage "
-    "--network efficientnet-lite0  ·  resnet18-lab finetune photos --name birds --group '^(.*)_[0-9]+' --balance"
+    "--network efficientnet-lite0  ·  resnet18-lab finetune photos --name birds --group '^(.*)_[0-9]+' --balance  ·  "
+    "resnet18-lab finetune photos --name garbage --depth layer4"
 )
 
 
@@ -31,32 +34,56 @@ def finetune(
         str, typer.Option(metavar="REGEX", help="Names with the same match are one series, on one side.")
     ] = "",
     balance: Annotated[bool, typer.Option("--balance", help="Rare classes count as much as common ones.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the split and the folds.")] = 0,
+    depth: Annotated[
+        str,
+        typer.Option(
+            metavar="head|layer4|all|auto",
+            help="The last layer (without torch), the last stage too, everything, or the better of the first two.",
+        ),
+    ] = "head",
+    size: Annotated[
+        int | None, typer.Option(min=32, max=1024, help="Side in pixels of what `all` learns from.", show_default=False)
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Rounds of more than the head.", show_default=False)] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="So long instead of rounds.", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 2, help="Of the split, the folds and the order.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was ended.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a model of that name.")] = False,
-) -> None:
-    """Learn your own classes from labelled pictures: a new last layer, judged on pictures it did not see.
+) -> int:
+    """Learn your own classes from labelled pictures, and judge the result on pictures it did not see.
 
-    Afterwards `resnet18-lab classify --weights NAME` answers with them, and calls unknown what is like none of them.
+    Ctrl-C while more than the head is learned keeps the best so far; --resume goes on, also after a kill. Afterwards
+    `resnet18-lab classify --weights NAME` answers with them, and calls unknown what is like none of them.
     """
     if missing := [package for package in ("onnx", "safetensors", "sklearn") if find_spec(package) is None]:
         raise EngineError(f"Fine-tuning needs {' and '.join(missing)}: pip install 'resnet18-lab[training]'.")
+    if depth not in DEPTHS:
+        raise ParameterError(unknown_name("depth", depth, DEPTHS))
     from tqdm import tqdm
 
     from resnet18_lab.training.finetune import finetune as learn
     from resnet18_lab.training.material import Recipe
 
-    recipe = Recipe(name, with_network(network, weights), validation, group, balance, seed)
-    with tqdm(unit="picture", disable=None) as bar:
+    recipe = Recipe(
+        name, with_network(network, weights), validation, group, balance, seed, depth, size, epochs, minutes
+    )
+    with tqdm(disable=None) as bar:
 
         def progress(done: int, of: int) -> None:
             bar.total = of
             bar.update(done - bar.n)
 
-        model = learn(photos, recipe, force=force, notify=note, progress=progress)
+        model = learn(photos, recipe, force=force, resume=resume, notify=note, progress=progress)
     for broken in list(model.card["data"]["broken"])[:20]:
         note(f"left out, cannot be read: {broken}")
     sys.stdout.write((model.folder / "card.md").read_text(encoding="utf-8"))
     note(f"in {model.folder}; now: resnet18-lab classify PICTURE --weights {name}")
+    if model.card["recipe"].get("finished", True):
+        return 0
+    note("interrupted: the best so far is kept; the same command with --resume goes on")
+    return INTERRUPTED
 
 
 COMMANDS = {"finetune": (finetune, EXAMPLES)}

@@ -64,6 +64,11 @@ Weights = Annotated[str, typer.Option(help="official, compact, compact-large, di
 NetworkName = Annotated[
     str, typer.Option("--network", metavar="NAME", help="Of which network; `resnet18-lab networks` lists them.")
 ]
+Rules = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.toml", help="Rename, merge or reject answers as the rules of this file say."),
+]
+NoUnknown = Annotated[bool, typer.Option("--no-unknown", help="Call no picture unknown, with a model that can tell.")]
 Build = Annotated[bool, typer.Option("--build", help="Make missing artifacts first (needs torch).")]
 Output = Annotated[
     Path | None,
@@ -90,6 +95,18 @@ Bom = Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order ma
 Runner = Annotated[str, typer.Option(help="Where the work is done: local, or ray for a cluster.")]
 OldRunner = Annotated[str | None, typer.Option("--engine", hidden=True, help="The former name of --runner.")]
 Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster; a local one if not given.")]
+
+
+def rules_text(path: Path | None, weights: str) -> str:
+    """The text of a file of rules, which was found to fit the classes of the weights; empty where there is none."""
+    if path is None:
+        return ""
+    from resnet18_lab.inference.class_names import class_names
+    from resnet18_lab.inference.rules import compiled, read_text
+
+    text = read_text(path)
+    compiled(text, class_names(weights))
+    return text
 
 
 def listed(paths: list[str], *, nul: bool, resume: bool = False) -> "Callable[[], Iterator[Input]] | None":

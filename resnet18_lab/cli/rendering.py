@@ -48,6 +48,7 @@ def write_table(results: Iterable[Result], languages: Languages, top_k: int) -> 
             first = prediction.rank == 1
             names = " ".join(getattr(prediction, language) for language in languages)
             remarks = [*result.warnings, *([f"unknown, distance {result.distance:.2f}"] if result.unknown else [])]
+            remarks += [f"rejected: {result.rejected}"] if result.rejected else []
             names += f"  [{', '.join(remarks)}]" if first and remarks else ""
             bars = Text(bar(prediction.score, width), style="green" if first else "dim")
             row = [name if first else "", str(prediction.rank), Text(names, style="bold" if first else ""),

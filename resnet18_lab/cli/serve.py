@@ -62,6 +62,9 @@ RootPath = Annotated[str, typer.Option(help="Path under which a proxy shows the 
 ApiKeyFile = Annotated[
     str | None, typer.Option(help="File of keys, one a line; who sends none of them gets 401. SIGHUP reads it again.")
 ]
+RulesFile = Annotated[
+    str | None, typer.Option(help="TOML file of rules that rename, merge or reject answers; SIGHUP reads it again.")
+]
 LeastRate = Annotated[
     float, typer.Option(help="kB a second that a body must keep up with after --body-seconds; 0 gives no more time.")
 ]
@@ -79,6 +82,8 @@ def serve(
     backend: options.BackendOption = "auto",
     weights: options.Weights = "auto",
     network: options.NetworkName = RESNET18.name,
+    rules: RulesFile = None,
+    no_unknown: options.NoUnknown = False,
     max_mb: Annotated[int, typer.Option(help="Largest picture, in MB.")] = 20,
     queue: Annotated[int, typer.Option(help="Pictures a worker takes at a time; more are refused with 503.")] = 64,
     cache: Annotated[int, typer.Option(help="Answers a worker remembers; 0 for none.")] = 2048,
@@ -134,6 +139,7 @@ def _run(chosen: dict[str, Any]) -> None:
     settings = Settings(**chosen)
     Keys(settings.api_key_file)  # what is wrong is better told before the start
     choose(settings.backend, weights=settings.weights)
+    options.rules_text(Path(settings.rules) if settings.rules else None, settings.weights)
     run(settings, note)
 
 

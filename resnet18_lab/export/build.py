@@ -116,19 +116,20 @@ def build(
     only: list[str] | None = None,
     force: bool = False,
     calibrate: Path | None = None,
+    pictures: Calibration | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> list[Built]:
     """Rows for every format, each made from the weights unless a good one is there already.
 
     ``only`` names the formats wanted instead (an empty list: none). ``calibrate`` is a folder of photographs for
-    INT8 (the project's own if not given; a file calibrated on others is then kept). ``notify`` is told what is being
-    made. Two builds at once do not clash: the second waits, then finds the files. Raises WeightsNotFoundError,
-    BuildError, or ParameterError for an unknown format.
+    INT8, ``pictures`` are its crops already made (the project's own if neither is given; a file calibrated on others is
+    then kept). ``notify`` is told what is being made. Two builds at once do not clash: the second waits, then finds
+    the files. Raises WeightsNotFoundError, BuildError, or ParameterError for an unknown format.
     """
     kinds = [artifacts.kind_of(name) for name in (_possible(notify) if only is None else only)]
     file = weights if isinstance(weights, WeightsFile) else find_weights(weights)
     steps = file.network.preprocessing
-    pictures = calibration.from_folder(calibrate, preprocessing=steps) if calibrate else None
+    pictures = calibration.from_folder(calibrate, preprocessing=steps) if calibrate else pictures
     folder = artifacts.folder_of(file)
     if not force and _all_good(kinds, folder, pictures):  # an installation that others only read takes no lock
         return [_built(kind, folder / kind.filename(file.network), 0.0) for kind in kinds]

@@ -18,7 +18,7 @@ from PIL import Image
 
 from resnet18_lab.base.errors import ImageError, ParameterError
 from resnet18_lab.inference.engine import Engine, Logits
-from resnet18_lab.inference.predictions import Result
+from resnet18_lab.inference.predictions import Result, by_rules
 from resnet18_lab.inference.predictions import top_k as best_of
 from resnet18_lab.preprocessing import prepare as preparing
 from resnet18_lab.preprocessing import transform
@@ -74,6 +74,8 @@ class Output:
     row: NDArray[np.float32] | None = None
     warnings: tuple[str, ...] = ()
     error: ImageError | None = None
+    size: tuple[int, int] | None = None
+    """Width and height in pixels, upright."""
 
 
 def prepare(source: Source | Image.Image, *, preparer: Preparer = _IN_PROCESS, clock: Clock = _NO_CLOCK) -> Prepared:
@@ -124,7 +126,9 @@ def outputs(
         rows = iter(engine.rows(batch))
         clock.lap("run")
     return [
-        Output(file, error=one) if isinstance(one, ImageError) else Output(file, next(rows), one.warnings)
+        Output(file, error=one)
+        if isinstance(one, ImageError)
+        else Output(file, next(rows), one.warnings, size=one.size)
         for (file, _), one in zip(sources, inputs, strict=True)
     ]
 
@@ -149,21 +153,29 @@ def answers(
     results = [
         Result(one.file, error=one.error)
         if one.row is None
-        else result_of(one.file, one.row[None], one.warnings, engine, k)
+        else result_of(one.file, one.row[None], one.warnings, engine, k, one.size)
         for one in engine_outputs
     ]
     clock.lap("top-k")
     return results
 
 
-def result_of(file: str, logits: Logits, warnings: tuple[str, ...], engine: Engine, k: int) -> Result:
-    """The result of one picture from what ``engine.rows`` gave of it: logits float32 1×1000, and perhaps a distance."""
-    classes = len(engine.labels)
-    best = best_of(logits[:, :classes], k, engine.labels)[0]
-    if logits.shape[1] == classes or engine.familiar is None:
-        return Result(file, best, warnings, engine.engine)
-    distance = float(logits[0, classes])
-    return Result(file, best, warnings, engine.engine, unknown=distance > engine.familiar.threshold, distance=distance)
+def result_of(
+    file: str, row: Logits, warnings: tuple[str, ...], engine: Engine, k: int, size: tuple[int, int] | None = None
+) -> Result:
+    """The result of one picture from what ``engine.rows`` gave of it: logits float32 1×1000, and perhaps a distance.
+
+    ``size`` (width, height in pixels) is for the engine's rules.
+    """
+    classes, distance, unknown, rejected = len(engine.labels), None, None, None
+    if row.shape[1] > classes and engine.familiar is not None:
+        distance = float(row[0, classes])
+        unknown = distance > engine.familiar.threshold
+    if engine.rules is None:
+        best = best_of(row[:, :classes], k, engine.labels)[0]
+    else:
+        best, rejected = by_rules(row[:, :classes], k, engine.labels, engine.rules, size, unknown)
+    return Result(file, best, warnings, engine.engine, unknown=unknown, distance=distance, rejected=rejected)
 
 
 def classify_files(

@@ -1,7 +1,7 @@
 """The schema of every CSV with answers: one row per picture, its answers side by side.
 
 Columns: ``file``; for each rank ``index_N``, ``wnid_N``, the names (``en_N``, ``zh_N``) and ``score_N``;
-``unknown`` and ``distance`` (``inference.unknown``; else empty); ``warnings``;
+``unknown`` and ``distance`` (``inference.unknown``; else empty), ``rejected`` (``inference.rules``); ``warnings``;
 ``error``, ``message``, ``message_zh``; ``backend``, ``precision``, ``weights``, ``sha256`` of the engine that answered.
 """
 
@@ -13,13 +13,25 @@ from resnet18_lab.base.text import as_cell
 
 UNKNOWN_COLUMNS = ("unknown", "distance")
 """Empty unless the network knows its training pictures."""
+REJECTED = "rejected"
+"""Why a rule does not let the answer stand; else empty."""
 ENGINE_COLUMNS = ("backend", "precision", "weights", "sha256")
 
 
 def columns(top_k: int, languages: Sequence[str]) -> list[str]:
     """The columns in order, for ``top_k`` answers per picture in these languages."""
     rank_columns = [f"{name}_{rank}" for rank in range(1, top_k + 1) for name in _answer_fields(languages)]
-    return ["file", *rank_columns, *UNKNOWN_COLUMNS, "warnings", "error", "message", "message_zh", *ENGINE_COLUMNS]
+    return [
+        "file",
+        *rank_columns,
+        *UNKNOWN_COLUMNS,
+        REJECTED,
+        "warnings",
+        "error",
+        "message",
+        "message_zh",
+        *ENGINE_COLUMNS,
+    ]
 
 
 def write_rows(file: TextIO, answers: Iterable[dict[str, Any]], *, top_k: int, languages: Sequence[str]) -> None:
@@ -40,6 +52,7 @@ def _rows(answers: Iterable[dict[str, Any]], languages: Sequence[str]) -> Iterat
             yield row | {"error": error["code"], "message": error["message"], "message_zh": error["message_zh"]}
             continue
         row |= {name: str(answer[name]).lower() for name in UNKNOWN_COLUMNS if name in answer}
+        row |= {REJECTED: as_cell(answer[REJECTED])} if REJECTED in answer else {}
         row["warnings"] = ";".join(answer["warnings"])
         row |= {name: answer["engine"][name] for name in ENGINE_COLUMNS}
         yield row | {f"{name}_{best['rank']}": _cell(best[name]) for best in answer["predictions"] for name in fields}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from resnet18_lab.base.errors import ArtifactError
 from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.inference.labels import Label, all_labels
+from resnet18_lab.inference.rules import Rules
 from resnet18_lab.inference.unknown import Familiar
 from resnet18_lab.preprocessing.transform import Batch
 
@@ -49,6 +50,7 @@ class Engine(Protocol):
     engine: EngineInfo
     network: Network
     familiar: Familiar | None
+    rules: Rules | None
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -125,6 +127,8 @@ class BaseEngine(Closing):
     gives_features = False
     """True for an engine whose file gives features beside the logits."""
     familiar: Familiar | None = None
+    rules: Rules | None = None
+    """What is done to its answers, if anything."""
     """The features of its training pictures, where they lie beside its file and the engine gives features."""
 
     def run(self, batch: Batch) -> Logits:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from resnet18_lab.inference.engine import Logits
 
-_Z_95 = 1.959963984540054  # the normal distribution's 97.5 % point
+Z_95 = 1.959963984540054
+"""The normal distribution's 97.5 % point."""
 _CALIBRATION_BINS = 15
 """Bins of the expected calibration error (Guo et al., ICML 2017 use 15)."""
 
@@ -45,9 +46,9 @@ def wilson(hits: int, of: int) -> Share:
     if of == 0:
         return Share(0, 0, float("nan"), 0.0, 1.0)
     share = hits / of
-    squared = _Z_95**2 / of
+    squared = Z_95**2 / of
     middle = (share + squared / 2) / (1 + squared)
-    half = _Z_95 * sqrt(share * (1 - share) / of + squared / (4 * of)) / (1 + squared)
+    half = Z_95 * sqrt(share * (1 - share) / of + squared / (4 * of)) / (1 + squared)
     return Share(hits, of, share, max(0.0, middle - half), min(1.0, middle + half))
 
 

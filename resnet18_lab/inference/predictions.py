@@ -11,6 +11,7 @@ from resnet18_lab.base.errors import CodedError, LabError
 from resnet18_lab.base.networks import check_top_k
 from resnet18_lab.inference.engine import EngineInfo, Logits
 from resnet18_lab.inference.labels import Label, all_labels
+from resnet18_lab.inference.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Result:
     error: CodedError | None = None
     unknown: bool | None = None
     distance: float | None = None
+    rejected: str | None = None
+    """Why a rule does not let the answer stand; None where none objects."""
 
     def as_json(self, languages: Sequence[str] = ("en", "zh")) -> dict[str, Any]:
         """The result as a dictionary for JSON, the same in every output; it names the engine that answered."""
@@ -61,6 +64,8 @@ class Result:
         }
         if self.distance is not None:
             answer |= {"unknown": self.unknown, "distance": round(self.distance, 4)}
+        if self.rejected is not None:
+            answer["rejected"] = self.rejected
         if self.engine is not None:
             answer["engine"] = self.engine.as_json()
         return answer
@@ -80,16 +85,31 @@ def top_k(logits: Logits, k: int = 3, classes: Sequence[Label] | None = None) ->
     """
     classes = all_labels() if classes is None else classes
     check_top_k(k, len(classes))
+    scores = _scores(logits)
+    return [
+        tuple(_prediction(rank, classes[index], float(scores[row, index])) for rank, index in enumerate(best, start=1))
+        for row, best in enumerate(_best(one, k) for one in logits)
+    ]
+
+
+def by_rules(
+    logits: Logits, k: int, classes: Sequence[Label], rules: Rules, size: tuple[int, int] | None, unknown: bool | None
+) -> tuple[tuple[Prediction, ...], str | None]:
+    """At most ``k`` answers to one picture (logits float32 1×C) as the rules leave them, and why they are rejected."""
+    check_top_k(k, len(classes))
+    left, rejected = rules.apply(_scores(logits)[0], classes, size, unknown)
+    best = tuple(_prediction(rank, label, score) for rank, (label, score) in enumerate(left[:k], start=1))
+    return best, rejected
+
+
+def _scores(logits: Logits) -> NDArray[np.float64]:
+    """The softmax; LabError for logits that are no numbers."""
     if not np.isfinite(logits).all():
         raise LabError(
             "The engine returned logits that are no finite numbers; rebuild its artifact with "
             "`resnet18-lab build --force`."
         )
-    scores = softmax(logits)
-    return [
-        tuple(_prediction(rank, classes[index], float(scores[row, index])) for rank, index in enumerate(best, start=1))
-        for row, best in enumerate(_best(one, k) for one in logits)
-    ]
+    return softmax(logits)
 
 
 def _best(logits: NDArray[np.float32], k: int) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from resnet18_lab.inference import artifacts, tuned, unknown
 from resnet18_lab.inference.artifacts import Artifact, ArtifactFolder
 from resnet18_lab.inference.engine import BaseEngine, Engine
 from resnet18_lab.inference.labels import labels_in
+from resnet18_lab.inference.rules import compiled
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
 _MAX_THREADS = 256
@@ -226,6 +227,23 @@ def opened(choice: Choice, *, spinning: bool = True) -> Engine:
     elif choice.weights is not None and choice.weights.labels_path is not None:
         engine.own_labels = labels_in(choice.weights.labels_path.read_bytes())
     return cast(Engine, engine)
+
+
+def judged_by(engine: Engine, rules: str = "", *, tells_unknown: bool = True) -> Engine:
+    """The same engine, whose answers follow the text of a file of rules, and call nothing unknown if so asked.
+
+    ParameterError for rules that do not fit its classes, or that ask for unknown where nothing tells it.
+    """
+    if not tells_unknown:
+        engine.familiar = None
+    if rules:
+        engine.rules = compiled(rules, engine.labels)
+        if engine.familiar is None and any(rule.unknown is not None for rule in engine.rules.rules):
+            raise ParameterError(
+                "The rules ask for unknown, which this engine cannot tell: that takes a model of your own "
+                "(`resnet18-lab finetune`), and no --no-unknown."
+            )
+    return engine
 
 
 def open_embedding(*, weights: str = "auto", threads: int = 1) -> Engine:

@@ -63,8 +63,12 @@ def distances(
 
 def threshold_for(features: NDArray[np.float32], groups: NDArray[np.int64]) -> float:
     """The distance within which ``KEPT`` of these pictures lie, each measured to those of other groups."""
-    known = unit(features)
-    return float(np.quantile(distances(features, known, (groups, groups)), KEPT))
+    return threshold_at(distances(features, unit(features), (groups, groups)))
+
+
+def threshold_at(own: NDArray[np.float64]) -> float:
+    """The distance within which ``KEPT`` of these lie: those of one's own pictures."""
+    return float(np.quantile(own, KEPT))
 
 
 def save(path: Path, familiar: Familiar) -> None:

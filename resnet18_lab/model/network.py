@@ -39,7 +39,7 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
     if file.path is None:
         return LoadedModel(_untrained(file.network), file)
     if file.labels_path is not None:
-        return LoadedModel(_with_own_head(file), file)
+        return LoadedModel(_own(file), file)
     module = new_module(file.network)
     try:
         module.load_state_dict(_state_in(file.path, module, _maker(file.network)))
@@ -52,25 +52,28 @@ def load_model(weights: str | WeightsFile = "auto") -> LoadedModel:
     return LoadedModel(module.eval(), file)
 
 
-def _with_own_head(file: WeightsFile) -> nn.Module:
-    """The parent with the model's own last layer; WeightsError where the parent found is not the one it was made of."""
+def _own(file: WeightsFile) -> nn.Module:
+    """A model of one's own: its weights, in the parent's body where they are of the last layer alone.
+
+    WeightsError where the parent found is not the one it was made of.
+    """
     try:
-        from resnet18_lab.model.own import head_of
+        from resnet18_lab.model.own import HEAD_ONLY, own_weights
     except ImportError as error:
         raise EngineError(
             "A model of your own needs safetensors here: pip install 'resnet18-lab[training]'."
         ) from error
     assert file.path is not None  # noqa: S101 - a model of one's own has a file
-    layer, text, digest = head_of(file.path, file.network)
-    parent = find_weights(text)
-    if parent.sha256 != digest or parent.labels_path is not None:
+    own = own_weights(file.path)
+    if own.depth != HEAD_ONLY:
+        return own.put_into(new_module(file.network), file.network)
+    parent = find_weights(own.parent)
+    if parent.sha256 != own.parent_sha256 or parent.labels_path is not None:
         raise WeightsError(
-            f"{file.name} was made of {text} with SHA-256 {digest[:16]}…, and found here is {parent.sha256[:16]}…; "
-            "take an engine of its ONNX files, or bring those weights."
+            f"{file.name} was made of {own.parent} with SHA-256 {own.parent_sha256[:16]}…, and found here is "
+            f"{parent.sha256[:16]}…; take an engine of its ONNX files, or bring those weights."
         )
-    module = load_model(parent).module
-    setattr(module, file.network.head, layer)
-    return module.eval()
+    return own.put_into(load_model(parent).module, file.network)
 
 
 def _state_in(path: Path, module: nn.Module, whose: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A network with classes of one's own as a torch module: the parent's body with another last layer, or all of it."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,18 +17,47 @@ WEIGHT, BIAS = "head.weight", "head.bias"
 PARENT, PARENT_SHA256, DEPTH = "parent", "parent_sha256", "depth"
 
 
-def head_of(path: Path, network: Network) -> tuple[nn.Linear, str, str]:
-    """The last layer in the weights of a model, and its parent: text that names it, SHA-256. WeightsError otherwise."""
+@dataclass(frozen=True)
+class OwnWeights:
+    """The tensors in a model's file: its last layer as ``head.weight`` and ``head.bias``, or the whole state dict.
+
+    ``parent`` names the weights it was made of, ``parent_sha256`` is theirs.
+    """
+
+    path: Path
+    depth: str
+    parent: str
+    parent_sha256: str
+    tensors: dict[str, torch.Tensor]
+
+    def put_into(self, module: nn.Module, network: Network) -> nn.Module:
+        """The network with these weights, in eval mode; ``module`` has the parent's body where only a layer is here.
+
+        WeightsError for tensors that are not those of the network.
+        """
+        if self.depth == HEAD_ONLY:
+            weight, bias = (self.tensors.get(name, torch.empty(0)) for name in (WEIGHT, BIAS))
+            setattr(module, network.head, _layer(self.path, network, weight, bias))
+            return module.eval()
+        setattr(module, network.head, nn.Linear(network.features, network.classes))
+        try:
+            module.load_state_dict(self.tensors)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:500]
+            raise WeightsError(f"{self.path} holds no {network.title} ({reason}); import the model anew.") from error
+        return module.eval()
+
+
+def own_weights(path: Path) -> OwnWeights:
+    """The weights of a model of one's own; WeightsError for another file."""
     try:
         with safe_open(path, "pt") as file:
             told = json.loads((file.metadata() or {})[TOLD])
-            if told[DEPTH] != HEAD_ONLY:
-                raise WeightsError(f"{path} was learned to the depth {told[DEPTH]!r}, which this version cannot read.")
-            parent, digest = str(told[PARENT]), str(told[PARENT_SHA256])
-            weight, bias = file.get_tensor(WEIGHT), file.get_tensor(BIAS)
+            depth, parent, digest = (str(told[name]) for name in (DEPTH, PARENT, PARENT_SHA256))
+            names = file.keys()  # of no mapping: it cannot be iterated over itself
+            return OwnWeights(path, depth, parent, digest, {name: file.get_tensor(name) for name in names})
     except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{path} holds no weights ({error}); make the model anew or import it.") from error
-    return _layer(path, network, weight, bias), parent, digest
 
 
 def _layer(path: Path, network: Network, weight: torch.Tensor, bias: torch.Tensor) -> nn.Linear:

@@ -84,10 +84,10 @@ def from_folder(
     if not folder.is_dir():
         raise ParameterError(f"{folder} is no folder; give one with photographs in it or below it.")
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return _from_files(files, folder, limit, preprocessing)
+    return from_files(files, folder, limit, preprocessing)
 
 
-def _from_files(files: list[Path], root: Path, limit: int, preprocessing: Preprocessing) -> Calibration:
+def from_files(files: list[Path], root: Path, limit: int, preprocessing: Preprocessing) -> Calibration:
     """The centre crops of these files in their order; named in the record by their path below ``root``.
 
     Of more than ``limit`` every n-th is taken. Raises ParameterError when none can be read.

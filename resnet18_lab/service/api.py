@@ -135,7 +135,7 @@ async def all_labels(request: Request, lang: Lang = Language.both) -> JsonAnswer
 async def model(request: Request) -> JsonAnswer:
     """Which engine answers, from which file, made of which weights."""
     classifier = classifier_of(request)
-    settings, network = classifier.settings, classifier.network
+    settings, network, backend = classifier.settings, classifier.network, classifier.inference.backend
     steps = network.preprocessing
     return JsonAnswer(
         {
@@ -143,7 +143,8 @@ async def model(request: Request) -> JsonAnswer:
             "network": {
                 "title": network.title,
                 "classes": network.classes,
-                "tells_unknown": classifier.inference.backend.familiar is not None,
+                "tells_unknown": backend.familiar is not None,
+                "rules_sha256": backend.rules.sha256 if backend.rules else None,
                 "resize": steps.resize,
                 "crop": steps.crop,
                 "interpolation": steps.interpolation,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,7 +17,8 @@ from starlette.types import ASGIApp
 from resnet18_lab import __version__
 from resnet18_lab.base.errors import CodedError
 from resnet18_lab.inference import labels
-from resnet18_lab.inference.registry import open_engine
+from resnet18_lab.inference.registry import judged_by, open_engine
+from resnet18_lab.inference.rules import read_text
 from resnet18_lab.service import api, log, open_inference, openapi, pages, prometheus
 from resnet18_lab.service.classifier import Classifier
 from resnet18_lab.service.middleware import Edge
@@ -37,6 +39,8 @@ def create_app(settings: Settings, draining: threading.Event | None = None) -> E
         backend = open_engine(
             settings.backend, weights=settings.weights, threads=settings.threads, spinning=False
         )  # fmt: skip
+        rules = read_text(Path(settings.rules)) if settings.rules else ""
+        judged_by(backend, rules, tells_unknown=not settings.no_unknown)
         app.state.classifier = Classifier(settings, backend)
         app.state.classifier.wait_ready()
         prometheus.WORKERS.inc()

@@ -136,7 +136,7 @@ class Classifier:
 
     def _body(self, upload: Upload, options: Asked, entry: Known) -> dict[str, Any]:
         count = min(options.top_k, self.network.classes)
-        result = result_of(upload.name, entry.logits, entry.warnings, self.inference.backend, count)
+        result = result_of(upload.name, entry.logits, entry.warnings, self.inference.backend, count, entry.size)
         body = result.as_json(options.lang.keys)
         body["size"] = list(entry.size)
         if entry.animated:

@@ -67,6 +67,7 @@ class PictureOfBatch(BaseModel):
         None, description="With a model that knows its training pictures: whether this is of none of its classes."
     )
     distance: float | None = Field(None, description="How far the picture is from those, 0 to 2; what unknown goes by.")
+    rejected: str | None = Field(None, description="Why a rule of the service does not let the answer stand.")
     warnings: list[str]
     engine: EngineAnswer
     size: list[int] = Field(min_length=2, max_length=2, description="Width and height of the picture, upright.")
@@ -152,6 +153,7 @@ class NetworkAnswer(BaseModel):
     title: str
     classes: int
     tells_unknown: bool
+    rules_sha256: str | None = Field(description="Of the file of rules that answers follow; null where there is none.")
     resize: int
     crop: int
     interpolation: str

@@ -48,6 +48,7 @@ class Settings:
     finishing the running requests when the service stops, and going on before that while it says that it is no
     longer ready. A body has ``body_seconds``, and beyond them as long as it keeps up with ``least_rate`` (kB a
     second; 0 gives no more time), at most ``longest_body_seconds``. ``api_key_file`` is a file of keys, one a line;
+    ``rules`` is a file of rules for answers, ``no_unknown`` calls nothing unknown;
     ``uds`` a socket in the file system to listen on instead of ``host`` and ``port``; ``root_path`` the part of the
     address under which a proxy shows the service.
     """
@@ -61,6 +62,8 @@ class Settings:
     threads: int = 1
     backend: str = "auto"
     weights: str = "auto"
+    rules: str | None = None
+    no_unknown: bool = False
     max_mb: int = 20
     queue: int = 64
     cache: int = 2048

@@ -20,7 +20,7 @@ from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.training.card_text import text_of
-from resnet18_lab.training.head import Head
+from resnet18_lab.training.depths import Learned
 from resnet18_lab.training.material import Material, Recipe
 from resnet18_lab.training.own_files import list_sha256
 from resnet18_lab.training.photos import Photos
@@ -41,10 +41,13 @@ class Facts:
     recipe: Recipe
     parent: WeightsFile
     network: Network
-    material: Material
     parts: Split
-    learned: Head
-    threshold: float
+    learned: Learned
+
+    @property
+    def material(self) -> Material:
+        """The pictures with the features of the network that was learned."""
+        return self.learned.material
 
 
 def content(facts: Facts, folder: Path) -> dict[str, Any]:
@@ -66,9 +69,17 @@ def content(facts: Facts, folder: Path) -> dict[str, Any]:
 
 
 def _recipe(facts: Facts) -> dict[str, Any]:
-    asked = asdict(facts.recipe)
-    chosen = {"strength": facts.learned.strength, "cross_validation": facts.learned.scores}
-    return {"depth": "head", **{name: asked[name] for name in ("share", "series", "balance", "seed")}, **chosen}
+    """What was asked for, and what was chosen by pictures that are not judged."""
+    asked, learned = asdict(facts.recipe), facts.learned
+    told = {name: asked[name] for name in ("share", "series", "balance", "seed")}
+    run = learned.deep or learned.tried
+    if learned.deep is None:
+        told |= {"strength": learned.head.strength, "cross_validation": learned.head.scores}
+    if run is not None:
+        told |= {name: asked[name] for name in ("size", "epochs", "minutes")}
+        told |= {"asked": asked["depth"], "chosen_by": len(run.chosen), "won": run.won, "lost": run.lost}
+        told |= {"finished": run.finished, "curve": run.curve}
+    return {"depth": learned.depth, **told}
 
 
 def licence_of(parent: WeightsFile) -> str:
@@ -101,7 +112,7 @@ def _data(facts: Facts) -> dict[str, Any]:
 def judged(facts: Facts) -> dict[str, Any]:
     """How good the float network is on the judged pictures: logits from features made by the service's own crop."""
     positions = facts.parts.judged
-    logits = facts.learned.logits(facts.material.features[positions])
+    logits = facts.learned.head.logits(facts.material.features[positions])
     truth = facts.material.labels(positions)
     best, scores = logits.argmax(axis=1), softmax(logits)
     confusion = np.zeros((len(facts.photos.classes),) * 2, np.int64)
@@ -133,14 +144,20 @@ def macro_f1(confusion: NDArray[np.int64]) -> float:
 
 def _unknown(facts: Facts) -> dict[str, Any]:
     """The threshold, how it was chosen, and the share of the judged pictures that it keeps."""
-    known = unknown.unit(facts.material.features[facts.parts.learned])
+    known = unknown.unit(facts.material.features[facts.learned.known])
     distances = unknown.distances(facts.material.features[facts.parts.judged], known)
     return {
-        "threshold": facts.threshold,
+        "threshold": facts.learned.threshold,
         "neighbours": unknown.NEIGHBOURS,
-        "chosen": f"keeps {unknown.KEPT:.0%} of the learned pictures, each measured to those of other groups",
-        "judged_kept": asdict(metrics.wilson(int((distances <= facts.threshold).sum()), len(distances))),
+        "chosen": f"keeps {unknown.KEPT:.0%} of the {_own_pictures(facts)}",
+        "judged_kept": asdict(metrics.wilson(int((distances <= facts.learned.threshold).sum()), len(distances))),
     }
+
+
+def _own_pictures(facts: Facts) -> str:
+    if count := len(facts.learned.chosen_by):
+        return f"{count} pictures that were not learned from"
+    return "learned pictures, each measured to those of other groups"
 
 
 def int8_results(facts: Facts, engine: Engine) -> dict[str, Any]:
@@ -151,11 +168,11 @@ def int8_results(facts: Facts, engine: Engine) -> dict[str, Any]:
     found = np.stack(rows)
     best = found[:, : len(facts.photos.classes)].argmax(axis=1)
     truth = facts.material.labels(positions)
-    same = best == facts.learned.logits(facts.material.features[positions]).argmax(axis=1)
+    same = best == facts.learned.head.logits(facts.material.features[positions]).argmax(axis=1)
     return {
         "top1": asdict(metrics.wilson(int((best == truth).sum()), len(truth))),
         "same_answer": float(same.mean()),
-        "kept": asdict(metrics.wilson(int((found[:, -1] <= facts.threshold).sum()), len(truth))),
+        "kept": asdict(metrics.wilson(int((found[:, -1] <= facts.learned.threshold).sum()), len(truth))),
     }
 
 

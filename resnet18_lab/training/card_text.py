@@ -46,8 +46,21 @@ def _text_of(card: dict[str, Any]) -> str:
     lines += [
         f"- {one['file']}: {one['is']} taken for {one['taken_for']} ({one['score']:.2f})" for one in results["worst"]
     ]
-    recipe = card["recipe"]
-    lines += ["", f"Recipe: {json.dumps(recipe, ensure_ascii=False)}"]
+    lines += _recipe_lines(card["recipe"])
     if card["data"]["broken"]:
         lines += ["", f"Could not be read and was left out: {', '.join(sorted(card['data']['broken'])[:20])}"]
     return "\n".join(lines) + "\n"
+
+
+def _recipe_lines(recipe: dict[str, Any]) -> list[str]:
+    """The settings, and what each round brought."""
+    curve = recipe.get("curve", [])
+    settings = {name: value for name, value in recipe.items() if name != "curve"}
+    lines = ["", f"Recipe: {json.dumps(settings, ensure_ascii=False)}"]
+    if curve:
+        lines += ["", f"| round | right of {recipe['chosen_by']} chosen by | loss on them | loss learned | seconds |",
+                  "|---:|---:|---:|---:|---:|"]  # fmt: skip
+    for one in curve:
+        loss = "" if one["loss"] is None else f"{one['loss']:.3f}"
+        lines.append(f"| {one['epoch']} | {one['hits']} | {one['chosen_loss']:.3f} | {loss} | {one['seconds']:.0f} |")
+    return lines

@@ -14,7 +14,7 @@ def device_named(name: str) -> torch.device:
     return torch.device("cuda" if name == "auto" and torch.cuda.is_available() else "cpu" if name == "auto" else name)
 
 
-def quicker_in_bf16(network: nn.Module, device: torch.device, batch: int, side: int) -> bool:
+def quicker_in_bf16(network: nn.Module, device: torch.device, shape: tuple[int, ...]) -> bool:
     """True where a step in bfloat16 takes less time than one in float32: tried, where the processor has bfloat16.
 
     Having the instructions is not enough: there are processors with them on which float32 is quicker.
@@ -24,7 +24,7 @@ def quicker_in_bf16(network: nn.Module, device: torch.device, batch: int, side: 
     flags = cpu_flags()
     if flags is None or not (flags["avx512_bf16"] or flags["amx_bf16"]):
         return False
-    pixels = torch.zeros(batch, 3, side, side).contiguous(memory_format=torch.channels_last)
+    inputs = torch.zeros(shape).contiguous(memory_format=torch.channels_last)
     trial = copy.deepcopy(network).train()
 
     def seconds(bf16: bool) -> float:
@@ -32,7 +32,7 @@ def quicker_in_bf16(network: nn.Module, device: torch.device, batch: int, side: 
         for _ in range(3):  # the first of each prepares its kernels
             marks.append(time.perf_counter())
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                logits = trial(pixels)
+                logits = trial(inputs)
             torch.autograd.backward(logits.float().sum())
         return time.perf_counter() - marks[1]
 

@@ -103,7 +103,7 @@ class Distillation:
         self._choices = Choices(learned, targets.boxes.shape[1], batch, recipe.seed)
         self._teacher = targets.best
         self._next_look = 0.0
-        self.bf16 = quicker_in_bf16(self.network, self.device, batch, recipe.sides[0][1])
+        self.bf16 = quicker_in_bf16(self.network, self.device, (batch, 3, *[recipe.sides[0][1]] * 2))
         self.identity: dict[str, Any] = {
             "pictures": pictures.sha256, "start": loaded.weights.sha256, "recipe": repr(recipe),
             "targets": float(targets.probabilities.sum(dtype=np.float64)),

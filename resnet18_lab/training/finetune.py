@@ -1,5 +1,6 @@
-"""A network with classes of one's own from a folder of pictures: a new last layer on features that stay as they are."""
+"""A network with classes of one's own from a folder of pictures: a new last layer, or more of it learned anew."""
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,9 @@ from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.inference import artifacts, unknown
 from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.registry import open_embedding
-from resnet18_lab.training import card, head, own_files, shelves
-from resnet18_lab.training.material import Material, Recipe
+from resnet18_lab.training import card, own_files, shelves
+from resnet18_lab.training.depths import Learned, check_depth, learn
+from resnet18_lab.training.material import HEAD, Material, Recipe, runs_folder
 from resnet18_lab.training.photos import Photos, read_photos, refuse_few
 from resnet18_lab.training.split import Example, Split, groups_of, split
 from resnet18_lab.weights.find import WeightsFile, find_weights
@@ -22,6 +24,8 @@ from resnet18_lab.weights.names import check_own_name
 from resnet18_lab.weights.own import FEATURES, OwnModel, read_model, with_classes
 
 _BATCH = 8
+_CALIBRATED_ON = 96
+"""Training pictures that the INT8 file is calibrated on."""
 Notify = Callable[[str], None]
 Progress = Callable[[int, int], None]
 
@@ -31,36 +35,39 @@ def finetune(
     recipe: Recipe,
     *,
     force: bool = False,
+    resume: bool = False,
     notify: Notify = lambda _: None,
     progress: Progress = lambda _done, _of: None,
 ) -> OwnModel:
     """The model learned from the labelled pictures of a folder, written to ``models/NAME`` with its ONNX files.
 
-    torch is imported only where the parent's ONNX files are missing and have to be built. Raises ParameterError for
-    pictures that cannot be learned from or a name that is taken (unless ``force``).
+    torch is imported only where more than the last layer is learned, or the parent's ONNX files are missing. Ctrl-C
+    while torch learns leaves the best so far, and ``resume`` goes on from there. Raises ParameterError for pictures
+    that cannot be learned from or a name that is taken (unless ``force``).
     """
     check_own_name(recipe.name)
     if not 0 < recipe.share < 1:
         raise ParameterError(
             f"--validation {recipe.share:g} is not allowed; give a share between 0 and 1, such as 0.2."
         )
-    if not force and (paths.models_dir() / recipe.name).exists():
+    if not (force or resume) and (paths.models_dir() / recipe.name).exists():
         raise ParameterError(f"There is a model {recipe.name} already; give another --name, or --force to replace it.")
     photos = read_photos(folder)
     parent = find_weights(recipe.weights)
     if parent.labels_path is not None or parent.path is None:
         raise ParameterError(f"{parent.name} cannot be a parent; give trained weights of ImageNet's classes.")
+    check_depth(recipe, parent)
     _ensure_built(parent, notify)
     material = _material(photos, parent, progress)
     _refuse_lost(photos, material)
     groups = groups_of(material.examples, material.features, recipe.series)
     parts = split(material.examples, groups, recipe.share, recipe.seed)
     _refuse_unequal(photos, material, parts)
-    learned = head.fit(
-        material.features[parts.learned], material.labels(parts.learned), groups[parts.learned],
-        balance=recipe.balance, seed=recipe.seed, notify=notify,
-    )  # fmt: skip
-    return _written(photos, recipe, parent, material, parts, learned)
+    learned = learn(recipe, parent, material, parts, resume=resume, notify=notify, progress=progress)
+    model = _written(photos, recipe, parent, parts, learned, notify)
+    if recipe.depth != HEAD and (learned.deep is None or learned.deep.finished):
+        shutil.rmtree(runs_folder(recipe.name), ignore_errors=True)
+    return model
 
 
 def _refuse_unequal(photos: Photos, material: Material, parts: Split) -> None:
@@ -126,13 +133,11 @@ def _refuse_lost(photos: Photos, material: Material) -> None:
 
 
 def _written(
-    photos: Photos, recipe: Recipe, parent: WeightsFile, material: Material, parts: Split, learned: head.Head
+    photos: Photos, recipe: Recipe, parent: WeightsFile, parts: Split, learned: Learned, notify: Notify
 ) -> OwnModel:
     """The folder as a whole, its ONNX files, and the card with what they answer on the judged pictures."""
     network = with_classes(parent.network, len(photos.classes))
-    learned_features = material.features[parts.learned]
-    threshold = unknown.threshold_for(learned_features, parts.groups[parts.learned])
-    facts = card.Facts(photos, recipe, parent, network, material, parts, learned, threshold)
+    facts = card.Facts(photos, recipe, parent, network, parts, learned)
     target = paths.models_dir() / recipe.name
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{recipe.name}.tmp.", dir=target.parent) as place:
@@ -140,11 +145,12 @@ def _written(
         new.mkdir()
         own_files.write_weights(new, learned, parent)
         own_files.write_labels(new, photos.classes)
-        unknown.save(new / FEATURES, unknown.Familiar(unknown.unit(learned_features), threshold))
-        own_files.write_split(new, material.examples, parts, photos.classes)
+        known = unknown.unit(learned.material.features[learned.known])
+        unknown.save(new / FEATURES, unknown.Familiar(known, learned.threshold))
+        own_files.write_split(new, learned, parts, photos.classes)
         file = own_files.file_of(new, recipe.name, network)
         with shelves.undone_on_failure(artifacts.folder_of(file)):
-            own_files.build_onnx(file, parent, learned)
+            _build(file, photos, parent, learned, notify)
             told = card.content(facts, new)
             with own_files.int8_of(file) as engine:
                 told["results"]["int8"] = card.int8_results(facts, engine)
@@ -152,3 +158,16 @@ def _written(
             shelves.put(new, target)
     shelves.remove_artifacts(recipe.name, but=artifacts.folder_of(file))
     return read_model(recipe.name, target)
+
+
+def _build(file: WeightsFile, photos: Photos, parent: WeightsFile, learned: Learned, notify: Notify) -> None:
+    """The model's ONNX files: its parent's with the last layer exchanged, or built of its own weights by torch."""
+    if learned.deep is None:
+        own_files.build_onnx(file, parent, learned.head)
+        return
+    from resnet18_lab.export.build import build
+    from resnet18_lab.quantization import calibration
+
+    shown = [learned.material.paths[position] for position in learned.deep.fit]
+    pictures = calibration.from_files(shown, photos.folder, _CALIBRATED_ON, file.network.preprocessing)
+    build(file, only=list(own_files.FORMATS), pictures=pictures, notify=notify)

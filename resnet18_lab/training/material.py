@@ -1,5 +1,6 @@
 """What a fine-tuning run is asked for, and what it has in hand."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from resnet18_lab.base import paths
 from resnet18_lab.training.split import Example
+
+HEAD, LAYER4, ALL, AUTO = "head", "layer4", "all", "auto"
+DEPTHS = (HEAD, LAYER4, ALL, AUTO)
+"""What is learned: the last layer; the last stage as well; everything; or whichever of the first two is better."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,11 @@ class Recipe:
     series: str = ""
     balance: bool = False
     seed: int = 0
+    depth: str = HEAD
+    size: int | None = None
+    """Side in pixels of the pictures that ``all`` learns from; the network's own if not given."""
+    epochs: int | None = None
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,17 @@ class Material:
     features: NDArray[np.float32]
     broken: dict[str, str]
 
+    @property
+    def sha256(self) -> str:
+        """Of the pictures in their order, with their classes."""
+        told = "\n".join(f"{example.sha256} {example.label}" for example in self.examples)
+        return hashlib.sha256(told.encode()).hexdigest()
+
     def labels(self, positions: Sequence[int]) -> NDArray[np.int64]:
         """Classes of the pictures at those positions."""
         return np.array([self.examples[position].label for position in positions], np.int64)
+
+
+def runs_folder(name: str) -> Path:
+    """Where a run that takes long keeps what it must not lose: under the home, beside those of ``distill``."""
+    return paths.home() / "runs" / f"finetune-{name}"

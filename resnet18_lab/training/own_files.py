@@ -25,8 +25,9 @@ from resnet18_lab.export.stamp import stamp
 from resnet18_lab.inference import artifacts, registry
 from resnet18_lab.inference.engine import Engine, Logits
 from resnet18_lab.preprocessing.reference import BATCHES, reference_batch
+from resnet18_lab.training.depths import Learned
 from resnet18_lab.training.head import Head
-from resnet18_lab.training.split import Example, Split
+from resnet18_lab.training.split import Split
 from resnet18_lab.weights.catalogue import catalogue
 from resnet18_lab.weights.find import WeightsFile
 from resnet18_lab.weights.own import LABELS, SPLIT, TOLD, WEIGHTS, identity
@@ -37,12 +38,18 @@ _OF_PARENT = ("calibration", "reduce_range", "method", "parity")
 """What a manifest's entry has from the parent's, whose body the file has."""
 
 
-def write_weights(folder: Path, learned: Head, parent: WeightsFile) -> None:
-    """The last layer alone; the body is the parent's, which the file names by its SHA-256."""
-    told = {"depth": "head", "parent": _text_of(parent), "parent_sha256": parent.sha256}
-    layer = {"head.weight": np.ascontiguousarray(learned.weight), "head.bias": np.ascontiguousarray(learned.bias)}
+def write_weights(folder: Path, learned: Learned, parent: WeightsFile) -> None:
+    """The last layer alone, whose body is that of the parent, named by its SHA-256; or the whole network."""
+    told = {"depth": learned.depth, "parent": _text_of(parent), "parent_sha256": parent.sha256}
+    layer = {
+        "head.weight": np.ascontiguousarray(learned.head.weight),
+        "head.bias": np.ascontiguousarray(learned.head.bias),
+    }
     # one entry: several are written in an order that changes from run to run, and rows of another layout as they lie
-    save_file(layer, folder / WEIGHTS, metadata={TOLD: json.dumps(told, sort_keys=True)})
+    save_file(
+        learned.deep.state if learned.deep else layer, folder / WEIGHTS,
+        metadata={TOLD: json.dumps(told, sort_keys=True)},
+    )  # fmt: skip
 
 
 def _text_of(parent: WeightsFile) -> str:
@@ -59,13 +66,14 @@ def write_labels(folder: Path, classes: Sequence[str]) -> None:
         writer.writerows((index, name, name, name) for index, name in enumerate(classes))
 
 
-def write_split(folder: Path, examples: Sequence[Example], parts: Split, classes: Sequence[str]) -> None:
+def write_split(folder: Path, learned: Learned, parts: Split, classes: Sequence[str]) -> None:
     """Each picture's part, by name and hash."""
-    part_of = dict.fromkeys(parts.learned, "learned") | dict.fromkeys(parts.judged, "judged") | parts.left_out
+    part_of = dict.fromkeys(parts.learned, "learned") | dict.fromkeys(learned.chosen_by, "chosen by")
+    part_of |= dict.fromkeys(parts.judged, "judged") | parts.left_out
     with (folder / SPLIT).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "sha256", "class", "part", "group"))
-        for position, example in enumerate(examples):
+        for position, example in enumerate(learned.material.examples):
             name, group = as_cell(example.name), int(parts.groups[position])
             writer.writerow((name, example.sha256, as_cell(classes[example.label]), part_of[position], group))
 

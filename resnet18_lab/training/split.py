@@ -91,14 +91,19 @@ def split(examples: Sequence[Example], groups: NDArray[np.int64], share: float, 
         members[int(group)].append(position)
     if any(example.held for example in examples):
         return _given(examples, groups, members)
-    judged = _drawn(examples, members, share, seed)
+    judged = drawn(examples, members, share, seed)
     rest = set(judged)
     return Split([position for position in range(len(examples)) if position not in rest], judged, {}, groups)
 
 
-def _drawn(examples: Sequence[Example], members: dict[int, list[int]], share: float, seed: int) -> list[int]:
-    """The pictures of groups drawn in an order of their own until each class has its share."""
-    wanted = {label: round(share * count) for label, count in Counter(each.label for each in examples).items()}
+def drawn(examples: Sequence[Example], members: dict[int, list[int]], share: float, seed: int) -> list[int]:
+    """Positions in groups drawn in an order of their own until each class has its share."""
+    wanted = {
+        label: round(share * count)
+        for label, count in Counter(
+            examples[position].label for group in members.values() for position in group
+        ).items()
+    }
     taken: Counter[int] = Counter()
     judged: list[int] = []
     for _, group in sorted((_key(examples, members[group], seed), group) for group in members):

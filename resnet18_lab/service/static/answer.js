@@ -65,6 +65,9 @@ function drawBadges(result) {
   const unknown = byId("unknown");
   unknown.hidden = !result?.unknown;
   unknown.textContent = result?.unknown ? say("unknown", { distance: result.distance.toFixed(2) }) : "";
+  const rejected = byId("rejected");
+  rejected.hidden = !result?.rejected;
+  rejected.textContent = rejected.title = result?.rejected ? say("rejected", { reason: result.rejected }) : "";
   const warned = byId("warned");
   const warnings = [...(result?.warnings ?? []), ...(result?.animated ? ["animated"] : [])];
   warned.hidden = !warnings.length;

@@ -53,6 +53,7 @@ export const CHINESE = {
   note_unknown: "分数是在 {classes} 个类别之间的占比，不是正确的概率。与训练图片都不相像的图片会标为“未知”。",
   unknown_but: "未知（{name}？）",
   unknown: "未知，距离 {distance}",
+  rejected: "已拒绝：{reason}",
   pictures: "图片列表",
   export_csv: "导出 CSV",
   export_json: "导出 JSON",

@@ -54,6 +54,7 @@ export const ENGLISH = {
     "A score is a share among {classes} classes, not the chance of being right. A picture unlike all that the model learned from is called unknown.",
   unknown_but: "unknown ({name}?)",
   unknown: "unknown, distance {distance}",
+  rejected: "rejected: {reason}",
   pictures: "Pictures",
   export_csv: "Export CSV",
   export_json: "Export JSON",

@@ -6,7 +6,7 @@ import { pictures } from "./pictures.js";
 import { best } from "./topk.js";
 
 const ANSWER = ["index", "wnid", "en", "zh", "score"];
-const UNKNOWN = ["unknown", "distance"]; // empty unless the model knows what it learned from
+const JUDGED = ["unknown", "distance", "rejected"]; // empty unless the model knows what it learned from, or a rule objects
 const ENGINE = ["backend", "precision", "weights", "sha256"];
 const PAGE_ONLY = ["crop"]; // for the eyes, not for programs
 
@@ -33,7 +33,7 @@ export function asCsv(list) {
 // The one schema of the project's CSV files: a row a picture, its answers side by side.
 function columnsFor(most) {
   const ranked = Array.from({ length: most }, (_, place) => ANSWER.map((name) => `${name}_${place + 1}`));
-  return ["file", ...ranked.flat(), ...UNKNOWN, "warnings", "error", "message", "message_zh", ...ENGINE];
+  return ["file", ...ranked.flat(), ...JUDGED, "warnings", "error", "message", "message_zh", ...ENGINE];
 }
 
 function answered(list) {
@@ -47,9 +47,9 @@ function plain(error) {
 function row(picture) {
   const file = asCell(picture.name);
   if (picture.state === "failed") return { file, error: picture.error.code, ...messages(picture.error) };
-  const { warnings, engine, unknown, distance } = picture.result;
+  const { warnings, engine, unknown, distance, rejected } = picture.result;
   const named = best(picture.result).flatMap((one) => ANSWER.map((name) => [`${name}_${one.rank}`, typeof one[name] === "string" ? asCell(one[name]) : one[name]]));
-  return { file, ...Object.fromEntries(named), unknown, distance, warnings: warnings.join(";"), ...engine };
+  return { file, ...Object.fromEntries(named), unknown, distance, rejected: rejected && asCell(rejected), warnings: warnings.join(";"), ...engine };
 }
 
 function messages({ texts }) {
