@@ -6,6 +6,7 @@ import base64
 import json
 import sqlite3
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +16,7 @@ import numpy as np
 from resnet18_lab.base.errors import ImageError, LabError
 from resnet18_lab.bulk.batch import Answer, Job, Vector
 from resnet18_lab.inference.engine import Closing
+from resnet18_lab.inference.labels import Label
 from resnet18_lab.inference.predictions import Prediction, Result
 from resnet18_lab.inference.rules import sha256_of
 from resnet18_lab.preprocessing.refusals import TRANSIENT
@@ -74,7 +76,7 @@ class AnswerStore(Closing):
         """Store an answer, unless it is an error of this machine (such as lack of memory) and not of the bytes."""
         if answer.error is not None and answer.error.code in TRANSIENT:
             return
-        text = json.dumps(_pack(answer))
+        text = json.dumps(_pack(answer, self._labels))
         self._run("INSERT OR REPLACE INTO answers (key, content, answer) VALUES (?, ?, ?)",
                   (self._key, content, text))  # fmt: skip
         self._writes += 1
@@ -104,10 +106,12 @@ class AnswerStore(Closing):
         told = {name: entry.get(name) for name in _TOLD}
         return Result("", predictions, warnings, engine, error, **told)
 
-    def _named(self, index: int, score: float, name: str | None = None) -> tuple[int, str | None, str, str, float]:
-        """The fields of a prediction; ``name`` is one that a rule gave."""
+    def _named(
+        self, index: int, score: float, name: str | None = None, wnid: str | None = None
+    ) -> tuple[int, str | None, str, str, float]:
+        """The fields of a prediction; ``name`` is one that a rule gave, ``wnid`` what it left."""
         label = self._labels[index]
-        return (index, label.wnid, label.en, label.zh, score) if name is None else (index, None, name, name, score)
+        return (index, label.wnid, label.en, label.zh, score) if name is None else (index, wnid, name, name, score)
 
     def __enter__(self) -> Self:
         return self
@@ -121,11 +125,17 @@ class AnswerStore(Closing):
             self._folder.cleanup()
 
 
-def _pack(answer: Answer) -> dict[str, Any]:
+def _given_name(one: Prediction, labels: Sequence[Label]) -> list[str | None]:
+    """The name that a rule gave and the wnid that it left, where they are not the class's own."""
+    label = labels[one.index]
+    return [] if (one.wnid, one.en, one.zh) == (label.wnid, label.en, label.zh) else [one.en, one.wnid]
+
+
+def _pack(answer: Answer, labels: Sequence[Label]) -> dict[str, Any]:
     if answer.error is not None:
         return {"error": [answer.error.code, answer.error.message, answer.error.message_zh]}
     if isinstance(answer, Vector):
         return {"embedding": answer.as_json()["embedding"], "warnings": answer.warnings}
     told = {name: getattr(answer, name) for name in _TOLD if getattr(answer, name) is not None}
-    predictions = [(one.index, one.score) for one in answer.predictions]
+    predictions = [(one.index, one.score, *_given_name(one, labels)) for one in answer.predictions]
     return {"predictions": predictions, "warnings": answer.warnings, **told}

@@ -1,4 +1,4 @@
-"""``resnet18-lab models list / show / remove / export / import``."""
+"""``resnet18-lab models list / show / index / remove / export / import``."""
 
 import json
 import sys
@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
+from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
+from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
     from resnet18_lab.weights.own import OwnModel
 
 _EXAMPLES = (
     "Examples:  resnet18-lab models list  ·  resnet18-lab models show garbage  ·  "
-    "resnet18-lab models export garbage -o garbage.zip  ·  resnet18-lab models import garbage.zip"
+    "resnet18-lab models export garbage -o garbage.zip  ·  resnet18-lab models import garbage.zip  ·  "
+    "resnet18-lab models index photos --weights compact"
 )
 app = typer.Typer(
     help="Networks with your own classes: those that `finetune` made.", epilog=_EXAMPLES, no_args_is_help=True
@@ -66,6 +70,33 @@ def show(name: _Name, as_json: Annotated[bool, typer.Option("--json", help="The 
     """Show a model's card."""
     model = _model(name)
     sys.stdout.write((model.folder / ("card.json" if as_json else "card.md")).read_text(encoding="utf-8"))
+
+
+@app.command()
+def index(
+    photos: Annotated[Path, typer.Argument(help="A folder of pictures, with sub-folders or without.")],
+    weights: options.Weights = "auto",
+    network: options.NetworkName = RESNET18.name,
+) -> None:
+    """Let ImageNet's classes tell what is unknown: keep the features of these pictures beside the built ONNX files.
+
+    From then on answers of these weights carry `unknown` and `distance`; `build --force` undoes it.
+    """
+    from tqdm import tqdm
+
+    from resnet18_lab.training.index import index as keep
+
+    with tqdm(unit="picture", disable=None) as bar:
+
+        def progress(done: int, of: int) -> None:
+            bar.total = of
+            bar.update(done - bar.n)
+
+        made = keep(photos, with_network(network, weights), progress=progress)
+    for name in made.broken[:20]:
+        note(f"left out, cannot be read: {name}")
+    typer.echo(made.folder)
+    note(f"{made.pictures} pictures; farther than {made.threshold:.3f} from all of them is unknown")
 
 
 @app.command()

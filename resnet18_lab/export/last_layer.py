@@ -42,8 +42,10 @@ def with_last_layer(proto: onnx.ModelProto, weight: NDArray[np.float32], bias: N
 
 
 def add_features(proto: onnx.ModelProto, width: int) -> None:
-    """Make the float features before the last layer a second output of the graph, N×width."""
+    """Make the float features before the last layer a second output of the graph, N×width, unless they are."""
     graph = proto.graph
+    if any(output.name == FEATURES_OUTPUT for output in graph.output):
+        return
     makers, last = _makers_and_last(graph)
     source = last.input[0]
     if makers[source].op_type == "DequantizeLinear":

@@ -74,11 +74,21 @@ def check_distillation(result: dict) -> None:
     assert "nearer to the teacher" in worth["said"] or "seeds" in worth["withheld"]
 
 
+def check_own_classes(result: dict) -> None:
+    rows, auroc = result["right"], result["auroc"]
+    assert rows["by hand"]["share"] > 0.5
+    assert rows["copied alone, leaking"]["hits"] >= rows["copied alone, nothing leaks"]["hits"]
+    assert auroc["distance of features"] > 0.9
+    assert result["command"]["float"]["share"] > 0.5
+    assert {conclusion["name"] for conclusion in result["conclusions"]} == {"more pictures", "depth"}
+
+
 CHECKS = {
     "01_architecture": check_architecture, "02_classification": check_classification,
     "03_conversion": check_conversion, "04_quantization": check_quantization,
     "05_thread_benchmark": check_thread_benchmark, "06_preprocessing": check_preprocessing,
-    "07_bulk": check_bulk, "08_serving": check_serving, "11_distillation": check_distillation,
+    "07_bulk": check_bulk, "08_serving": check_serving,
+    "10_own_classes": check_own_classes, "11_distillation": check_distillation,
 }  # fmt: skip
 
 

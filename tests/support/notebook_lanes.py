@@ -18,6 +18,7 @@ SMALLER: dict[str, dict[str, object]] = {
     "05_thread_benchmark": {"profile": "smoke", "threads": [1, 2]},
     "07_bulk": {"pictures": 96},
     "08_serving": {"seconds": 0.7},
+    "10_own_classes": {"pictures_each": 16, "draws": 2},
     "11_distillation": {"crops_each": 24},
 }
 """Parameters with which the lanes take minutes less; `make notebooks-hard` runs all notebooks as they are."""

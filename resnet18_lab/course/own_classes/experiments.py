@@ -131,7 +131,8 @@ def learning_curve(data: Data, sizes: Sequence[int], draws: int) -> Curve:
             for label in range(len(data.classes)):
                 of_class = [at for at in data.learned if data.labels[at] == label]
                 positions += [of_class[at] for at in random.permutation(len(of_class))[:size]]
-            values.append(float(right(fitted(data, positions), data, data.judged).mean()))
+            layer = head.fit(data.features[positions], data.labels[positions], np.arange(len(positions)))
+            values.append(float(right(layer, data, data.judged).mean()))
         accuracies.append(values)
     return Curve(list(sizes), accuracies)
 

@@ -52,6 +52,7 @@ export const CHINESE = {
     "分数是在 {classes} 个类别之间的占比，不是正确的概率。类别是固定的：图片里是别的东西（例如人）时，模型也会给出一个答案。",
   note_unknown: "分数是在 {classes} 个类别之间的占比，不是正确的概率。与训练图片都不相像的图片会标为“未知”。",
   unknown_but: "未知（{name}？）",
+  rejected_but: "已拒绝（{name}？）",
   unknown: "未知，距离 {distance}",
   rejected: "已拒绝：{reason}",
   pictures: "图片列表",

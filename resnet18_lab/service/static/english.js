@@ -53,6 +53,7 @@ export const ENGLISH = {
   note_unknown:
     "A score is a share among {classes} classes, not the chance of being right. A picture unlike all that the model learned from is called unknown.",
   unknown_but: "unknown ({name}?)",
+  rejected_but: "rejected ({name}?)",
   unknown: "unknown, distance {distance}",
   rejected: "rejected: {reason}",
   pictures: "Pictures",

@@ -66,9 +66,15 @@ function fillRow(picture, { item, show, answer, score, drop, rest }) {
   drop.setAttribute("aria-label", say("remove", { name: picture.name }));
   score.textContent = first ? percent(first.score) : "";
   rest.replaceChildren(...others.map((one) => make("div", { text: `${one[language()]} ${percent(one.score)}` })));
-  if (first) answer.textContent = picture.result.unknown ? say("unknown_but", { name: first[language()] }) : first[language()];
+  if (first) answer.textContent = doubted(picture.result, first[language()]);
   else answer.textContent = picture.state === "failed" ? picture.error.texts[language()] : say(picture.state);
   answer.title = answer.textContent; // a long one is cut
+}
+
+// A name with what speaks against it: a rule's objection before the model's own.
+function doubted({ rejected, unknown }, name) {
+  if (rejected) return say("rejected_but", { name });
+  return unknown ? say("unknown_but", { name }) : name;
 }
 
 function drawProgress() {
