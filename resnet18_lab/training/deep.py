@@ -82,7 +82,10 @@ def tune(
         lambda one: notify(f"round {one.epoch}: {one.hits} of {len(chosen)} right, {one.seconds:.0f} s"),
         lambda share: progress(round(100 * share), 100),
     )
+    if not run.best:  # ended before anything was seen: there is nothing to keep
+        raise KeyboardInterrupt
     run.module.load_state_dict(run.best)
+    run.average.load_state_dict(run.best)
     truth = labels[list(chosen)]
     was, now = before == truth, run.answers() == truth
     return Deep(

@@ -14,6 +14,7 @@ from torch import nn
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.model.codes import write_codes
 from resnet18_lab.model.network import load_model
+from resnet18_lab.training.average import follow
 from resnet18_lab.training.checkpoint import read_checkpoint, write_checkpoint
 from resnet18_lab.training.device import device_named, quicker_in_bf16
 from resnet18_lab.training.pictures import PackedPictures
@@ -178,18 +179,8 @@ class Distillation:
         self._optimizer.step()
         self.progress.step += 1
         self.progress.pictures += len(batch.pixels)
-        self._follow()
+        follow(self.average, self.network, self.progress.step, self.recipe.average)
         return float(loss.detach())
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """The moving average goes a small step towards the network; young averages go faster."""
-        keep = min(self.recipe.average, (1 + self.progress.step) / (10 + self.progress.step))
-        for own, other in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
-            if own.dtype.is_floating_point:
-                own.lerp_(other, 1 - keep)
-            else:
-                own.copy_(other)
 
     def _look(self, loss: float) -> None:
         began = time.perf_counter()

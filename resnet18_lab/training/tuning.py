@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from resnet18_lab.training.average import follow
 from resnet18_lab.training.checkpoint import read_checkpoint, write_checkpoint
 from resnet18_lab.training.device import quicker_in_bf16
 from resnet18_lab.training.inputs import Inputs
@@ -22,8 +23,10 @@ from resnet18_lab.training.views import Choices
 _CHECKPOINT_SECONDS = 60.0
 _JUDGED_AT_ONCE = 50
 _PATIENCE = 3
-"""Rounds without a better answer after which a run ends."""
+"""Rounds that are worse than an earlier one after which a run ends."""
 _MOMENTUM = 0.9
+_AVERAGE = 0.99
+"""Share of the moving average of the weights that a step keeps."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +66,12 @@ class Round:
     hits: int
     chosen_loss: float
 
-    @property
-    def rank(self) -> tuple[int, float]:
-        """Larger is better: right answers, then the surer ones."""
-        return self.hits, -self.chosen_loss
-
 
 class Tuning:
-    """One run on a network ``module`` from inputs to logits, which ends with the best weights of all rounds.
+    """One run on a network ``module`` from inputs to logits; ``average`` is the moving average of its weights.
 
-    ``labels`` int64 N; ``fit`` are the positions learned from, ``chosen`` those that decide which round was best.
+    It ends with the average after the best round. ``labels`` int64 N; ``fit`` are the positions learned from,
+    ``chosen`` those that decide which round was best.
     """
 
     def __init__(
@@ -80,6 +79,7 @@ class Tuning:
         *, schedule: Schedule, weights: NDArray[np.float32], folder: Path, identity: dict[str, Any],
     ) -> None:  # fmt: skip
         self.module, self._inputs, self.schedule, self._folder = module, inputs, schedule, folder
+        self.average = copy.deepcopy(module)
         self._labels, self._class_weights = torch.from_numpy(labels), torch.from_numpy(weights)
         self._chosen = list(chosen)
         self._batch = min(schedule.batch, len(fit))
@@ -101,6 +101,7 @@ class Tuning:
         if content is None:
             return False
         self.module.load_state_dict(content["module"])
+        self.average.load_state_dict(content["average"])
         self._optimizer.load_state_dict(content["optimizer"])
         self._step, self._seconds, self._losses = content["step"], content["seconds"], content["losses"]
         self.curve, self.best = [Round(**one) for one in content["curve"]], content["best"]
@@ -121,9 +122,24 @@ class Tuning:
 
     @property
     def ended(self) -> bool:
-        """True when the rounds or the time are over, or nothing has got better for ``_PATIENCE`` rounds."""
-        best = max(range(len(self.curve)), key=lambda at: self.curve[at].rank, default=0)
-        return self.share >= 1 or len(self.curve) - 1 - best >= _PATIENCE
+        """True when rounds or time are over, or the last ``_PATIENCE`` rounds were worse than an earlier one."""
+        return self.share >= 1 or len(self.curve) - 1 - self.best_round >= _PATIENCE
+
+    @property
+    def best_round(self) -> int:
+        """Place in the curve of the last round that is not worse than an earlier one by more than a standard error.
+
+        The one-standard-error rule (Breiman et al., 1984) in favour of later rounds, where the rate has fallen: of a
+        few hundred pictures a few more right ones are chance.
+        """
+        most, best = 0, 0
+        for place, one in enumerate(self.curve):
+            share = max(most, one.hits) / len(self._chosen)
+            allowed = math.sqrt(len(self._chosen) * share * (1 - share))
+            most = max(most, one.hits)
+            if one.hits >= most - allowed:
+                best = place
+        return best
 
     def run(
         self, notify: Callable[[Round], None] = lambda _: None, progress: Callable[[float], None] = lambda _: None
@@ -174,17 +190,18 @@ class Tuning:
                                  self.schedule.clip)  # fmt: skip
         self._optimizer.step()
         self._step += 1
+        follow(self.average, self.module, self._step, _AVERAGE)
         self._losses = [self._losses[0] + float(loss.detach()), self._losses[1] + 1]
 
     def answers(self) -> NDArray[np.int64]:
-        """Best class of each picture that is chosen by, int64."""
+        """Best class that the average has for each picture that is chosen by, int64."""
         return self._chosen_logits().argmax(dim=1).numpy()
 
     @torch.inference_mode()
     def _chosen_logits(self) -> torch.Tensor:
-        self.module.eval()
+        self.average.eval()
         starts = range(0, len(self._chosen), _JUDGED_AT_ONCE)
-        parts = [self.module(self._inputs.plain(self._chosen[start : start + _JUDGED_AT_ONCE])) for start in starts]
+        parts = [self.average(self._inputs.plain(self._chosen[start : start + _JUDGED_AT_ONCE])) for start in starts]
         return torch.cat(parts).float()
 
     def _look(self) -> Round:
@@ -193,17 +210,17 @@ class Tuning:
         hits = int((logits.argmax(dim=1) == truth).sum())
         loss = self._losses[0] / self._losses[1] if self._losses[1] else None
         seen = Round(self.epoch, round(self._seconds, 1), loss, hits, float(functional.cross_entropy(logits, truth)))
-        if all(seen.rank > other.rank for other in self.curve):
-            self.best = copy.deepcopy(self.module.state_dict())
         self.curve.append(seen)
+        if self.best_round == len(self.curve) - 1:
+            self.best = copy.deepcopy(self.average.state_dict())
         self._losses = [0.0, 0.0]
         return seen
 
     def _save(self) -> None:
         content = {
-            "identity": self._identity, "module": self.module.state_dict(), "optimizer": self._optimizer.state_dict(),
-            "step": self._step, "seconds": self._seconds, "losses": self._losses, "best": self.best, "bf16": self._bf16,
-            "curve": [asdict(one) for one in self.curve],
+            "identity": self._identity, "module": self.module.state_dict(), "average": self.average.state_dict(),
+            "optimizer": self._optimizer.state_dict(), "step": self._step, "seconds": self._seconds,
+            "losses": self._losses, "best": self.best, "bf16": self._bf16, "curve": [asdict(one) for one in self.curve],
         }  # fmt: skip
         write_checkpoint(self._folder, content)
 
