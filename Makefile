@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LAB := $(PYTHON) -m resnet18_lab
 
-.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load notebooks-hard pythons chaos clean
+.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load notebooks-hard own-classes pythons chaos clean
 
 setup:      ## .venv with pinned versions
 	@$(LAB) setup
@@ -42,6 +42,9 @@ notebooks-hard: ## all notebooks as another user, on a busy machine, and against
 	@$(LAB) setup-tests
 	RESNET18_LAB_HARD=1 OMP_WAIT_POLICY=passive .venv/bin/python -m pytest -q --timeout 7200 --durations 8 \
 		tests/course/test_many_users.py tests/course/test_busy.py tests/course/test_mutations.py
+own-classes: ## what each depth of fine-tuning brings, an hour or more: make own-classes ARGS="PHOTOS OTHERS"; nothing else should run
+	@$(LAB) setup
+	.venv/bin/python tools/records/own_classes.py $(ARGS) && .venv/bin/python tools/pages/own_classes.py
 pythons:    ## set-up with the real packages on each other Python that is here, in clones of their own
 	@for version in 3.12 3.13; do python=$$(command -v python$$version) || continue; place=$$(mktemp -d); \
 		git clone --quiet . $$place/clone && (cd $$place/clone && $$python -m resnet18_lab setup && \
