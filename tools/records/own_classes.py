@@ -28,8 +28,8 @@ ROWS: dict[str, tuple[str, ...]] = {
     "head": ("--weights", "compact"),
     "head, Lite0": ("--network", "efficientnet-lite0"),
     "layer4": ("--weights", "compact", "--depth", "layer4"),
-    "all at 128 px": ("--weights", "compact", "--depth", "all", "--size", "128"),
     "all": ("--weights", "compact", "--depth", "all"),
+    "all at 128 px": ("--weights", "compact", "--depth", "all", "--size", "128"),
 }
 _NAME = "measured"
 
