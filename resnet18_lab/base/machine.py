@@ -44,6 +44,17 @@ def cpu_flags() -> dict[str, bool] | None:
     return {flag: flag in flags.split() for flag in CPU_FLAGS} if flags is not None else None
 
 
+def needs_reduced_range() -> bool:
+    """True where 8-bit products could overflow: on x86 without VNNI, or where the flags cannot be read.
+
+    There two products of uint8 and int8 are added in 16 bits; weights of 7 bits keep the sum inside.
+    """
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        return False
+    flags = cpu_flags()
+    return flags is None or not (flags["avx512_vnni"] or flags["avx_vnni"])
+
+
 def memory_bytes() -> int | None:
     """Physical memory in bytes; None where the system does not say."""
     try:

@@ -46,7 +46,7 @@ class AnswerStore(Closing):
     def __init__(self, path: Path | None, job: Job, engine: EngineInfo, *, max_entries: int = _MAX_ENTRIES) -> None:
         self._folder = None if path else tempfile.TemporaryDirectory(prefix="resnet18-lab-")
         self._path = path or Path(self._folder.name if self._folder else "", "answers.sqlite")
-        told = [sha256_of(job.rules)] if job.rules else []
+        told = [] if job.rules is None else [sha256_of(job.rules)]
         told += [] if job.tells_unknown else ["unknown not told"]
         self._key = "|".join((engine.sha256, job.preprocess_id, engine.backend, job.kind, str(job.top_k), *told))
         self._labels = job.labels if job.kind == "classify" else ()

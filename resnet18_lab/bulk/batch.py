@@ -46,7 +46,7 @@ class Job:
     top_k: int = 3
     draft_for: int | None = None
     decode_seconds: float = DECODE_SECONDS
-    rules: str = ""
+    rules: str | None = None
     """The text of a file of rules (``inference.rules``)."""
     tells_unknown: bool = True
 

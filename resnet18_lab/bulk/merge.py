@@ -23,7 +23,7 @@ from resnet18_lab.bulk.parquet_folder import (
     replacing_folder,
     verify,
 )
-from resnet18_lab.bulk.plan import WORKING_DIRECTORY, provenance_of, write_provenance
+from resnet18_lab.bulk.plan import ONLY_WHERE_SET, WORKING_DIRECTORY, provenance_of, write_provenance
 from resnet18_lab.bulk.writers import METADATA_KEY, Row, pyarrow_modules, write_tables
 
 _COUNTED = ("rows", "errors", "output_sha256")  # added to a run's provenance when it has ended
@@ -81,11 +81,12 @@ def _provenance(part: Path) -> Row:
 
 def _refuse_mixed(runs: list[Row], files: list[Path]) -> None:
     for run, file in zip(runs, files, strict=True):
-        differences = [name for name in runs[0] if name not in _ALONE and run.get(name) != runs[0][name]]
+        names = [*(name for name in runs[0] if name not in _ALONE), *ONLY_WHERE_SET]
+        differences = [name for name in names if run.get(name) != runs[0].get(name)]
         if differences:
             name = differences[0]
             raise LabError(
-                f"{file} comes from another run than {files[0]}: {name} is {run.get(name)} and {runs[0][name]}."
+                f"{file} comes from another run than {files[0]}: {name} is {run.get(name)} and {runs[0].get(name)}."
             )
 
 

@@ -21,6 +21,8 @@ from resnet18_lab.inference.rules import sha256_of
 
 WORKING_DIRECTORY = "working_directory"
 """Part of a run's provenance only where the name of an input depends on it."""
+ONLY_WHERE_SET = ("rules_sha256", "tells_unknown")
+"""Parts of a run's provenance that most runs lack; one that has them is another run than one that does not."""
 _MUST_MATCH = (
     "kind",
     "backend",
@@ -28,8 +30,7 @@ _MUST_MATCH = (
     "artifact_sha256",
     "preprocess_id",
     "top_k",
-    "rules_sha256",
-    "tells_unknown",
+    *ONLY_WHERE_SET,
     "languages",
     "bom",
     "shard",
@@ -103,7 +104,7 @@ def describe(plan: Plan, engine: dict[str, str], listing: Listing) -> Row:
         "preprocess_id": plan.job.preprocess_id,
         **({"features": plan.job.network.features} if plan.job.kind == "embed" else {}),
         "top_k": plan.job.top_k,
-        **({"rules_sha256": sha256_of(plan.job.rules)} if plan.job.rules else {}),
+        **({"rules_sha256": sha256_of(plan.job.rules)} if plan.job.rules is not None else {}),
         **({} if plan.job.tells_unknown else {"tells_unknown": False}),
         "languages": list(plan.languages),
         "bom": plan.bom,

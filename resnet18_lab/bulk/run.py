@@ -20,6 +20,7 @@ from resnet18_lab.bulk.inputs import Input, Listing, fingerprint, walk, write_li
 from resnet18_lab.bulk.journal import Journal, journal_of, listing_of
 from resnet18_lab.bulk.pipeline import stream
 from resnet18_lab.bulk.plan import (
+    ONLY_WHERE_SET,
     WORKING_DIRECTORY,
     Notify,
     Plan,
@@ -72,6 +73,7 @@ def _earlier_summary(plan: Plan, run: Row) -> Summary | None:
     try:
         provenance = json.loads(provenance_of(plan.output).read_text(encoding="utf-8"))
         is_same = all(provenance[name] == value for name, value in run.items())
+        is_same = is_same and all(provenance.get(name) == run.get(name) for name in ONLY_WHERE_SET)
         is_same = is_same and provenance["output_sha256"] == hashing.sha256(plan.output, remember=False)
         if not is_same:
             return None

@@ -15,7 +15,7 @@ from resnet18_lab.cli import options, runs
 from resnet18_lab.cli.console import note, warn_untrained
 from resnet18_lab.inference.labels import Language
 from resnet18_lab.preprocessing.defaults import DECODE_SECONDS
-from resnet18_lab.weights.names import with_network
+from resnet18_lab.weights.names import split_name, with_network
 
 if TYPE_CHECKING:
     from resnet18_lab.bulk.batch import Job
@@ -77,7 +77,7 @@ def classify(
     on_cluster = _on_cluster(engine or runner, address, paths, resume or shard or bom, output)
     weights = _built(with_network(network, weights), backend, build)
     job = _job(backend, weights, threads, options.top_k_of(top_k, weights), decode_seconds)
-    job = replace(job, rules=options.rules_text(rules, weights), tells_unknown=not no_unknown)
+    job = replace(job, rules=options.rules_text(rules, weights, no_unknown=no_unknown), tells_unknown=not no_unknown)
     read = options.listed(paths, nul=nul, resume=resume)
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
@@ -126,7 +126,7 @@ def _built(weights: str, backend: str, asked: bool) -> str:
     from resnet18_lab.cli.build import build_artifacts
     from resnet18_lab.inference.registry import formats_for
 
-    build_artifacts(weights, formats_for(backend))
+    build_artifacts(weights, formats_for(backend, split_name(weights)[0]))
     return weights
 
 

@@ -32,7 +32,7 @@ def folder_of(name: str, resume: bool) -> Path:
 
     from resnet18_lab.base import paths
     from resnet18_lab.base.errors import ParameterError
-    from resnet18_lab.training.checkpoint import CHECKPOINT
+    from resnet18_lab.training.material import CHECKPOINT
 
     if not re.fullmatch("[a-z0-9][a-z0-9-]{0,59}", name):
         raise ParameterError(f"--name {name!r} is not allowed; give small letters, digits and hyphens.")

@@ -2,12 +2,13 @@
 
 import json
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from resnet18_lab.base.errors import ParameterError, unknown_name
+from resnet18_lab.base.errors import EngineError, ParameterError, unknown_name
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.cli import options
 from resnet18_lab.cli.console import note
@@ -82,6 +83,8 @@ def index(
 
     From then on answers of these weights carry `unknown` and `distance`; `build --force` undoes it.
     """
+    if find_spec("onnx") is None:
+        raise EngineError("An index needs onnx: pip install 'resnet18-lab[training]'.")
     from tqdm import tqdm
 
     from resnet18_lab.training.index import index as keep

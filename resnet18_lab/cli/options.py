@@ -97,15 +97,17 @@ OldRunner = Annotated[str | None, typer.Option("--engine", hidden=True, help="Th
 Address = Annotated[str | None, typer.Option(help="Address of the Ray cluster; a local one if not given.")]
 
 
-def rules_text(path: Path | None, weights: str) -> str:
-    """The text of a file of rules, which was found to fit the classes of the weights; empty where there is none."""
+def rules_text(path: Path | None, weights: str, *, no_unknown: bool) -> str | None:
+    """The text of a file of rules, which was found to fit the weights; None where no file is named."""
     if path is None:
-        return ""
+        return None
+    from resnet18_lab.inference.artifacts import open_folder
     from resnet18_lab.inference.class_names import class_names
     from resnet18_lab.inference.rules import compiled, read_text
 
     text = read_text(path)
-    compiled(text, class_names(weights))
+    rules = compiled(text, class_names(weights))
+    rules.refuse_unknown(not no_unknown and open_folder(weights).familiar_path is not None)
     return text
 
 

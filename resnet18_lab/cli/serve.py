@@ -139,7 +139,8 @@ def _run(chosen: dict[str, Any]) -> None:
     settings = Settings(**chosen)
     Keys(settings.api_key_file)  # what is wrong is better told before the start
     choose(settings.backend, weights=settings.weights)
-    options.rules_text(Path(settings.rules) if settings.rules else None, settings.weights)
+    rules = None if settings.rules is None else Path(settings.rules)
+    options.rules_text(rules, settings.weights, no_unknown=settings.no_unknown)
     run(settings, note)
 
 

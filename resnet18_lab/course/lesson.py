@@ -17,11 +17,22 @@ from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.benchmark.results.conclusions import noise_by
 from resnet18_lab.course.own_time import OwnTime
 from resnet18_lab.course.report.kernels import PROFILE_VARIABLE
+from resnet18_lab.inference.artifacts import INT8, formats_of
 from resnet18_lab.weights.find import find_weights
 from resnet18_lab.weights.names import AUTO, split_name
 
 OF_ANY_NETWORK = ("02_classification", "06_preprocessing")
 """Lessons that take another network than ResNet-18; the others look into its layers."""
+
+
+_IN_INT8 = ("06_preprocessing",)
+"""Of those, the ones that look into the INT8 file."""
+
+
+def lessons_of(network: Network) -> list[str]:
+    """The lessons that this CPU can run on another network than ResNet-18."""
+    has_int8 = INT8 in formats_of(network)
+    return [name for name in OF_ANY_NETWORK if has_int8 or name not in _IN_INT8]
 
 
 def network_for(lesson: str, weights: str) -> Network:
@@ -36,6 +47,8 @@ def network_for(lesson: str, weights: str) -> Network:
             f"{lesson} looks into {RESNET18.title}, and {weights} are weights of {network.title}; of any network are "
             f"{' and '.join(OF_ANY_NETWORK)}."
         )
+    if network is not RESNET18 and lesson not in lessons_of(network):
+        raise ParameterError(f"{lesson} looks into the INT8 file, which {network.title} has on CPUs with VNNI alone.")
     return network
 
 

@@ -99,10 +99,9 @@ def _calling(program: Callable[..., Any]) -> Callable[[Batch], Logits]:
 
 
 _COMPILED_BATCHES = (1, 7)
-INT8 = "onnx-int8-static"
 MAKERS: dict[str, _Maker] = {
     "onnx-fp32": _make_onnx_fp32,
-    INT8: build_int8,
+    artifacts.INT8: build_int8,
     "onnx-embedding": _make_onnx_embedding,
     "torchscript-traced": partial(_make_torchscript, freeze=False),
     "torchscript": partial(_make_torchscript, freeze=True),
@@ -126,8 +125,8 @@ def build(
     then kept). ``notify`` is told what is being made. Two builds at once do not clash: the second waits, then finds
     the files. Raises WeightsNotFoundError, BuildError, or ParameterError for an unknown format.
     """
-    kinds = [artifacts.kind_of(name) for name in (_possible(notify) if only is None else only)]
     file = weights if isinstance(weights, WeightsFile) else find_weights(weights)
+    kinds = [artifacts.kind_of(name) for name in (_possible(file, notify) if only is None else only)]
     steps = file.network.preprocessing
     pictures = calibration.from_folder(calibrate, preprocessing=steps) if calibrate else pictures
     folder = artifacts.folder_of(file)
@@ -158,9 +157,11 @@ def _alone_in(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _possible(notify: Callable[[str], None]) -> list[str]:
+def _possible(file: WeightsFile, notify: Callable[[str], None]) -> list[str]:
     """Names of the formats this machine can make; ``notify`` is told which are left out."""
-    names = list(artifacts.KINDS)
+    names = artifacts.formats_of(file.network)
+    if artifacts.INT8 not in names:
+        notify(f"{artifacts.INT8} is left out: this CPU has no VNNI, and {file.network.title} needs 8 bits")
     if torch_export.find_compiler() is None:
         names.remove("torch-export")
         notify("torch-export is left out: it needs a C++ compiler (Debian: apt install g++)")
@@ -185,7 +186,7 @@ def _ensure(
     if not good:
         notify(f"building {path}")
         with replacing(path) as temporary:
-            make = partial(build_int8, pictures=pictures) if kind.name == INT8 else MAKERS[kind.name]
+            make = partial(build_int8, pictures=pictures) if kind.name == artifacts.INT8 else MAKERS[kind.name]
             details = make(loaded, temporary)
         artifacts.record(folder, loaded.weights, kind, details)
     return _built(kind, path, 0.0 if good else time.perf_counter() - started)
@@ -210,7 +211,7 @@ def _is_good(kind: ArtifactKind, folder: Path, pictures: Calibration | None) -> 
 
 def _calibrated_on(pictures: Calibration | None, folder: Path, kind: ArtifactKind) -> bool:
     """False for an INT8 file made with other pictures than those asked for."""
-    if pictures is None or kind.name != INT8:
+    if pictures is None or kind.name != artifacts.INT8:
         return True
     there = artifacts.folder_at(folder)
     entry = there.manifest["files"][kind.filename(there.network)]

@@ -5,7 +5,6 @@ x86 CPUs multiply fastest). ONNX Runtime and OpenVINO fuse the pairs of Quantize
 DequantizeLinear around an operator into one integer operator.
 """
 
-import platform
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from onnx import numpy_helper
 
 from resnet18_lab.base.errors import BuildError
-from resnet18_lab.base.machine import cpu_flags
+from resnet18_lab.base.machine import needs_reduced_range
 from resnet18_lab.export import onnx_graph
 from resnet18_lab.export.last_layer import add_features
 from resnet18_lab.export.onnx import export_onnx
@@ -69,7 +68,12 @@ def build_int8(
         raise BuildError(
             f"The INT8 file answers its own calibration pictures with a mean logit cosine of "
             f"{agreement['mean_cosine']:.3f} to eager, {LOWEST_COSINE} is the least allowed; "
-            "calibrate on photographs (`build --calibrate DIR`)."
+            + (
+                f"this CPU has no VNNI, and {network.title} does not keep its answers with the 7 bits that leaves: "
+                "take onnxruntime-fp32."
+                if reduced and how is None
+                else "calibrate on photographs (`build --calibrate DIR`)."
+            )
         )
     return {
         "operators": operators,
@@ -107,17 +111,6 @@ def _by_onnxruntime(proto: onnx.ModelProto, batch: Batch, reduced: bool) -> onnx
         onnx.save(proto, source)
         quantize_static(source, target, batch, reduce_range=reduced, **u8s8())
         return onnx.load(target)
-
-
-def needs_reduced_range() -> bool:
-    """True where 8-bit products could overflow: on x86 without VNNI, or where the flags cannot be read.
-
-    There two products of uint8 and int8 are added in 16 bits; weights of 7 bits keep the sum inside.
-    """
-    if platform.machine().lower() in ("arm64", "aarch64"):
-        return False
-    flags = cpu_flags()
-    return flags is None or not (flags["avx512_vnni"] or flags["avx_vnni"])
 
 
 def float_graph(loaded: LoadedModel) -> onnx.ModelProto:

@@ -81,6 +81,8 @@ def add_entry(folder: Path, file: WeightsFile, filename: str, entry: dict[str, A
     }
     if file.labels_path is not None:
         manifest["familiar"] = _copied_features(folder, file.labels_path.parent / FEATURES)
+    elif not _has_features(folder, manifest.get("familiar")):
+        manifest.pop("familiar", None)  # of an index that was not finished, or is gone
     manifest["files"][filename] = entry
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
@@ -92,6 +94,14 @@ def _copied_features(folder: Path, source: Path) -> dict[str, str]:
         with replacing(folder / FEATURES) as target:
             target.write_bytes(content)
     return {"file": FEATURES, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _has_features(folder: Path, told: dict[str, str] | None) -> bool:
+    """True where the features beside the files are those that the manifest names."""
+    path = folder / FEATURES
+    if told is None or not path.is_file():
+        return False
+    return hashlib.sha256(path.read_bytes()).hexdigest() == told.get("sha256")
 
 
 def _write_labels(folder: Path, content: bytes) -> str:

@@ -116,10 +116,12 @@ def spec_of(name: str) -> EngineSpec:
     raise EngineError(unknown_name("back end", name, ["auto", *names()]))
 
 
-def formats_for(name: str) -> list[str]:
-    """Formats that ``build`` must make for an engine; for ``auto`` those of the engines that need no torch."""
-    specs = [spec for spec in SPECS if spec.extra is None] if name == "auto" else [spec_of(name)]
-    return [spec.artifact for spec in specs if spec.artifact]
+def formats_for(name: str, network: Network) -> list[str]:
+    """Formats that ``build`` must make for an engine; for ``auto`` those that the engines without torch run here."""
+    if name != "auto":
+        return [spec.artifact for spec in [spec_of(name)] if spec.artifact]
+    possible = artifacts.formats_of(network)
+    return [spec.artifact for spec in SPECS if spec.extra is None and spec.artifact in possible]
 
 
 @dataclass(frozen=True)
@@ -229,20 +231,16 @@ def opened(choice: Choice, *, spinning: bool = True) -> Engine:
     return cast(Engine, engine)
 
 
-def judged_by(engine: Engine, rules: str = "", *, tells_unknown: bool = True) -> Engine:
+def judged_by(engine: Engine, rules: str | None = None, *, tells_unknown: bool = True) -> Engine:
     """The same engine, whose answers follow the text of a file of rules, and call nothing unknown if so asked.
 
     ParameterError for rules that do not fit its classes, or that ask for unknown where nothing tells it.
     """
     if not tells_unknown:
         engine.familiar = None
-    if rules:
+    if rules is not None:
         engine.rules = compiled(rules, engine.labels)
-        if engine.familiar is None and any(rule.unknown is not None for rule in engine.rules.rules):
-            raise ParameterError(
-                "The rules ask for unknown, which this engine cannot tell: that takes a model of your own "
-                "(`resnet18-lab finetune`), and no --no-unknown."
-            )
+        engine.rules.refuse_unknown(engine.familiar is not None)
     return engine
 
 

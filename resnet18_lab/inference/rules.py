@@ -35,7 +35,7 @@ reject = "none of the classes"
 """
 ACTIONS = ("rename", "merge", "reject")
 _CONDITIONS = ("classes", "score_below", "score_above", "shorter_than", "unknown")
-_LARGEST = 1_000_000  # bytes of a file of rules
+_LARGEST = 100_000  # bytes of a file of rules
 _LONGEST_TEXT = 200
 
 
@@ -43,8 +43,8 @@ _LONGEST_TEXT = 200
 class Rule:
     """One rule; conditions that are None (``classes`` empty) fit everything.
 
-    ``classes`` are indexes, ``made`` the names given by rules before; scores are shares 0..1 of the best answer,
-    ``shorter_than`` pixels of the short side.
+    ``classes`` are indexes, ``made`` the names given by rules before; scores are shares 0..1 of the class in question
+    (to reject, the best one), ``shorter_than`` pixels of the short side.
     """
 
     action: str
@@ -56,9 +56,11 @@ class Rule:
     shorter_than: int | None = None
     unknown: bool | None = None
 
-    def names(self, label: Label) -> bool:
-        """True for a class that it is about."""
-        return not (self.classes or self.made) or label.index in self.classes or label.en in self.made
+    def names(self, label: Label, given: bool) -> bool:
+        """True for a class that it is about; ``given`` says that a rule before made its name."""
+        if not (self.classes or self.made):
+            return True
+        return label.en in self.made if given else label.index in self.classes
 
     def fits_picture(self, size: tuple[int, int] | None, unknown: bool | None) -> bool:
         """True where size and unknown are as it wants them; a size or an unknown that is not known fits nothing."""
@@ -66,11 +68,11 @@ class Rule:
             return False
         return self.unknown is None or self.unknown is unknown
 
-    def fits_best(self, label: Label, score: float) -> bool:
-        """True where the best answer is one that it is about, with such a score."""
+    def fits_score(self, score: float) -> bool:
+        """True for such a score."""
         too_high = self.score_below is not None and score >= self.score_below
         too_low = self.score_above is not None and score <= self.score_above
-        return self.names(label) and not too_high and not too_low
+        return not too_high and not too_low
 
 
 @dataclass
@@ -79,24 +81,38 @@ class _Answer:
 
     labels: list[Label]
     scores: NDArray[np.float64]
+    given: set[int] = field(default_factory=set)
+    """Positions whose name a rule gave."""
 
-    @property
-    def best(self) -> int:
-        return int(self.scores.argmax())
+    def named_by(self, rule: Rule) -> list[int]:
+        """Positions of the classes that the rule is about."""
+        return [
+            at for at, label in enumerate(self.labels) if self.scores[at] >= 0 and rule.names(label, at in self.given)
+        ]
 
-    def rename(self, position: int, text: str) -> None:
-        self.labels[position] = replace(self.labels[position], en=text, zh=text)
+    def is_rejected_by(self, rule: Rule) -> bool:
+        """True where the best answer is one that the rule is about, with such a score."""
+        best = int(self.scores.argmax())
+        return rule.names(self.labels[best], best in self.given) and rule.fits_score(float(self.scores[best]))
+
+    def rename(self, rule: Rule) -> None:
+        """Give the rule's name to each of its classes with such a score."""
+        for at in self.named_by(rule):
+            if rule.fits_score(float(self.scores[at])):
+                self.labels[at] = replace(self.labels[at], en=rule.text, zh=rule.text)
+                self.given.add(at)
 
     def merge(self, rule: Rule) -> None:
         """The most likely of the rule's classes gets the others' scores, and a name that is no class of the network."""
-        members = [at for at, label in enumerate(self.labels) if self.scores[at] >= 0 and rule.names(label)]
+        members = self.named_by(rule)
         if not members:
             return
         kept = max(members, key=lambda at: self.scores[at])
-        total = float(self.scores[members].sum())
+        total = min(1.0, float(self.scores[members].sum()))
         self.scores[members] = -1.0
         self.scores[kept] = total
         self.labels[kept] = Label(self.labels[kept].index, None, rule.text, rule.text)
+        self.given.add(kept)
 
 
 @dataclass(frozen=True)
@@ -105,6 +121,14 @@ class Rules:
 
     rules: tuple[Rule, ...]
     sha256: str = field(default="")
+
+    def refuse_unknown(self, tells_unknown: bool) -> None:
+        """Raise ParameterError for rules on unknown where nothing tells it."""
+        if not tells_unknown and any(rule.unknown is not None for rule in self.rules):
+            raise ParameterError(
+                "The rules ask for unknown, which cannot be told here: that takes a model of your own or `resnet18-lab "
+                "models index`, an ONNX engine, and no --no-unknown."
+            )
 
     def apply(
         self, scores: NDArray[np.float64], labels: Sequence[Label], size: tuple[int, int] | None, unknown: bool | None
@@ -120,11 +144,11 @@ class Rules:
                 continue
             if rule.action == "merge":
                 answer.merge(rule)
-            elif rule.fits_best(answer.labels[answer.best], float(answer.scores[answer.best])):
-                if rule.action == "reject":
-                    rejected = rule.text
-                    break
-                answer.rename(answer.best, rule.text)
+            elif rule.action == "rename":
+                answer.rename(rule)
+            elif answer.is_rejected_by(rule):
+                rejected = rule.text
+                break
         order = np.argsort(-answer.scores, kind="stable")
         return [(answer.labels[at], float(answer.scores[at])) for at in order if answer.scores[at] >= 0], rejected
 
@@ -150,8 +174,8 @@ def compiled(text: str, labels: tuple[Label, ...]) -> Rules:
 
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ParameterError(f"The rules are no TOML: {error}.") from error
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits, and tables without end
+        raise ParameterError(f"The rules are no TOML: {' '.join(str(error).split())[:_LONGEST_TEXT]}.") from error
     tables = content.get("rule")
     if set(content) != {"rule"} or not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
         raise ParameterError("A file of rules holds [[rule]] tables, and nothing else.")
@@ -188,7 +212,7 @@ class _Classes:
             )
         near = get_close_matches(name.casefold(), self._by_name, 1)
         hint = f"; did you mean {self._by_name[near[0]][0].en!r}?" if near else "."
-        raise ParameterError(f"{where}: no class is called {name!r}{hint}")
+        raise ParameterError(f"{where}: no class is called {name[:_LONGEST_TEXT]!r}{hint}")
 
 
 def _or(names: Any) -> str:  # noqa: ANN401 - an iterable of texts or None
@@ -198,13 +222,13 @@ def _or(names: Any) -> str:  # noqa: ANN401 - an iterable of texts or None
 def _rule(where: str, table: Mapping[str, Any], classes: _Classes, made: set[str]) -> Rule:
     for name in table:
         if name not in (*_CONDITIONS, *ACTIONS):
-            raise ParameterError(f"{where}: {unknown_name('key', name, [*_CONDITIONS, *ACTIONS])}")
+            raise ParameterError(f"{where}: {unknown_name('key', name[:_LONGEST_TEXT], [*_CONDITIONS, *ACTIONS])}")
     actions = [name for name in ACTIONS if name in table]
     if len(actions) != 1:
         raise ParameterError(f"{where}: give one of {_or(ACTIONS)}, not {' and '.join(actions) or 'none'}.")
     action = actions[0]
     text = _checked(where, action, table[action], str, _is_text)
-    named = _checked(where, "classes", table.get("classes", []), list, _are_texts)
+    named = _optional(where, table, "classes", list, _are_texts) or []
     if action == "merge" and ("score_below" in table or "score_above" in table or not named):
         raise ParameterError(f"{where}: merge takes classes, and no scores; reject or rename by score in a rule below.")
     if action == "rename" and not named:
@@ -225,7 +249,7 @@ def _is_text(value: str) -> bool:
 
 
 def _are_texts(values: list[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
+    return bool(values) and all(isinstance(value, str) for value in values)
 
 
 def _is_share(value: float) -> bool:

@@ -56,7 +56,7 @@ def own_weights(path: Path) -> OwnWeights:
             depth, parent, digest = (str(told[name]) for name in (DEPTH, PARENT, PARENT_SHA256))
             names = file.keys()  # of no mapping: it cannot be iterated over itself
             return OwnWeights(path, depth, parent, digest, {name: file.get_tensor(name) for name in names})
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path} holds no weights ({error}); make the model anew or import it.") from error
 
 

@@ -39,7 +39,7 @@ def create_app(settings: Settings, draining: threading.Event | None = None) -> E
         backend = open_engine(
             settings.backend, weights=settings.weights, threads=settings.threads, spinning=False
         )  # fmt: skip
-        rules = read_text(Path(settings.rules)) if settings.rules else ""
+        rules = None if settings.rules is None else read_text(Path(settings.rules))
         judged_by(backend, rules, tells_unknown=not settings.no_unknown)
         app.state.classifier = Classifier(settings, backend)
         app.state.classifier.wait_ready()

@@ -93,7 +93,7 @@ def licence_of(parent: WeightsFile) -> str:
 def _data(facts: Facts) -> dict[str, Any]:
     examples, parts = facts.material.examples, facts.parts
     counts = {what: Counter(examples[position].label for position in positions)
-              for what, positions in (("learned", parts.learned), ("judged", parts.judged))}  # fmt: skip
+              for what, positions in (("learned", facts.learned.known), ("judged", parts.judged))}  # fmt: skip
     return {
         "folder": facts.photos.folder.resolve().name,
         "judged_on": facts.photos.judged_on or "a part held out here",

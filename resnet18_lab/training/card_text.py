@@ -10,7 +10,7 @@ def text_of(card: dict[str, Any]) -> str:
     """The card as Markdown; WeightsError for one that lacks a part."""
     try:
         return _text_of(card)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         raise WeightsError(
             f"The card of {card.get('name')} lacks {error}; make the model anew or import it."
         ) from error
@@ -58,9 +58,12 @@ def _recipe_lines(recipe: dict[str, Any]) -> list[str]:
     settings = {name: value for name, value in recipe.items() if name != "curve"}
     lines = ["", f"Recipe: {json.dumps(settings, ensure_ascii=False)}"]
     if curve:
-        lines += ["", f"| round | right of {recipe['chosen_by']} chosen by | loss on them | loss learned | seconds |",
+        of = int(recipe["chosen_by"])
+        lines += ["", f"| round | right of {of} chosen by | loss on them | loss learned | seconds |",
                   "|---:|---:|---:|---:|---:|"]  # fmt: skip
     for one in curve:
         loss = "" if one["loss"] is None else f"{one['loss']:.3f}"
-        lines.append(f"| {one['epoch']} | {one['hits']} | {one['chosen_loss']:.3f} | {loss} | {one['seconds']:.0f} |")
+        lines.append(
+            f"| {int(one['epoch'])} | {int(one['hits'])} | {one['chosen_loss']:.3f} | {loss} | {one['seconds']:.0f} |"
+        )
     return lines

@@ -6,16 +6,21 @@ from typing import Any
 
 import torch
 
-from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.base.files import replacing
-
-CHECKPOINT = "checkpoint.pt"
+from resnet18_lab.training.material import CHECKPOINT
 
 
 def write_checkpoint(folder: Path, content: dict[str, Any]) -> None:
-    """Replace the checkpoint of a run's folder."""
-    with replacing(folder / CHECKPOINT) as target:
-        torch.save(content, target)
+    """Replace the checkpoint of a run's folder; LabError where it cannot be written: the one before is still there."""
+    try:
+        with replacing(folder / CHECKPOINT) as target:
+            torch.save(content, target)
+    except (OSError, RuntimeError) as error:  # RuntimeError: torch's own words for a full disk
+        reason = " ".join(str(error).split())[:200]
+        raise LabError(
+            f"{folder / CHECKPOINT} cannot be written ({reason}); make room there, and --resume goes on from the last."
+        ) from error
 
 
 def read_checkpoint(folder: Path, identity: dict[str, Any]) -> dict[str, Any] | None:

@@ -20,12 +20,13 @@ from resnet18_lab.model.batch_norms import are_folded, restore_statistics
 from resnet18_lab.model.engine import TorchEngine
 from resnet18_lab.model.network import load_model
 from resnet18_lab.training import head
+from resnet18_lab.training.checkpoint import read_checkpoint
 from resnet18_lab.training.inputs import Inputs, Squares, StoredStage
 from resnet18_lab.training.material import ALL, LAYER4, Material, Recipe, runs_folder
 from resnet18_lab.training.tuning import Schedule, Tuning
 from resnet18_lab.weights.find import WeightsFile
 
-_EPOCHS = {LAYER4: 8, ALL: 6}
+_EPOCHS = {LAYER4: 8, ALL: 4}
 _STATISTICS_PICTURES = 256
 _JUDGED_AT_ONCE = 8
 Notify = Callable[[str], None]
@@ -62,21 +63,31 @@ def tune(
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
+    for abandoned in folder.glob(".*.tmp*"):
+        abandoned.unlink()  # left by a kill
+    labels = material.labels(range(len(material.examples)))
+    weights = _class_weights(labels[list(fit)], recipe.balance)
+    identity = {
+        "parent": parent.sha256, "depth": depth, "pictures": material.sha256, "side": recipe.size or 0,
+        "class weights": repr(weights.tolist()), "schedule": repr(_schedule(recipe, depth)),
+        "fit": repr(list(fit)), "chosen": repr(list(chosen)),
+    }  # fmt: skip
+    if resume:
+        read_checkpoint(folder, identity)  # before anything is prepared: it says if the run is another one
     module = load_model(parent).module
     setattr(module, parent.network.head, _linear(begun))
     module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learned, inputs = _parts(depth, recipe, parent, module, material, folder, progress)
     if are_folded(learned):
         notify("the weights' batch norms are folded; their statistics are measured again")
-        restore_statistics(learned, _plain(inputs, list(fit)[:_STATISTICS_PICTURES]))
-    labels = material.labels(range(len(material.examples)))
+        spread = list(fit)[:: max(1, len(fit) // _STATISTICS_PICTURES)]  # of all classes: they lie one after the other
+        restore_statistics(learned, _plain(inputs, spread))
     run = Tuning(
         learned, inputs, labels, fit, chosen, schedule=_schedule(recipe, depth), folder=folder,
-        weights=_class_weights(labels[list(fit)], recipe.balance),
-        identity={"parent": parent.sha256, "depth": depth, "pictures": material.sha256, "side": recipe.size or 0},
+        weights=weights, identity=identity,
     )  # fmt: skip
-    if resume and not run.resume():
-        notify(f"there is no run of {recipe.name} to resume; it begins anew")
+    if resume:
+        run.resume()
     before = begun.logits(material.features[list(chosen)]).argmax(axis=1)
     finished = run.run(
         lambda one: notify(f"round {one.epoch}: {one.hits} of {len(chosen)} right, {one.seconds:.0f} s"),

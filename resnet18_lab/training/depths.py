@@ -77,7 +77,7 @@ def learn(
     chosen = _chosen_by(material, parts, recipe.seed)
     rest = set(chosen)
     fit = [position for position in parts.learned if position not in rest]
-    _refuse_few(material, parts, fit, depth)
+    _refuse_few(material, parts, fit, chosen, depth)
     begun = _fitted(recipe, material, parts, fit, notify)
     deep = tune(recipe, depth, parent, material, fit, chosen, begun, resume=resume, notify=notify, progress=progress)
     if recipe.depth == AUTO and not is_beyond(deep.won, deep.lost, len(chosen)):
@@ -116,12 +116,17 @@ def _chosen_by(material: Material, parts: Split, seed: int) -> list[int]:
     return drawn(material.examples, members, _CHOSEN_SHARE, seed + 1)
 
 
-def _refuse_few(material: Material, parts: Split, fit: list[int], depth: str) -> None:
-    """Raise ParameterError where a class has fewer than two pictures that are unlike once some are set aside."""
+def _refuse_few(material: Material, parts: Split, fit: list[int], chosen: list[int], depth: str) -> None:
+    """Raise ParameterError where a class has none set aside, or fewer than two left that are unlike."""
     labels, groups = material.labels(fit), parts.groups[fit]
-    for label in range(int(material.labels(parts.learned).max()) + 1):
-        if len(np.unique(groups[labels == label])) < 2:
-            raise ParameterError(f"A class has too few pictures that are unlike for --depth {depth}; take head.")
+    have_chosen = set(material.labels(chosen).tolist())
+    for label in np.unique(material.labels(parts.learned)).tolist():
+        if label not in have_chosen or len(np.unique(groups[labels == label])) < 2:
+            example = next(example for example in material.examples if example.label == label)
+            raise ParameterError(
+                f"The class of {example.name} has too few pictures that are unlike to set some aside for --depth "
+                f"{depth}; give more of them, or --depth head."
+            )
 
 
 def _fitted(

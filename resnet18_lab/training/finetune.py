@@ -16,7 +16,7 @@ from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.registry import open_embedding
 from resnet18_lab.training import card, own_files, shelves
 from resnet18_lab.training.depths import Learned, check_depth, learn
-from resnet18_lab.training.material import HEAD, Material, Recipe, runs_folder
+from resnet18_lab.training.material import CHECKPOINT, HEAD, Material, Recipe, runs_folder
 from resnet18_lab.training.photos import Photos, read_photos, refuse_few
 from resnet18_lab.training.split import Example, Split, groups_of, split
 from resnet18_lab.weights.find import WeightsFile, find_weights
@@ -50,8 +50,7 @@ def finetune(
         raise ParameterError(
             f"--validation {recipe.share:g} is not allowed; give a share between 0 and 1, such as 0.2."
         )
-    if not (force or resume) and (paths.models_dir() / recipe.name).exists():
-        raise ParameterError(f"There is a model {recipe.name} already; give another --name, or --force to replace it.")
+    _refuse_taken(recipe, force=force, resume=resume)
     photos = read_photos(folder)
     parent = find_weights(recipe.weights)
     if parent.labels_path is not None or parent.path is None:
@@ -65,9 +64,24 @@ def finetune(
     _refuse_unequal(photos, material, parts)
     learned = learn(recipe, parent, material, parts, resume=resume, notify=notify, progress=progress)
     model = _written(photos, recipe, parent, parts, learned, notify)
-    if recipe.depth != HEAD and (learned.deep is None or learned.deep.finished):
+    run = learned.deep or learned.tried
+    if run is None or run.finished:
         shutil.rmtree(runs_folder(recipe.name), ignore_errors=True)
     return model
+
+
+def _refuse_taken(recipe: Recipe, *, force: bool, resume: bool) -> None:
+    """Raise ParameterError where a model or an unfinished run would be lost, or there is no run to resume."""
+    has_run = (runs_folder(recipe.name) / CHECKPOINT).is_file()
+    if resume and (recipe.depth == HEAD or not has_run):
+        raise ParameterError(
+            f"There is no run of {recipe.name} to resume with --depth {recipe.depth}; give the command that began it, "
+            "or leave --resume out."
+        )
+    if has_run and not (force or resume):
+        raise ParameterError(f"There is an unfinished run of {recipe.name}; add --resume, or --force to begin anew.")
+    if (paths.models_dir() / recipe.name).exists() and not (force or resume):
+        raise ParameterError(f"There is a model {recipe.name} already; give another --name, or --force to replace it.")
 
 
 def _refuse_unequal(photos: Photos, material: Material, parts: Split) -> None:
@@ -91,7 +105,7 @@ def _refuse_unequal(photos: Photos, material: Material, parts: Split) -> None:
 def _ensure_built(parent: WeightsFile, notify: Notify) -> None:
     """Build the parent's ONNX files that are missing (this alone needs torch)."""
     folder = artifacts.folder_at(artifacts.folder_of(parent))
-    if all(folder.problem(artifacts.kind_of(name)) is None for name in own_files.FORMATS):
+    if all(folder.problem(artifacts.kind_of(name)) is None for name in own_files.formats_of(parent.network)):
         return
     try:
         from resnet18_lab.export.build import build
@@ -100,7 +114,7 @@ def _ensure_built(parent: WeightsFile, notify: Notify) -> None:
             f"The ONNX files of {parent.name} are not built in {folder.path}, and building needs torch: run "
             "`resnet18-lab build` where it is installed, or pip install 'resnet18-lab[torch]'."
         ) from error
-    build(parent, only=list(own_files.FORMATS), notify=notify)
+    build(parent, only=own_files.formats_of(parent.network), notify=notify)
 
 
 def _material(photos: Photos, parent: WeightsFile, progress: Progress) -> Material:
@@ -152,8 +166,9 @@ def _written(
         with shelves.undone_on_failure(artifacts.folder_of(file)):
             _build(file, photos, parent, learned, notify)
             told = card.content(facts, new)
-            with own_files.int8_of(file) as engine:
-                told["results"]["int8"] = card.int8_results(facts, engine)
+            if artifacts.INT8 in own_files.formats_of(network):
+                with own_files.int8_of(file) as engine:
+                    told["results"]["int8"] = card.int8_results(facts, engine)
             card.write(new, told)
             shelves.put(new, target)
     shelves.remove_artifacts(recipe.name, but=artifacts.folder_of(file))
@@ -170,4 +185,4 @@ def _build(file: WeightsFile, photos: Photos, parent: WeightsFile, learned: Lear
 
     shown = [learned.material.paths[position] for position in learned.deep.fit]
     pictures = calibration.from_files(shown, photos.folder, _CALIBRATED_ON, file.network.preprocessing)
-    build(file, only=list(own_files.FORMATS), pictures=pictures, notify=notify)
+    build(file, only=own_files.formats_of(file.network), pictures=pictures, notify=notify)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -28,7 +29,7 @@ from resnet18_lab.weights.own import FEATURES
 _FEWEST = 20
 """Pictures: fewer give no threshold that keeps 95 % of others like them."""
 _BATCH = 8
-_FORMATS = ("onnx-fp32", "onnx-int8-static")
+_FORMATS = ("onnx-fp32", artifacts.INT8)
 Progress = Callable[[int, int], None]
 
 
@@ -75,17 +76,29 @@ def index(photos: Path, weights: str = "auto", *, progress: Progress = lambda _d
 
 
 def _write(folder: ArtifactFolder, paths: list[Path], familiar: unknown.Familiar) -> None:
-    """The features, the files that give them, and the manifest last: ended between, `build` makes the files anew."""
+    """The features, the files that give them, and the manifest last: ended between, `build` makes the files anew.
+
+    Each file names the features that belong to it, so that answers by other ones are answers of another file.
+    """
     manifest = json.loads(json.dumps(folder.manifest))
+    if manifest.pop("familiar", None):
+        write_text(folder.path / MANIFEST, _text(manifest))
     with replacing(folder.path / FEATURES) as target:
         unknown.save(target, familiar)
+    digest = hashing.sha256(folder.path / FEATURES, remember=False)
     for path in paths:
         proto = onnx.load(path)
         add_features(proto, folder.network.features)
+        told = {entry.key: entry.value for entry in proto.metadata_props}
+        onnx.helper.set_model_props(proto, {**told, "familiar_sha256": digest})
         content = proto.SerializeToString(deterministic=True)
         with replacing(path) as target:
             target.write_bytes(content)
         entry = manifest["files"][path.name]
         entry["sha256"], entry["bytes"] = hashlib.sha256(content).hexdigest(), len(content)
-    manifest["familiar"] = {"file": FEATURES, "sha256": hashing.sha256(folder.path / FEATURES, remember=False)}
-    write_text(folder.path / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    manifest["familiar"] = {"file": FEATURES, "sha256": digest}
+    write_text(folder.path / MANIFEST, _text(manifest))
+
+
+def _text(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, indent=1, sort_keys=True) + "\n"

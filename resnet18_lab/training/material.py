@@ -12,6 +12,8 @@ from resnet18_lab.base import paths
 from resnet18_lab.training.split import Example
 
 HEAD, LAYER4, ALL, AUTO = "head", "layer4", "all", "auto"
+CHECKPOINT = "checkpoint.pt"
+"""What an unfinished run left in its folder."""
 DEPTHS = (HEAD, LAYER4, ALL, AUTO)
 """What is learned: the last layer; the last stage as well; everything; or whichever of the first two is better."""
 

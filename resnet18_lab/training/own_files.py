@@ -32,8 +32,15 @@ from resnet18_lab.weights.catalogue import catalogue
 from resnet18_lab.weights.find import WeightsFile
 from resnet18_lab.weights.own import LABELS, SPLIT, TOLD, WEIGHTS, identity
 
-FORMATS = ("onnx-fp32", "onnx-int8-static", "onnx-embedding")
-"""The ONNX files of a model, the float one first."""
+_FORMATS = ("onnx-fp32", artifacts.INT8, "onnx-embedding")
+
+
+def formats_of(network: Network) -> list[str]:
+    """The ONNX files of a model, the float one first; INT8 where the network has it on this CPU."""
+    possible = artifacts.formats_of(network)
+    return [name for name in _FORMATS if name in possible]
+
+
 _OF_PARENT = ("calibration", "reduce_range", "method", "parity")
 """What a manifest's entry has from the parent's, whose body the file has."""
 
@@ -94,7 +101,7 @@ def build_onnx(file: WeightsFile, parent: WeightsFile, learned: Head) -> Path:
     batch = np.ascontiguousarray(reference_batch(file.network.preprocessing)[0][: max(BATCHES)])
     expected: Logits | None = None
     with FileLock(target / ".lock"):
-        for name in FORMATS:
+        for name in formats_of(file.network):
             kind = artifacts.kind_of(name)
             parents = source.artifact(kind)
             path = target / kind.filename(file.network)
@@ -123,7 +130,7 @@ def _parity(name: str, logits: Logits, expected: Logits) -> dict[str, Any]:
     """For the manifest: how far the logits are from the layer on the float file's features."""
     difference, largest = (float(np.abs(values).max()) for values in (logits - expected, expected))
     parity = Parity(difference, largest, (len(logits),), "data/samples")
-    if name == FORMATS[0] and parity.relative > FP32_TOLERANCE:
+    if name == _FORMATS[0] and parity.relative > FP32_TOLERANCE:
         raise BuildError("The file's logits are not those of its last layer; build the parent's ONNX files anew.")
     return parity.as_json()
 
@@ -132,7 +139,7 @@ def int8_of(file: WeightsFile) -> Engine:
     """The engine on the INT8 file just built; its distances are to the training features beside it."""
     folder = artifacts.folder_at(artifacts.folder_of(file))
     spec = registry.spec_of("onnxruntime-int8")
-    artifact = folder.artifact(artifacts.kind_of(FORMATS[1]))
+    artifact = folder.artifact(artifacts.kind_of(artifacts.INT8))
     return registry.opened(registry.Choice(spec, artifact, None, usable_cores()))
 
 

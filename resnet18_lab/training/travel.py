@@ -16,6 +16,7 @@ from resnet18_lab.inference import artifacts, unknown
 from resnet18_lab.inference.labels import labels_in
 from resnet18_lab.inference.manifest import MANIFEST, read_manifest
 from resnet18_lab.training.card_text import text_of
+from resnet18_lab.training.material import runs_folder
 from resnet18_lab.training.photos import refuse_names
 from resnet18_lab.training.shelves import put, remove_artifacts, undone_on_failure
 from resnet18_lab.weights.find import WeightsFile, weights_of
@@ -184,4 +185,5 @@ def remove(name: str) -> Path:
     folder = paths.models_dir() / name
     shutil.rmtree(folder)
     remove_artifacts(name)
+    shutil.rmtree(runs_folder(name), ignore_errors=True)
     return folder

@@ -89,7 +89,7 @@ class Tuning:
         self._optimizer = torch.optim.SGD(
             learned, schedule.rate, _MOMENTUM, weight_decay=schedule.weight_decay, nesterov=True
         )
-        self._identity = {**identity, "schedule": repr(schedule), "fit": _digest(fit), "chosen": _digest(chosen)}
+        self._identity = identity
         self._step, self._seconds, self._losses = 0, 0.0, [0.0, 0.0]
         self.curve: list[Round] = []
         self.best: dict[str, torch.Tensor] = {}
@@ -166,17 +166,18 @@ class Tuning:
         while not self.ended:
             self._learn_step()
             progress(self.share)
+            now = time.perf_counter()
+            self._seconds, mark = self._seconds + now - mark, now
             is_round = self._step % self._steps == 0 or self.share >= 1
             if is_round:
                 notify(self._look())
-            now = time.perf_counter()
-            self._seconds, mark = self._seconds + now - mark, now
             if is_round or now - saved > _CHECKPOINT_SECONDS:
                 self._save()
                 saved = time.perf_counter()
 
     def _learn_step(self) -> None:
         self.module.train()
+        torch.manual_seed(self.schedule.seed * 1_000_003 + self._step)  # dropout of a step is the same after any end
         for group in self._optimizer.param_groups:
             group["lr"] = self.schedule.rate_at(self.share)
         choice = self._choices.of(self._step)
@@ -223,7 +224,3 @@ class Tuning:
             "losses": self._losses, "best": self.best, "bf16": self._bf16, "curve": [asdict(one) for one in self.curve],
         }  # fmt: skip
         write_checkpoint(self._folder, content)
-
-
-def _digest(positions: Sequence[int]) -> str:
-    return ",".join(str(position) for position in positions)

@@ -69,13 +69,26 @@ def test_a_run_begun_with_other_rules_is_not_gone_on_with(untrained_home, rules,
     assert part.returncode == 0, part.stderr
     told = json.loads(next(tmp_path.glob("*.run.json")).read_text(encoding="utf-8"))
     assert len(told["rules_sha256"]) == 64
+    other = tmp_path / "other.csv"
+    run_cli(
+        "classify", CAT, samples_dir(), "--weights", "untrained", "-o", other, "--shard", "2/2", home=untrained_home
+    )
+    for parts in ((out, other), (other, out)):
+        merged = run_cli("merge", *parts, "-o", tmp_path / "all.csv", home=untrained_home)
+        assert merged.returncode == 2
+        assert "rules_sha256" in merged.stderr
+    whole = tmp_path / "whole.csv"
+    for options in (("--rules", rules), ("--resume",), ("--no-unknown", "--resume")):
+        done = run_cli("classify", CAT, "--weights", "untrained", *options, "-o", whole, home=untrained_home)
+        assert done.returncode == 0, done.stderr
+        assert ("not looked at closely" in whole.read_text(encoding="utf-8")) is (options[0] == "--rules")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('[[rule]]\nclasses = ["tabi"]\nreject = "x"', "rule 1: no class is called 'tabi'; did you mean"),
-        ('[[rule]]\nunknown = true\nreject = "x"', "The rules ask for unknown, which this engine cannot tell"),
+        ('[[rule]]\nunknown = true\nreject = "x"', "The rules ask for unknown, which cannot be told here"),
         (None, "cannot be read"),
     ],
 )

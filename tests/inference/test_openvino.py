@@ -8,6 +8,7 @@ import pytest
 
 from resnet18_lab.base.errors import ArtifactError, EngineError
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.benchmark.configuration import Effort
 from resnet18_lab.benchmark.measure import runner
 from resnet18_lab.benchmark.results import tables
@@ -87,7 +88,7 @@ def test_more_threads_than_cores_are_fewer_and_said(home):
 
 def test_it_is_never_what_auto_means(home):
     assert registry.choose(weights="untrained").spec.name.startswith("onnxruntime-")
-    assert "openvino" not in " ".join(registry.formats_for("auto"))
+    assert "openvino" not in " ".join(registry.formats_for("auto", RESNET18))
 
 
 def test_no_torch_in_the_process(home):

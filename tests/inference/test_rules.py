@@ -67,6 +67,23 @@ def test_what_is_not_known_fits_no_condition_on_it():
     assert applied(text.format("unknown = false"), unknown=None)[1] is None
 
 
+def test_a_merged_class_is_no_longer_called_by_its_members():
+    text = '[[rule]]\nclasses = ["cat", "tiger"]\nmerge = "felid"\n[[rule]]\nclasses = ["cat"]\nreject = "cat"\n'
+    assert applied(text, np.array([0.6, 0.1, 0.2, 0.1]))[1] is None
+
+
+def test_each_class_of_a_rename_gets_the_name_whatever_its_rank():
+    left, _ = applied('[[rule]]\nclasses = ["cat", "ship"]\nscore_below = 0.2\nrename = "thing"\n')
+    assert left == [("dog", 0.35), ("cat", 0.3), ("tiger", 0.25), ("thing", 0.1)]
+
+
+def test_rules_on_unknown_need_what_tells_it():
+    rules = compiled('[[rule]]\nunknown = true\nreject = "no"\n', LABELS)
+    rules.refuse_unknown(True)
+    with pytest.raises(ParameterError, match="cannot be told here"):
+        rules.refuse_unknown(False)
+
+
 def test_the_example_is_good_for_imagenet():
     assert len(compiled(EXAMPLE, all_labels()).rules) == 4
 
@@ -85,6 +102,9 @@ def test_the_example_is_good_for_imagenet():
         ('[[rule]]\nclasses = ["felid"]\nreject = "a"', "no class is called 'felid'"),
         ('[[rule]]\nclasses = "cat"\nreject = "a"', "classes is a list of names"),
         ('[[rule]]\nclasses = [1]\nreject = "a"', "classes is a list of names"),
+        ('[[rule]]\nclasses = []\nreject = "a"', "classes is a list of names"),
+        ("[[rule]]\nshorter_than = " + "1" * 5000, "no TOML"),
+        ("[[rule]]\nclasses = " + "[" * 5000, "no TOML"),
         ('[[rule]]\nscore_below = 50\nreject = "a"', "score_below is a share from 0 to 1"),
         ('[[rule]]\nscore_below = nan\nreject = "a"', "score_below is a share from 0 to 1"),
         ('[[rule]]\nscore_below = true\nreject = "a"', "score_below is a share"),

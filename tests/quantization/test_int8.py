@@ -13,6 +13,7 @@ from onnx import numpy_helper
 from support.built_homes import built_home, few_pictures
 from support.project import run_cli, samples_dir, weights_or_skip
 
+from resnet18_lab.base import machine as machine_facts
 from resnet18_lab.base.errors import BuildError, ParameterError
 from resnet18_lab.base.samples import load_samples
 from resnet18_lab.course.preprocessing import uint8_input  # fmt: skip
@@ -151,9 +152,9 @@ def test_the_same_pictures_give_the_same_file(small_file, two_pictures, tmp_path
     ],
 )
 def test_reduce_range_follows_the_cpu(monkeypatch, machine, flags, reduced):
-    monkeypatch.setattr(int8, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(machine_facts, "cpu_flags", lambda: flags)
     monkeypatch.setattr("platform.machine", lambda: machine)
-    assert int8.needs_reduced_range() is reduced
+    assert machine_facts.needs_reduced_range() is reduced
 
 
 @pytest.mark.slow

@@ -20,7 +20,8 @@ def test_the_page_is_what_the_kept_record_gives(record):
 
 def test_int8_costs_little_and_what_is_none_of_the_classes_is_refused(record):
     for row in record["rows"]:
-        assert abs(row["int8"]["top1"]["share"] - row["top1"]["share"]) <= 0.015, row["name"]
+        if row["int8"]:  # a Lite has none on a CPU without VNNI
+            assert abs(row["int8"]["top1"]["share"] - row["top1"]["share"]) <= 0.015, row["name"]
         assert row["refused"]["share"] >= 0.9, row["name"]
 
 

@@ -76,9 +76,15 @@ def cut(home, photos):
     assert process.wait(PATIENCE) == 130
     card = json.loads((home / "models" / "cut" / "card.json").read_text(encoding="utf-8"))
     assert card["recipe"]["finished"] is False  # the best so far is there, and answers
+    again = run_cli(*command(photos, "cut", *LAYER4), home=home)
+    assert again.returncode == 2
+    assert "There is an unfinished run of cut; add --resume" in again.stderr
     process = begun(home, photos, "cut", *LAYER4, "--resume")
     process.kill()
     process.wait()
+    other = run_cli(*command(photos, "cut", *LAYER4, "--balance", "--seed", "1", "--resume"), home=home)
+    assert other.returncode == 2
+    assert "of another run" in other.stderr
     done = run_cli(*command(photos, "cut", *LAYER4, "--resume"), home=home)
     assert done.returncode == 0, done.stderr
     return home / "models" / "cut"
@@ -155,7 +161,8 @@ def test_all_of_it_learns_at_another_size_and_what_is_judged_stays_unseen(photos
 def test_so_many_minutes_end_a_run(photos):
     result, *_ = learned(photos, depth="layer4", minutes=0.02)
     assert result.deep.finished
-    assert result.deep.curve[-1]["seconds"] >= 0
+    assert result.deep.curve[-1]["seconds"] >= 0.02 * 60
+    assert result.deep.curve[-1]["loss"] is not None
 
 
 def test_auto_takes_the_head_where_there_is_little_to_learn_from(photos):
@@ -175,6 +182,8 @@ def test_one_is_better_only_beyond_the_paired_interval(won, lost, of, beyond):
         (("--epochs", "3"), "give --depth as well"),
         (("--depth", "layer4", "--size", "128"), "--size is for --depth all"),
         (("--depth", "body"), "There is no depth 'body'"),
+        (("--resume",), "There is no run of never to resume with --depth head"),
+        (("--depth", "layer4", "--resume"), "There is no run of never to resume with --depth layer4"),
     ],
 )
 def test_settings_that_do_not_belong_together_are_one_line(home, photos, options, words):

@@ -30,7 +30,7 @@ def run_on_clouds(tmp_path, **schedule):
     positions = list(range(200))
     return Tuning(
         module, Rows(values), labels.astype(np.int64), positions[:150], positions[150:],
-        schedule=Schedule(**schedule), weights=np.ones(2, np.float32), folder=tmp_path, identity={},
+        schedule=Schedule(**schedule), weights=np.ones(2, np.float32), folder=tmp_path, identity={"schedule": repr(schedule)},
     )  # fmt: skip
 
 

@@ -46,13 +46,14 @@ def page(record: dict[str, Any]) -> str:
 
 
 def _row(row: dict[str, Any]) -> str:
-    top1, int8, refused = row["top1"], row["int8"], row["refused"]
+    top1, int8, refused = row["top1"], row.get("int8"), row["refused"]
+    as_int8 = f"{100 * int8['top1']['share']:.1f} % | {100 * int8['same_answer']:.1f} %" if int8 else "none here | –"
     words, reached = BARS.get(row["name"], ("", None))
     aimed = f"{words}: {'reached' if reached(row) else 'not reached'}" if reached else "–"
     return (
         f"| {row['name']} | {row['parent']} ({row['network']}) | {100 * top1['share']:.1f} % "
-        f"({100 * top1['low']:.1f}–{100 * top1['high']:.1f}) | {row['macro_f1']:.3f} | {100 * int8['top1']['share']:.1f} % | "
-        f"{100 * int8['same_answer']:.1f} % | {refused['hits']} of {refused['of']} | {row['seconds']:.0f} | {aimed} |"
+        f"({100 * top1['low']:.1f}–{100 * top1['high']:.1f}) | {row['macro_f1']:.3f} | {as_int8} | "
+        f"{refused['hits']} of {refused['of']} | {row['seconds']:.0f} | {aimed} |"
     )
 
 

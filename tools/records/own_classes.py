@@ -20,8 +20,10 @@ from typing import Any
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.files import write_text
+from resnet18_lab.base.networks import RESNET18, network_named
 from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.inference import metrics
+from resnet18_lab.training.own_files import formats_of
 
 RECORD = paths.records_dir() / "own_classes.json"
 ROWS: dict[str, tuple[str, ...]] = {
@@ -43,10 +45,8 @@ def run(arguments: list[str], home: Path) -> str:
 
 def built(options: tuple[str, ...], home: Path) -> None:
     """The parent's ONNX files, in the home."""
-    run(
-        ["build", *options[:2], *(f"--only={name}" for name in ("onnx-fp32", "onnx-int8-static", "onnx-embedding"))],
-        home,
-    )
+    network = network_named(options[1]) if options[0] == "--network" else RESNET18
+    run(["build", *options[:2], *(f"--only={name}" for name in formats_of(network))], home)
 
 
 def measured(photos: Path, others: Path, options: tuple[str, ...], home: Path) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def measured(photos: Path, others: Path, options: tuple[str, ...], home: Path) -
     return {
         "network": card["network"]["name"], "parent": card["parent"]["weights"], "licence": card["parent"]["licence"],
         "recipe": recipe, "pictures": results["pictures"], "top1": results["top1"], "macro_f1": results["macro_f1"],
-        "int8": results["int8"], "refused": vars(metrics.wilson(sum(told), len(told))), "seconds": round(seconds, 1),
+        "int8": results.get("int8"), "refused": vars(metrics.wilson(sum(told), len(told))), "seconds": round(seconds, 1),
     }  # fmt: skip
 
 

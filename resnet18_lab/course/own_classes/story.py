@@ -22,12 +22,12 @@ def table(record: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
-    top1, int8, refused = row["top1"], row["int8"], row["refused"]
+    top1, int8, refused = row["top1"], row.get("int8"), row["refused"]
     return {
         "network": row["network"],
         "right": f"{top1['share']:.1%} ({top1['low']:.1%} to {top1['high']:.1%})",
         "macro-F1": f"{row['macro_f1']:.3f}",
-        "INT8": f"{int8['top1']['share']:.1%}, {int8['same_answer']:.1%} the same",
+        "INT8": f"{int8['top1']['share']:.1%}, {int8['same_answer']:.1%} the same" if int8 else "none on this CPU",
         "refused": f"{refused['hits']} of {refused['of']}",
         "minutes": f"{row['seconds'] / 60:.1f}",
     }

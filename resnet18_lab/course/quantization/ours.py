@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
+from resnet18_lab.base.machine import needs_reduced_range
 from resnet18_lab.course.quantization.rivals import Rival, of_file
-from resnet18_lab.export.int8 import float_graph, needs_reduced_range
+from resnet18_lab.export.int8 import float_graph
 from resnet18_lab.model.network import LoadedModel
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.transform import Crop

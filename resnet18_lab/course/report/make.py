@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from resnet18_lab.base.errors import ReportError
 from resnet18_lab.base.networks import RESNET18
-from resnet18_lab.course.lesson import OF_ANY_NETWORK, network_for
+from resnet18_lab.course.lesson import lessons_of, network_for
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.book import Book
 from resnet18_lab.course.report.execution import Run, execute
@@ -85,7 +85,7 @@ def make_report(
     failure; the others still run, unless ``fail_fast``. ``junit`` is a file that CI servers read.
     """
     if not names and split_name(weights)[0] is not RESNET18:
-        names = list(OF_ANY_NETWORK)
+        names = lessons_of(split_name(weights)[0])
     steps = plan(names or [], profile, overrides or {}, given, file=file, sweeps=sweeps)
     if junit is not None:
         check_target(junit)
