@@ -151,9 +151,11 @@ class _Walk:
         assert source.range is not None  # noqa: S101 - only branches of a sum wait for their range
         matrix, method = layer.weight.flatten(1), self.method
         parts = [slice(index, index + 1) for index in range(len(source.exact))]
-        moments = rounding.measure(layer, ((source.values(part), source.exact[part]) for part in parts), self._random)
+        enough = rounding.sampled_positions(layer, source.exact) >= method.positions_per_input * matrix.shape[1]
+        pairs = ((source.values(part), source.exact[part]) for part in parts)
+        moments = rounding.measure(layer, pairs, self._random, crossed=enough and method.compensate is not None)
         goal = matrix
-        if method.compensate is not None and moments.positions >= method.positions_per_input * matrix.shape[1]:
+        if moments.cross is not None and method.compensate is not None:
             goal = rounding.refitted(matrix, moments, method.compensate)
         scales = rounding.channel_scales(goal, layer.bias, source.range.scale, self.largest)
         codes = method.rounder(goal, moments.gram, scales, self.largest)

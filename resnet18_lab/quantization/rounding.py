@@ -105,31 +105,42 @@ class Moments:
     mean: Tensor
     exact_mean: Tensor
     gram: Tensor
-    cross: Tensor
-    positions: int
+    cross: Tensor | None
 
 
-def measure(layer: Layer, pairs: Iterable[tuple[Tensor, Tensor]], random: torch.Generator) -> Moments:
+def sampled_positions(layer: Layer, pictures: Tensor) -> int:
+    """How many positions of these pictures N×C×H×W ``measure`` draws for the covariances."""
+    kernel = layer.weight.shape[2]
+    across, down = ((side + 2 * layer.padding - kernel) // layer.stride + 1 for side in pictures.shape[2:])
+    return len(pictures) * min(_POSITIONS, across * down)
+
+
+def measure(
+    layer: Layer, pairs: Iterable[tuple[Tensor, Tensor]], random: torch.Generator, *, crossed: bool = True
+) -> Moments:
     """Moments over pictures 1×C×H×W, each as INT8 makes it and exact.
 
-    Means are over all positions of the map, covariances over some, drawn at random for each picture.
+    Means are over all positions of the map, covariances over some, drawn at random for each picture. ``crossed`` False
+    leaves out the covariance of exact and INT8, which costs as much as the other.
     """
     inputs = layer.weight[0].numel()
     sums, sample_sums = torch.zeros(2, inputs), torch.zeros(2, inputs)
-    gram, cross = torch.zeros(inputs, inputs), torch.zeros(inputs, inputs)
-    count = positions = 0
+    gram, cross = torch.zeros(inputs, inputs), torch.zeros(inputs, inputs) if crossed else None
+    count = 0
     for pair in pairs:
         columns = torch.stack([layer.columns(picture) for picture in pair])
         sums += columns.mean(dim=2)
         sample = columns[:, :, torch.randperm(columns.shape[2], generator=random)[:_POSITIONS]]
         sample_sums += sample.mean(dim=2)
         gram.addmm_(sample[0], sample[0].T, alpha=1.0 / sample.shape[2])
-        cross.addmm_(sample[1], sample[0].T, alpha=1.0 / sample.shape[2])
-        count, positions = count + 1, positions + sample.shape[2]
+        if cross is not None:
+            cross.addmm_(sample[1], sample[0].T, alpha=1.0 / sample.shape[2])
+        count += 1
     means, sample_means = sums / count, sample_sums / count
     gram = gram / count - torch.outer(sample_means[0], sample_means[0])
-    cross = cross / count - torch.outer(sample_means[1], sample_means[0])
-    return Moments(means[0], means[1], gram, cross, positions)
+    if cross is not None:
+        cross = cross / count - torch.outer(sample_means[1], sample_means[0])
+    return Moments(means[0], means[1], gram, cross)
 
 
 def refitted(matrix: Tensor, moments: Moments, strength: float) -> Tensor:
@@ -137,6 +148,7 @@ def refitted(matrix: Tensor, moments: Moments, strength: float) -> Tensor:
 
     ``strength`` holds them near the weights as they were.
     """
+    assert moments.cross is not None  # noqa: S101 - whoever refits has measured it
     # (matrix + change) @ gram = matrix @ cross, solved for the change, which a ridge keeps small
     difference = matrix @ (moments.cross - moments.gram)
     change: Tensor = torch.linalg.solve(_with_ridge(moments.gram, strength), difference.T).T
