@@ -38,6 +38,7 @@ def page(record: dict[str, Any]) -> str:
         "|---|---|---:|---:|---:|---:|---:|---:|---|",
         *map(_row, record["rows"]),
         "",
+        *([record["remark"], ""] if record["remark"] else []),
         "Rounds, and the pictures of the training part that chose among them:",
         "",
         *(_curve(row) for row in record["rows"] if row["recipe"].get("curve")),

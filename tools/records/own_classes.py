@@ -1,6 +1,6 @@
 """Fine-tune to each depth on one folder, as a user would; writes docs/records/own_classes.json.
 
-Usage: python tools/records/own_classes.py PHOTOS OTHERS [--rows NAME ...] [--output FILE]
+Usage: python tools/records/own_classes.py PHOTOS OTHERS [--rows NAME ...] [--remark TEXT] [--output FILE]
 (PHOTOS: a folder that `finetune` takes; OTHERS: photographs of none of its classes, to be called unknown)
 
 Each row is the command in a process of its own, with a home of its own; the parent's ONNX files are built before and not
@@ -79,6 +79,7 @@ def main() -> int:
     parser.add_argument("photos", type=Path)
     parser.add_argument("others", type=Path)
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
+    parser.add_argument("--remark", default="", help="what a reader should know of this measurement")
     parser.add_argument("--output", type=Path, default=RECORD)
     arguments = parser.parse_args()
     measuring = Measuring(photos=arguments.photos.name, others=arguments.others.name)
@@ -91,7 +92,7 @@ def main() -> int:
         row = kept(path) or measured(arguments.photos, arguments.others, ROWS[name], place / "home")
         write_text(path, json.dumps(row))
         rows.append({"name": name, **row})
-    measuring.write(arguments.output, {"rows": rows})
+    measuring.write(arguments.output, {"remark": arguments.remark, "rows": rows})
     shutil.rmtree(place)
     return 0
 
