@@ -1,7 +1,6 @@
 """``resnet18-lab classify``."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,25 +75,28 @@ def classify(
     """
     on_cluster = _on_cluster(engine or runner, address, paths, resume or shard or bom, output)
     weights = _built(with_network(network, weights), backend, build)
-    job = _job(backend, weights, threads, options.top_k_of(top_k, weights), decode_seconds)
-    job = replace(job, rules=options.rules_text(rules, weights, no_unknown=no_unknown), tells_unknown=not no_unknown)
+    job = _job(backend, weights, threads, top_k, decode_seconds, rules, no_unknown)
     read = options.listed(paths, nul=nul, resume=resume)
     languages = _languages(lang, output_format if output is None else OutputFormat.json)
     with_workers = workers is not None or dedupe or cache is not None or output_format is OutputFormat.jsonl
     if output is None and not on_cluster and not with_workers:
-        writer = _writer(output_format, languages, job.top_k)
-        return _one_by_one(paths, read, writer, job, threads, batch)
+        return _one_by_one(paths, read, _writer(output_format, languages, job.top_k), job, threads, batch)
     plan = runs.plan_of(
-        paths, output, job, shard=shard, read=read,
-        languages=languages, bom=bom, resume=resume, workers=workers, batch=batch, dedupe=dedupe, cache=cache,
-    )  # fmt: skip
+        paths, output, job, shard=shard, read=read, languages=languages, bom=bom, resume=resume, workers=workers,
+        batch=batch, dedupe=dedupe, cache=cache)  # fmt: skip
     return runs.on_cluster(plan, address) if on_cluster else _with_workers(plan, output_format)
 
 
-def _job(backend: str, weights: str, threads: int | None, top_k: int, decode_seconds: float) -> "Job":
+def _job(
+    backend: str, weights: str, threads: int | None, top_k: int | None, decode_seconds: float, rules: Path | None,
+    no_unknown: bool,
+) -> "Job":  # fmt: skip
     from resnet18_lab.bulk.batch import Job
 
-    return Job("classify", backend, weights, threads or 1, top_k, decode_seconds=decode_seconds)
+    return Job(
+        "classify", backend, weights, threads or 1, options.top_k_of(top_k, weights), decode_seconds=decode_seconds,
+        rules=options.rules_text(rules, weights, no_unknown=no_unknown), tells_unknown=not no_unknown,
+    )  # fmt: skip
 
 
 def _with_workers(plan: "Plan", output_format: OutputFormat) -> int:

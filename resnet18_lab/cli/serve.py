@@ -109,10 +109,7 @@ def serve(
 ) -> int:
     """Serve the web page and the REST API until Ctrl-C or SIGTERM."""
     chosen = {name: value for name, value in locals().items() if name not in ("context", "settings", "show_settings")}
-    if show_settings:
-        typer.echo("\n".join(settings_sources.as_toml(context, chosen)))
-        return 0
-    _run(chosen)
+    typer.echo("\n".join(settings_sources.as_toml(context, chosen))) if show_settings else _run(chosen)
     return 0
 
 

@@ -36,6 +36,8 @@ from resnet18_lab.weights.find import WeightsFile
 
 LOWEST_COSINE = 0.98
 """Mean cosine of logits below which a file is rejected: even plain rounding of every weight reaches more."""
+_OTHER_PICTURES = "calibrate on photographs (`build --calibrate DIR`)."
+_SEVEN_BITS = "this CPU has no VNNI, and {} does not keep its answers with 7 bits: take onnxruntime-fp32."
 _CHUNK = 8
 
 
@@ -65,15 +67,10 @@ def build_int8(
     run = onnx_graph.runner(target)
     agreement = _agreement(run, loaded, batch)
     if agreement["mean_cosine"] < LOWEST_COSINE:
+        advice = _SEVEN_BITS.format(network.title) if reduced and how is None else _OTHER_PICTURES
         raise BuildError(
             f"The INT8 file answers its own calibration pictures with a mean logit cosine of "
-            f"{agreement['mean_cosine']:.3f} to eager, {LOWEST_COSINE} is the least allowed; "
-            + (
-                f"this CPU has no VNNI, and {network.title} does not keep its answers with the 7 bits that leaves: "
-                "take onnxruntime-fp32."
-                if reduced and how is None
-                else "calibrate on photographs (`build --calibrate DIR`)."
-            )
+            f"{agreement['mean_cosine']:.3f} to eager, {LOWEST_COSINE} is the least allowed; {advice}"
         )
     return {
         "operators": operators,

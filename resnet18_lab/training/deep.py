@@ -1,7 +1,7 @@
 """Fine-tuning with torch: the last stage on stored outputs of the others, or the whole network on the pictures."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,75 +52,113 @@ class Deep:
     finished: bool
 
 
-def tune(
-    recipe: Recipe, depth: str, parent: WeightsFile, material: Material, fit: Sequence[int], chosen: Sequence[int],
-    begun: head.Head, *, resume: bool, notify: Notify, progress: Progress,
-) -> Deep:  # fmt: skip
-    """The parent learned further to that depth, beginning with the last layer ``begun`` that was fitted to ``fit``."""
+@dataclass(frozen=True)
+class Task:
+    """What is learned: the ``parent`` to that ``depth``, from the positions ``fit``.
+
+    It begins with the last layer ``begun`` that was fitted to them; rounds are chosen by the positions ``chosen``.
+    """
+
+    recipe: Recipe
+    depth: str
+    parent: WeightsFile
+    material: Material
+    fit: list[int]
+    chosen: list[int]
+    begun: head.Head
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Classes of all pictures."""
+        return self.material.labels(range(len(self.material.examples)))
+
+    @property
+    def class_weights(self) -> NDArray[np.float32]:
+        """Each class's weight in the loss: 1, or the inverse of its frequency."""
+        counts = np.bincount(self.labels[self.fit])
+        even = np.ones(len(counts))
+        return (len(self.fit) / (len(counts) * counts) if self.recipe.balance else even).astype(np.float32)
+
+    @property
+    def schedule(self) -> Schedule:
+        """How long and how fast is learned."""
+        recipe = self.recipe
+        return Schedule(recipe.epochs or _EPOCHS[self.depth], recipe.minutes, seed=recipe.seed)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a run must be asked for again to be the same run."""
+        return {
+            "parent": self.parent.sha256, "depth": self.depth, "pictures": self.material.sha256,
+            "side": self.recipe.size or 0, "class weights": repr(self.class_weights.tolist()),
+            "schedule": repr(self.schedule), "fit": repr(self.fit), "chosen": repr(self.chosen),
+        }  # fmt: skip
+
+
+def tune(task: Task, *, resume: bool, notify: Notify, progress: Progress) -> Deep:
+    """The network learned further; Ctrl-C ends it with the best so far, or goes on up if there is nothing yet."""
     torch.set_num_threads(usable_cores())
-    torch.manual_seed(recipe.seed)
-    folder = runs_folder(recipe.name)
-    if not resume:
+    torch.manual_seed(task.recipe.seed)
+    folder = _folder(task, resume)
+    module = load_model(task.parent).module
+    setattr(module, task.parent.network.head, _linear(task.begun))
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learned, inputs = _parts(task, module, folder, progress)
+    if are_folded(learned):
+        notify("the weights' batch norms are folded; their statistics are measured again")
+        spread = task.fit[:: max(1, len(task.fit) // _STATISTICS_PICTURES)]  # of all classes: they lie one by one
+        restore_statistics(learned, _plain(inputs, spread))
+    run = Tuning(
+        learned, inputs, task.labels, task.fit, task.chosen, schedule=task.schedule, folder=folder,
+        weights=task.class_weights, identity=task.identity,
+    )  # fmt: skip
+    if resume:
+        run.resume()
+    finished = run.run(
+        lambda one: notify(f"round {one.epoch}: {one.hits} of {len(task.chosen)} right, {one.seconds:.0f} s"),
+        lambda share: progress(round(100 * share), 100),
+    )
+    if not run.best:
+        raise KeyboardInterrupt
+    return _ended(task, run, module, finished, progress)
+
+
+def _folder(task: Task, resume: bool) -> Path:
+    """The run's folder, emptied unless it is resumed; ParameterError for another run's before anything is prepared."""
+    folder = runs_folder(task.recipe.name)
+    if resume:
+        read_checkpoint(folder, task.identity)
+    else:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     for abandoned in folder.glob(".*.tmp*"):
         abandoned.unlink()  # left by a kill
-    labels = material.labels(range(len(material.examples)))
-    weights = _class_weights(labels[list(fit)], recipe.balance)
-    identity = {
-        "parent": parent.sha256, "depth": depth, "pictures": material.sha256, "side": recipe.size or 0,
-        "class weights": repr(weights.tolist()), "schedule": repr(_schedule(recipe, depth)),
-        "fit": repr(list(fit)), "chosen": repr(list(chosen)),
-    }  # fmt: skip
-    if resume:
-        read_checkpoint(folder, identity)  # before anything is prepared: it says if the run is another one
-    module = load_model(parent).module
-    setattr(module, parent.network.head, _linear(begun))
-    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    learned, inputs = _parts(depth, recipe, parent, module, material, folder, progress)
-    if are_folded(learned):
-        notify("the weights' batch norms are folded; their statistics are measured again")
-        spread = list(fit)[:: max(1, len(fit) // _STATISTICS_PICTURES)]  # of all classes: they lie one after the other
-        restore_statistics(learned, _plain(inputs, spread))
-    run = Tuning(
-        learned, inputs, labels, fit, chosen, schedule=_schedule(recipe, depth), folder=folder,
-        weights=weights, identity=identity,
-    )  # fmt: skip
-    if resume:
-        run.resume()
-    before = begun.logits(material.features[list(chosen)]).argmax(axis=1)
-    finished = run.run(
-        lambda one: notify(f"round {one.epoch}: {one.hits} of {len(chosen)} right, {one.seconds:.0f} s"),
-        lambda share: progress(round(100 * share), 100),
-    )
-    if not run.best:  # ended before anything was seen: there is nothing to keep
-        raise KeyboardInterrupt
+    return folder
+
+
+def _ended(task: Task, run: Tuning, module: nn.Module, finished: bool, progress: Progress) -> Deep:
+    """The best weights, and how they compare with the last layer alone on the pictures that were chosen by."""
     run.module.load_state_dict(run.best)
     run.average.load_state_dict(run.best)
-    truth = labels[list(chosen)]
-    was, now = before == truth, run.answers() == truth
+    before = task.begun.logits(task.material.features[task.chosen]).argmax(axis=1)
+    was, now = (answers == task.labels[task.chosen] for answers in (before, run.answers()))
     return Deep(
-        _as_arrays(module), _features(module, parent, material, progress), _last(module, parent.network), list(fit),
-        list(chosen), [asdict(one) for one in run.curve], int((now & ~was).sum()), int((was & ~now).sum()), finished,
+        _as_arrays(module), _features(module, task.parent, task.material, progress),
+        _last(module, task.parent.network), task.fit, task.chosen, [asdict(one) for one in run.curve],
+        int((now & ~was).sum()), int((was & ~now).sum()), finished,
     )  # fmt: skip
 
 
-def _schedule(recipe: Recipe, depth: str) -> Schedule:
-    return Schedule(recipe.epochs or _EPOCHS[depth], recipe.minutes, seed=recipe.seed)
-
-
-def _parts(
-    depth: str, recipe: Recipe, parent: WeightsFile, module: nn.Module, material: Material, folder: Path,
-    progress: Progress,
-) -> tuple[nn.Module, Inputs]:  # fmt: skip
+def _parts(task: Task, module: nn.Module, folder: Path, progress: Progress) -> tuple[nn.Module, Inputs]:
     """What is learned, and what it takes."""
-    steps, key = parent.network.preprocessing, f"{material.sha256[:12]}-{parent.sha256[:12]}"
-    if depth != LAYER4:
-        if recipe.size:
-            steps = replace(steps, crop=recipe.size, resize=round(recipe.size * steps.resize / steps.crop))
-        return module, Squares(folder / f"squares-{steps.resize}-{key}.npy", material.paths, steps, progress)
+    steps, files, side = task.parent.network.preprocessing, task.material.paths, task.recipe.size
+    key = f"{task.material.sha256[:12]}-{task.parent.sha256[:12]}"
+    if task.depth != LAYER4:
+        if side:
+            steps = replace(steps, crop=side, resize=round(side * steps.resize / steps.crop))
+        return module, Squares(folder / f"squares-{steps.resize}-{key}.npy", files, steps, progress)
     trunk, tail = _cut(module)
-    return tail, StoredStage(folder / f"layer3-{key}.npy", material.paths, trunk.eval(), steps, progress)
+    return tail, StoredStage(folder / f"layer3-{key}.npy", files, trunk.eval(), steps, progress)
 
 
 def _cut(module: Any) -> tuple[nn.Module, nn.Module]:  # noqa: ANN401 - torchvision's ResNet, by its modules' names
@@ -134,12 +172,6 @@ def _cut(module: Any) -> tuple[nn.Module, nn.Module]:  # noqa: ANN401 - torchvis
 def _plain(inputs: Inputs, positions: list[int]) -> Iterator[torch.Tensor]:
     for start in range(0, len(positions), _JUDGED_AT_ONCE):
         yield inputs.plain(positions[start : start + _JUDGED_AT_ONCE])
-
-
-def _class_weights(labels: NDArray[np.int64], balance: bool) -> NDArray[np.float32]:
-    """Each class's weight in the loss: 1, or the inverse of its frequency."""
-    counts = np.bincount(labels)
-    return (len(labels) / (len(counts) * counts) if balance else np.ones(len(counts))).astype(np.float32)
 
 
 def _linear(layer: head.Head) -> nn.Linear:

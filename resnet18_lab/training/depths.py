@@ -72,14 +72,15 @@ def learn(
     depth = _possible(recipe, parent, material, parts, notify)
     if depth == HEAD:
         return _head(recipe, material, parts, notify)
-    from resnet18_lab.training.deep import tune
+    from resnet18_lab.training.deep import Task, tune
 
     chosen = _chosen_by(material, parts, recipe.seed)
     rest = set(chosen)
     fit = [position for position in parts.learned if position not in rest]
     _refuse_few(material, parts, fit, chosen, depth)
     begun = _fitted(recipe, material, parts, fit, notify)
-    deep = tune(recipe, depth, parent, material, fit, chosen, begun, resume=resume, notify=notify, progress=progress)
+    task = Task(recipe, depth, parent, material, fit, chosen, begun)
+    deep = tune(task, resume=resume, notify=notify, progress=progress)
     if recipe.depth == AUTO and not is_beyond(deep.won, deep.lost, len(chosen)):
         notify(f"{depth} is right on {deep.won - deep.lost:+} of {len(chosen)}, within the interval: head is kept")
         return replace(_head(recipe, material, parts, notify), tried=deep)

@@ -14,8 +14,9 @@ from torch import nn
 
 from resnet18_lab.base.files import replacing
 from resnet18_lab.base.networks import Preprocessing
+from resnet18_lab.inference.classify import prepare
 from resnet18_lab.preprocessing import transform
-from resnet18_lab.preprocessing.decode import decode
+from resnet18_lab.preprocessing.prepare import InProcess
 from resnet18_lab.training.views import Choice
 
 _SMALLEST_AREA = 0.35
@@ -53,7 +54,7 @@ class Squares:
         if not path.is_file():
             with _written(path, np.uint8, (len(files), side, side, 3)) as rows:
                 for done, file in enumerate(files, start=1):
-                    rows.write(transform.crop(decode(file), whole).tobytes())
+                    rows.write(_crop(file, whole).tobytes())
                     progress(done, len(files))
         self._pixels = np.load(path, mmap_mode="r")
 
@@ -115,6 +116,11 @@ class StoredStage:
         return _as_input(self._outputs[pictures, views].astype(np.float32))
 
 
+def _crop(file: Path, steps: Preprocessing) -> transform.Crop:
+    """What the service would cut from the file."""
+    return prepare(file, preparer=InProcess(preprocessing=steps)).crop
+
+
 @torch.inference_mode()
 def _shape_of(trunk: nn.Module, steps: Preprocessing) -> tuple[int, ...]:
     """C×H×W of what the trunk makes of one picture."""
@@ -124,6 +130,6 @@ def _shape_of(trunk: nn.Module, steps: Preprocessing) -> tuple[int, ...]:
 @torch.inference_mode()
 def _both_views(files: Sequence[Path], trunk: nn.Module, steps: Preprocessing) -> NDArray[np.float16]:
     """The trunk's outputs of each picture and of its mirror image, float16 N×2×C×H×W."""
-    batch = transform.normalise(np.stack([transform.crop(decode(file), steps) for file in files]), steps)
+    batch = transform.normalise(np.stack([_crop(file, steps) for file in files]), steps)
     views = (batch, np.ascontiguousarray(batch[..., ::-1]))
     return np.stack([trunk(_as_input(view)).numpy() for view in views], axis=1).astype(np.float16)
