@@ -88,7 +88,7 @@ def test_an_unknown_profile_is_refused():
 def test_engines_measured_in_their_own_processes_agree_with_eager_and_tell_whether_torch_is_there(home, monkeypatch):
     monkeypatch.setitem(EFFORTS, "fast", Effort(1, 1, 0.0, 0.05, 3, 5, 0.5))
     made = formats.measure("untrained", "fast")
-    found = {one.configuration.backend: one.results[0] for one in made.of("memory")}
+    found = {one.configuration.backend: one.results[0] for one in made.of("memory") if one.results}  # bf16 not anywhere
     assert {"onnxruntime-fp32", "eager"} <= set(found)
     assert found["eager"]["torch"] is True
     assert found["onnxruntime-fp32"]["torch"] is False
