@@ -185,8 +185,11 @@ def test_every_picture_is_seen_once_a_round_and_the_same_steps_show_the_same():
 
 @pytest.mark.slow
 def test_a_network_learns_what_its_teacher_says(run_of):
-    outcome = run_of(Recipe(minutes=0.2, batch=16, sides=((0.0, 32),), rate=1e-3)).run()
-    assert outcome.finished
+    def enough(progress, _loss):  # a slow or busy machine gets the time that it needs
+        if progress.best == 1.0:
+            raise KeyboardInterrupt
+
+    outcome = run_of(Recipe(minutes=2.0, batch=16, sides=((0.0, 32),), rate=1e-3)).run(enough)
     assert outcome.progress.best == 1.0
     assert load_model(str(outcome.weights)).module(torch.zeros(1, 3, 32, 32)).argmax().item() == 7
 
