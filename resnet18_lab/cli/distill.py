@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from resnet18_lab.cli.console import note
+from resnet18_lab.cli.console import counting, note
 from resnet18_lab.cli.distill_run import RANDOM, Settings, folder_of, settings_of, write_down
 
 if TYPE_CHECKING:
@@ -133,12 +133,7 @@ def _pictures_and_targets(
         packing.refuse_others(packed, photographs)
     else:
         with tqdm(unit="picture", desc="soft targets", disable=None) as bar:
-
-            def progress(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
-            left_out = packing.pack(photographs, packed, partial(open_teacher, teacher), progress=progress)
+            left_out = packing.pack(photographs, packed, partial(open_teacher, teacher), progress=counting(bar))
         if left_out:
             note(f"{len(left_out)} pictures could not be read and are left out: see {packed / packing.LEFT_OUT}")
     pictures = open_packed(packed)

@@ -10,7 +10,7 @@ import typer
 from resnet18_lab.base.errors import EngineError, ParameterError, unknown_name
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.cli import options
-from resnet18_lab.cli.console import note
+from resnet18_lab.cli.console import counting, note
 from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from resnet18_lab.weights.own import OwnModel
 
 INTERRUPTED = 130
-DEPTHS = ("head", "layer4", "all", "auto")
 EXAMPLES = (
     "Examples:  resnet18-lab finetune photos --name garbage  ·  resnet18-lab finetune photos --name garbage "
     "--network efficientnet-lite0  ·  resnet18-lab finetune photos --name birds --group '^(.*)_[0-9]+' --balance  ·  "
@@ -69,10 +68,10 @@ def finetune(
     """
     if missing := [package for package in ("onnx", "safetensors", "sklearn") if find_spec(package) is None]:
         raise EngineError(f"Fine-tuning needs {' and '.join(missing)}: pip install 'resnet18-lab[training]'.")
+    from resnet18_lab.training.material import DEPTHS, Recipe
+
     if depth not in DEPTHS:
         raise ParameterError(unknown_name("depth", depth, DEPTHS))
-    from resnet18_lab.training.material import Recipe
-
     base = with_network(network, weights)
     recipe = Recipe(name, base, validation, group, balance, seed, depth, size, epochs, minutes)
     return _told(_learned(photos, recipe, resume=resume, force=force))
@@ -85,12 +84,7 @@ def _learned(photos: Path, recipe: "Recipe", *, resume: bool, force: bool) -> "O
     from resnet18_lab.training.finetune import finetune as learn
 
     with tqdm(disable=None) as bar:
-
-        def progress(done: int, of: int) -> None:
-            bar.total = of
-            bar.update(done - bar.n)
-
-        return learn(photos, recipe, force=force, resume=resume, notify=note, progress=progress)
+        return learn(photos, recipe, force=force, resume=resume, notify=note, progress=counting(bar))
 
 
 def _told(model: "OwnModel") -> int:

@@ -11,7 +11,7 @@ import typer
 from resnet18_lab.base.errors import EngineError, ParameterError, unknown_name
 from resnet18_lab.base.networks import RESNET18
 from resnet18_lab.cli import options
-from resnet18_lab.cli.console import note
+from resnet18_lab.cli.console import counting, note
 from resnet18_lab.weights.names import with_network
 
 if TYPE_CHECKING:
@@ -90,12 +90,7 @@ def index(
     from resnet18_lab.training.index import index as keep
 
     with tqdm(unit="picture", disable=None) as bar:
-
-        def progress(done: int, of: int) -> None:
-            bar.total = of
-            bar.update(done - bar.n)
-
-        made = keep(photos, with_network(network, weights), progress=progress)
+        made = keep(photos, with_network(network, weights), progress=counting(bar))
     for name in made.broken[:20]:
         note(f"left out, cannot be read: {name}")
     typer.echo(made.folder)

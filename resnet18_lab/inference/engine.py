@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from resnet18_lab.base.errors import ArtifactError
 from resnet18_lab.base.networks import RESNET18, Network
 from resnet18_lab.inference.labels import Label, all_labels
-from resnet18_lab.inference.rules import Rules
 from resnet18_lab.inference.unknown import Familiar
 from resnet18_lab.preprocessing.transform import Batch
+
+if TYPE_CHECKING:
+    from resnet18_lab.inference.rules import Rules
 
 Logits = NDArray[np.float32]
 Features = NDArray[np.float32]
@@ -50,7 +52,7 @@ class Engine(Protocol):
     engine: EngineInfo
     network: Network
     familiar: Familiar | None
-    rules: Rules | None
+    rules: "Rules | None"
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -127,7 +129,7 @@ class BaseEngine(Closing):
     gives_features = False
     """True for an engine whose file gives features beside the logits."""
     familiar: Familiar | None = None
-    rules: Rules | None = None
+    rules: "Rules | None" = None
     """What is done to its answers, if anything."""
     """The features of its training pictures, where they lie beside its file and the engine gives features."""
 

@@ -84,6 +84,11 @@ def add_entry(folder: Path, file: WeightsFile, filename: str, entry: dict[str, A
     elif not _has_features(folder, manifest.get("familiar")):
         manifest.pop("familiar", None)  # of an index that was not finished, or is gone
     manifest["files"][filename] = entry
+    write_manifest(folder, manifest)
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Replace the folder's manifest, whole or not at all (the caller holds the folder's lock)."""
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ from resnet18_lab.base.errors import CodedError, LabError
 from resnet18_lab.base.networks import check_top_k
 from resnet18_lab.inference.engine import EngineInfo, Logits
 from resnet18_lab.inference.labels import Label, all_labels
-from resnet18_lab.inference.rules import Rules
+
+if TYPE_CHECKING:
+    from resnet18_lab.inference.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def top_k(logits: Logits, k: int = 3, classes: Sequence[Label] | None = None) ->
 
 
 def by_rules(
-    logits: Logits, k: int, classes: Sequence[Label], rules: Rules, size: tuple[int, int] | None, unknown: bool | None
+    logits: Logits, k: int, classes: Sequence[Label], rules: "Rules", size: tuple[int, int] | None, unknown: bool | None
 ) -> tuple[tuple[Prediction, ...], str | None]:
     """At most ``k`` answers to one picture (logits float32 1×C) as the rules leave them, and why they are rejected."""
     check_top_k(k, len(classes))

@@ -14,7 +14,6 @@ from resnet18_lab.inference import artifacts, tuned, unknown
 from resnet18_lab.inference.artifacts import Artifact, ArtifactFolder
 from resnet18_lab.inference.engine import BaseEngine, Engine
 from resnet18_lab.inference.labels import labels_in
-from resnet18_lab.inference.rules import compiled
 from resnet18_lab.weights.find import WeightsFile, find_weights
 
 _MAX_THREADS = 256
@@ -239,6 +238,8 @@ def judged_by(engine: Engine, rules: str | None = None, *, tells_unknown: bool =
     if not tells_unknown:
         engine.familiar = None
     if rules is not None:
+        from resnet18_lab.inference.rules import compiled  # most starts have no rules
+
         engine.rules = compiled(rules, engine.labels)
         engine.rules.refuse_unknown(engine.familiar is not None)
     return engine

@@ -14,25 +14,6 @@ from numpy.typing import NDArray
 from resnet18_lab.base.errors import ParameterError, unknown_name
 from resnet18_lab.inference.labels import Label
 
-EXAMPLE = """\
-# Tried from top to bottom; each sees what those before it made of an answer.
-[[rule]]
-classes = ["tabby", "tiger cat", "Egyptian cat"]  # English names, wnids, or names made by a rule above
-merge = "cat"                                     # one answer, whose score is the sum
-
-[[rule]]
-classes = ["cat"]
-score_below = 0.5
-reject = "not sure that it is a cat"
-
-[[rule]]
-shorter_than = 100                                # pixels of the short side
-reject = "too small a picture"
-
-[[rule]]
-unknown = true                                    # with a model that knows its training pictures
-reject = "none of the classes"
-"""
 ACTIONS = ("rename", "merge", "reject")
 _CONDITIONS = ("classes", "score_below", "score_above", "shorter_than", "unknown")
 _LARGEST = 100_000  # bytes of a file of rules

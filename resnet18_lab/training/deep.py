@@ -1,7 +1,7 @@
 """Fine-tuning with torch: the last stage on stored outputs of the others, or the whole network on the pictures."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,15 +22,13 @@ from resnet18_lab.model.network import load_model
 from resnet18_lab.training import head
 from resnet18_lab.training.checkpoint import read_checkpoint
 from resnet18_lab.training.inputs import Inputs, Squares, StoredStage
-from resnet18_lab.training.material import ALL, LAYER4, Material, Recipe, runs_folder
+from resnet18_lab.training.material import ALL, LAYER4, Material, Notify, Progress, Recipe, runs_folder
 from resnet18_lab.training.tuning import Schedule, Tuning
 from resnet18_lab.weights.find import WeightsFile
 
 _EPOCHS = {LAYER4: 8, ALL: 4}
 _STATISTICS_PICTURES = 256
 _JUDGED_AT_ONCE = 8
-Notify = Callable[[str], None]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """How deep is learned: the last layer on features as they are, or further with torch where that is better."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from resnet18_lab.base.errors import EngineError, ParameterError
 from resnet18_lab.inference import unknown
 from resnet18_lab.inference.metrics import Z_95
 from resnet18_lab.training import head
-from resnet18_lab.training.material import AUTO, HEAD, LAYER4, Material, Recipe
+from resnet18_lab.training.material import AUTO, HEAD, LAYER4, Material, Notify, Progress, Recipe
 from resnet18_lab.training.split import Split, drawn
 from resnet18_lab.weights.find import WeightsFile
 
@@ -23,8 +23,6 @@ _CHOSEN_SHARE = 0.15
 """Of the pictures to learn from: those that decide when to stop, which depth is kept, and the threshold."""
 _FOR_LAYER4 = 50
 """Pictures a class must have before ``auto`` tries more than the last layer."""
-Notify = Callable[[str], None]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)

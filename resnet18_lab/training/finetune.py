@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.registry import open_embedding
 from resnet18_lab.training import card, own_files, shelves
 from resnet18_lab.training.depths import Learned, check_depth, learn
-from resnet18_lab.training.material import CHECKPOINT, HEAD, Material, Recipe, runs_folder
+from resnet18_lab.training.material import CHECKPOINT, HEAD, Material, Notify, Progress, Recipe, runs_folder
 from resnet18_lab.training.photos import Photos, read_photos, refuse_few
 from resnet18_lab.training.split import Example, Split, groups_of, split
 from resnet18_lab.weights.find import WeightsFile, find_weights
@@ -26,8 +25,6 @@ from resnet18_lab.weights.own import FEATURES, OwnModel, read_model, with_classe
 _BATCH = 8
 _CALIBRATED_ON = 96
 """Training pictures that the INT8 file is calibrated on."""
-Notify = Callable[[str], None]
-Progress = Callable[[int, int], None]
 
 
 def finetune(

@@ -1,11 +1,9 @@
 """Let the 1,000 classes tell what is none of them: features of photographs beside the ONNX files of some weights."""
 
+import copy
 import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -13,15 +11,16 @@ from filelock import FileLock
 
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import ParameterError
-from resnet18_lab.base.files import replacing, write_text
+from resnet18_lab.base.files import replacing
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.bulk.inputs import walk
 from resnet18_lab.export.last_layer import add_features
 from resnet18_lab.inference import artifacts, unknown
 from resnet18_lab.inference.artifacts import ArtifactFolder
 from resnet18_lab.inference.classify import outputs_of
-from resnet18_lab.inference.manifest import MANIFEST
+from resnet18_lab.inference.manifest import write_manifest
 from resnet18_lab.inference.registry import open_embedding
+from resnet18_lab.training.material import Progress
 from resnet18_lab.training.split import Example, groups_of
 from resnet18_lab.weights.find import find_weights
 from resnet18_lab.weights.own import FEATURES
@@ -30,7 +29,6 @@ _FEWEST = 20
 """Pictures: fewer give no threshold that keeps 95 % of others like them."""
 _BATCH = 8
 _FORMATS = ("onnx-fp32", artifacts.INT8)
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -80,9 +78,9 @@ def _write(folder: ArtifactFolder, paths: list[Path], familiar: unknown.Familiar
 
     Each file names the features that belong to it, so that answers by other ones are answers of another file.
     """
-    manifest = json.loads(json.dumps(folder.manifest))
+    manifest = copy.deepcopy(folder.manifest)
     if manifest.pop("familiar", None):
-        write_text(folder.path / MANIFEST, _text(manifest))
+        write_manifest(folder.path, manifest)
     with replacing(folder.path / FEATURES) as target:
         unknown.save(target, familiar)
     digest = hashing.sha256(folder.path / FEATURES, remember=False)
@@ -97,8 +95,4 @@ def _write(folder: ArtifactFolder, paths: list[Path], familiar: unknown.Familiar
         entry = manifest["files"][path.name]
         entry["sha256"], entry["bytes"] = hashlib.sha256(content).hexdigest(), len(content)
     manifest["familiar"] = {"file": FEATURES, "sha256": digest}
-    write_text(folder.path / MANIFEST, _text(manifest))
-
-
-def _text(manifest: dict[str, Any]) -> str:
-    return json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    write_manifest(folder.path, manifest)

@@ -1,6 +1,6 @@
 """What a deep fine-tuning learns from, prepared once and read from disk: squares of pictures, or a stage's outputs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
@@ -17,12 +17,12 @@ from resnet18_lab.base.networks import Preprocessing
 from resnet18_lab.inference.classify import prepare
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.prepare import InProcess
+from resnet18_lab.training.material import Progress
 from resnet18_lab.training.views import Choice
 
 _SMALLEST_AREA = 0.35
 """Share of the square that a random view shows at least."""
 _CHUNK = 16
-Progress = Callable[[int, int], None]
 
 
 class Inputs(Protocol):

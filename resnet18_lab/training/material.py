@@ -1,7 +1,7 @@
 """What a fine-tuning run is asked for, and what it has in hand."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from resnet18_lab.base import paths
 from resnet18_lab.training.split import Example
 
+Notify = Callable[[str], None]
+"""Called with a message for the user."""
+Progress = Callable[[int, int], None]
+"""Called with how many are done, and of how many."""
 HEAD, LAYER4, ALL, AUTO = "head", "layer4", "all", "auto"
 CHECKPOINT = "checkpoint.pt"
 """What an unfinished run left in its folder."""

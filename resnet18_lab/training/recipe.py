@@ -50,10 +50,15 @@ class Recipe:
         return [side for start, side in self.sides if start <= share][-1]
 
     def rate_at(self, share: float) -> float:
-        """Learning rate when that share of the time has passed: it rises in a line, then falls as a cosine does."""
-        if share < self.warm_up:
-            return self.rate * max(share / self.warm_up, 0.02)
-        return self.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, (share - self.warm_up) / (1 - self.warm_up))))
+        """Learning rate when that share of the time has passed."""
+        return self.rate * risen_and_fallen(share, self.warm_up)
+
+
+def risen_and_fallen(share: float, warm_up: float) -> float:
+    """Of the largest rate at that share of a run: it rises in a line until ``warm_up``, then falls as a cosine."""
+    if share < warm_up:
+        return max(share / warm_up, 0.02)
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (share - warm_up) / (1 - warm_up))))
 
 
 def going_on(minutes: float, seed: int = 0) -> Recipe:

@@ -98,12 +98,8 @@ def split(examples: Sequence[Example], groups: NDArray[np.int64], share: float, 
 
 def drawn(examples: Sequence[Example], members: dict[int, list[int]], share: float, seed: int) -> list[int]:
     """Positions in groups drawn in an order of their own until each class has its share."""
-    wanted = {
-        label: round(share * count)
-        for label, count in Counter(
-            examples[position].label for group in members.values() for position in group
-        ).items()
-    }
+    counts = Counter(examples[position].label for group in members.values() for position in group)
+    wanted = {label: round(share * count) for label, count in counts.items()}
     taken: Counter[int] = Counter()
     judged: list[int] = []
     for _, group in sorted((_key(examples, members[group], seed), group) for group in members):

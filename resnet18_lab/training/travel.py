@@ -14,7 +14,7 @@ from resnet18_lab.base.errors import ArtifactError, ParameterError, WeightsError
 from resnet18_lab.base.files import replacing, write_text
 from resnet18_lab.inference import artifacts, unknown
 from resnet18_lab.inference.labels import labels_in
-from resnet18_lab.inference.manifest import MANIFEST, read_manifest
+from resnet18_lab.inference.manifest import MANIFEST, read_manifest, write_manifest
 from resnet18_lab.training.card_text import text_of
 from resnet18_lab.training.material import runs_folder
 from resnet18_lab.training.photos import refuse_names
@@ -177,7 +177,7 @@ def _put_artifacts(source: Path, model: OwnModel, file: WeightsFile) -> None:
         manifest["network"] = model.network.as_json()
         manifest["labels"] = {"file": LABELS, "sha256": model.card["files"][LABELS], "own": True}
         manifest["familiar"] = {"file": FEATURES, "sha256": model.card["files"][FEATURES]}
-        write_text(target / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        write_manifest(target, manifest)
 
 
 def remove(name: str) -> Path:

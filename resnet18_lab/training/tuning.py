@@ -18,6 +18,7 @@ from resnet18_lab.training.average import follow
 from resnet18_lab.training.checkpoint import read_checkpoint, write_checkpoint
 from resnet18_lab.training.device import quicker_in_bf16
 from resnet18_lab.training.inputs import Inputs
+from resnet18_lab.training.recipe import risen_and_fallen
 from resnet18_lab.training.views import Choices
 
 _CHECKPOINT_SECONDS = 60.0
@@ -46,10 +47,8 @@ class Schedule:
     seed: int = 0
 
     def rate_at(self, share: float) -> float:
-        """Learning rate when that share of the run has passed: it rises in a line, then falls as a cosine does."""
-        if share < self.warm_up:
-            return self.rate * max(share / self.warm_up, 0.02)
-        return self.rate * 0.5 * (1 + math.cos(math.pi * min(1.0, (share - self.warm_up) / (1 - self.warm_up))))
+        """Learning rate when that share of the run has passed."""
+        return self.rate * risen_and_fallen(share, self.warm_up)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,14 @@
 """Rules rename, merge and reject answers, and a wrong one is named."""
 
+import re
+
 import numpy as np
 import pytest
+from support.project import ROOT
 
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.inference.labels import Label, all_labels
-from resnet18_lab.inference.rules import EXAMPLE, compiled
+from resnet18_lab.inference.rules import compiled
 
 LABELS = tuple(Label(index, None, name, name) for index, name in enumerate(("cat", "dog", "tiger", "ship")))
 SCORES = np.array([0.3, 0.35, 0.25, 0.1])
@@ -84,8 +87,9 @@ def test_rules_on_unknown_need_what_tells_it():
         rules.refuse_unknown(False)
 
 
-def test_the_example_is_good_for_imagenet():
-    assert len(compiled(EXAMPLE, all_labels()).rules) == 4
+def test_the_example_of_readme_is_good_for_imagenet():
+    example = re.search(r"```toml\n(\[\[rule\]\].*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(compiled(example.group(1), all_labels()).rules) == 4
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,13 @@ import shutil
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base import paths
 from resnet18_lab.base.files import write_text
+from resnet18_lab.base.machine import snapshot
 from resnet18_lab.base.networks import RESNET18, network_named
 from resnet18_lab.benchmark.kept_records import Measuring
 from resnet18_lab.inference import metrics
@@ -68,9 +70,10 @@ def measured(photos: Path, others: Path, options: tuple[str, ...], home: Path) -
     }  # fmt: skip
 
 
-def kept(path: Path) -> dict[str, Any] | None:
-    """A row that an earlier run finished."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+def kept(path: Path, commit: str | None) -> dict[str, Any] | None:
+    """A row that an earlier run finished at the same commit."""
+    row = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return row if row and row.get("commit") == commit else None
 
 
 def main() -> int:
@@ -85,11 +88,12 @@ def main() -> int:
     measuring = Measuring(photos=arguments.photos.name, others=arguments.others.name)
     place = paths.home() / "reports" / "own_classes"
     place.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows, commit = [], snapshot()["git_commit"]
     for number, name in enumerate(arguments.rows, start=1):
         print(f"own classes: {name}, {number} of {len(arguments.rows)}", file=sys.stderr, flush=True)
         path = place / f"{name.replace(' ', '-').replace(',', '')}.json"
-        row = kept(path) or measured(arguments.photos, arguments.others, ROWS[name], place / "home")
+        measure = partial(measured, arguments.photos, arguments.others, ROWS[name], place / "home")
+        row = kept(path, commit) or {**measure(), "commit": commit}
         write_text(path, json.dumps(row))
         rows.append({"name": name, **row})
     measuring.write(arguments.output, {"remark": arguments.remark, "rows": rows})
