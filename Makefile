@@ -2,7 +2,7 @@
 PYTHON ?= python3
 LAB := $(PYTHON) -m resnet18_lab
 
-.PHONY: setup setup-tests report test test-fast lab serve lock samples bench docs fuzz load notebooks-hard own-classes pythons chaos clean
+.PHONY: setup setup-tests report test test-fast coverage lab serve lock samples bench docs fuzz load notebooks-hard own-classes pythons chaos clean
 
 setup:      ## .venv with pinned versions
 	@$(LAB) setup
@@ -14,6 +14,9 @@ test:       ## everything: lint, types, tests, notebooks
 	@$(LAB) test $(ARGS)
 test-fast:  ## the editing loop, under 4 minutes
 	@$(LAB) test-fast $(ARGS)
+coverage:   ## everything, and which lines no test reaches, in child processes either; a quarter longer than make test
+	@$(LAB) setup-tests
+	.venv/bin/python tools/run_tests.py --children $(ARGS)
 lab:        ## JupyterLab on the notebooks
 	@$(LAB) lab $(ARGS)
 serve:      ## the web page and REST API on http://127.0.0.1:8000

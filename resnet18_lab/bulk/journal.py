@@ -37,7 +37,7 @@ def locked(output: Path) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise LabError(f"Another run is writing {output}; wait for it, or choose another file.") from error
+        raise LabError(f"Another run is writing {output}; wait for it, or choose another name.") from error
     try:
         yield
     finally:

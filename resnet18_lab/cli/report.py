@@ -52,7 +52,8 @@ def report(
     """Run the notebooks and render them to pages that open from disk.
 
     Weights that are nowhere yet are fetched. Of another network there are the notebooks classification and
-    preprocessing. Exit status 1 when a notebook failed.
+    preprocessing, of a model with classes of your own conversion, thread_benchmark, bulk and serving. Exit status 1
+    when a notebook failed.
     """
     from resnet18_lab.base.paths import reports_dir
     from resnet18_lab.course.report.make import make_report

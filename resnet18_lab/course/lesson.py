@@ -25,31 +25,40 @@ OF_ANY_NETWORK = ("02_classification", "06_preprocessing")
 """Lessons that take another network than ResNet-18; the others look into its layers."""
 
 
+OF_ANY_CLASSES = ("03_conversion", "05_thread_benchmark", "07_bulk", "08_serving")
+"""Lessons that take ResNet-18 with classes of one's own; what the others show is about ImageNet's."""
+
 _IN_INT8 = ("06_preprocessing",)
-"""Of those, the ones that look into the INT8 file."""
+"""Of the lessons of any network, the ones that look into the INT8 file."""
 
 
-def lessons_of(network: Network) -> list[str]:
-    """The lessons that this CPU can run on another network than ResNet-18."""
+def lessons_of(network: Network) -> list[str] | None:
+    """The lessons that this CPU can run on such a network; None is all of them."""
+    if network is RESNET18:
+        return None
+    if network.classes != RESNET18.classes:
+        return list(OF_ANY_CLASSES) if network.name == RESNET18.name else []
     has_int8 = INT8 in formats_of(network)
     return [name for name in OF_ANY_NETWORK if has_int8 or name not in _IN_INT8]
 
 
 def network_for(lesson: str, weights: str) -> Network:
-    """The network of these weights; ParameterError where the lesson is about ResNet-18 alone."""
+    """The network of these weights; ParameterError where the lesson is about others, or ImageNet's classes."""
     network, rest = split_name(weights)
     if os.sep in rest or Path(rest).suffix:  # a known file says by its hash what it is
         network = find_weights(weights).network
+    lessons = lessons_of(network)
+    if lessons is None or lesson in lessons:
+        return network
     if network.classes != RESNET18.classes:
-        raise ParameterError(f"The lessons are about ImageNet's classes, and {weights} has classes of its own.")
-    if network is not RESNET18 and lesson not in OF_ANY_NETWORK:
-        raise ParameterError(
-            f"{lesson} looks into {RESNET18.title}, and {weights} are weights of {network.title}; of any network are "
-            f"{' and '.join(OF_ANY_NETWORK)}."
-        )
-    if network is not RESNET18 and lesson not in lessons_of(network):
+        about = f"{lesson} is about {RESNET18.title} and ImageNet's classes, and {weights} has classes of its own"
+        raise ParameterError(f"{about}; on such networks run {', '.join(lessons)}." if lessons else f"{about}.")
+    if lesson in OF_ANY_NETWORK:
         raise ParameterError(f"{lesson} looks into the INT8 file, which {network.title} has on CPUs with VNNI alone.")
-    return network
+    raise ParameterError(
+        f"{lesson} looks into {RESNET18.title}, and {weights} are weights of {network.title}; of any network are "
+        f"{' and '.join(OF_ANY_NETWORK)}."
+    )
 
 
 @dataclass

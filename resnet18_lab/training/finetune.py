@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ArtifactError, ParameterError
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.bulk.journal import locked
 from resnet18_lab.inference import artifacts, unknown
 from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.registry import open_embedding
@@ -47,7 +48,12 @@ def finetune(
         raise ParameterError(
             f"--validation {recipe.share:g} is not allowed; give a share between 0 and 1, such as 0.2."
         )
-    _refuse_taken(recipe, force=force, resume=resume)
+    with locked(runs_folder(recipe.name)):
+        _refuse_taken(recipe, force=force, resume=resume)
+        return _learned(folder, recipe, resume=resume, notify=notify, progress=progress)
+
+
+def _learned(folder: Path, recipe: Recipe, *, resume: bool, notify: Notify, progress: Progress) -> OwnModel:
     photos = read_photos(folder)
     parent = find_weights(recipe.weights)
     if parent.labels_path is not None or parent.path is None:

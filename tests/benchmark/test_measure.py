@@ -50,7 +50,7 @@ def test_threads_reach_every_engine_and_the_parent_only_waits(backend, every_eng
     monkeypatch.setenv("RESNET18_LAB_HOME", str(every_engine))
     counts = sorted({1, min(2, usable_cores())})
     kept = runner.run_configurations(
-        [Configuration("latency", backend, count) for count in counts], "fast", Effort(1, 3, 0.2, 0.7, 10, 100, 2.0),
+        [Configuration("latency", backend, count) for count in counts], "fast", Effort(1, 1, 0.0, 0.5, 4, 40, 1.0),
         weights="untrained",
     )  # fmt: skip
     rows = kept.of("latency")

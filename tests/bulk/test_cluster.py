@@ -175,25 +175,35 @@ def _plain(row):
 
 
 @pytest.mark.slow
-def test_two_nodes_give_the_rows_of_the_local_pipeline(address, pictures, tmp_path, untrained_home):
+def test_two_nodes_give_the_rows_of_the_local_pipeline_with_the_names_they_were_given(
+    address, pictures, tmp_path, untrained_home, monkeypatch
+):
+    from pyarrow import parquet
+
+    folder_of(tmp_path / "few", 3)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
     output = tmp_path / "out.parquet"
     done = run_cli(
-        "classify", pictures, "--output", output, "--weights", "untrained", "--engine", "ray", "--address", address,
-        home=untrained_home,
+        "classify", f"file://{tmp_path}/few", "in", "--output", output, "--weights", "untrained", "--engine", "ray",
+        "--address", address, home=untrained_home,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr  # two pictures are bad
     assert "Traceback" not in done.stderr
-    assert "122 rows, 2 errors" in done.stderr
-    assert cluster_rows(output) == local_rows(pictures)
-    assert len(list(output.glob("*.parquet"))) > 1
-    assert json.loads((tmp_path / "out.parquet.run.json").read_text())["rows"] == 122
-    assert json.loads((output / RUN_FILE).read_text())["rows"] == 122
-    assert not list(tmp_path.glob("*.part"))
     assert "UNTRAINED" in done.stderr
+    assert "125 rows, 2 errors" in done.stderr
+    assert len(list(output.glob("*.parquet"))) > 1
+    assert json.loads((tmp_path / "out.parquet.run.json").read_text())["rows"] == 125
+    assert json.loads((output / RUN_FILE).read_text())["rows"] == 125
+    assert not list(tmp_path.glob("*.part"))
+    rows = sorted(parquet.read_table("out.parquet").to_pylist(), key=lambda row: row["position"])
+    assert [row["file"] for row in rows[:3]] == [f"file://{tmp_path}/few/0000{number}.jpg" for number in range(3)]
+    of_folder = sorted(json.dumps(_plain({**row, "position": None}), sort_keys=True) for row in rows[3:])
+    assert of_folder == local_rows("in")
 
 
 @pytest.mark.slow
-def test_urls_and_relative_paths_keep_the_names_they_were_given(address, tmp_path, untrained_home, monkeypatch):
+def test_a_list_from_elsewhere_is_spread_too(address, tmp_path, untrained_home, monkeypatch):
     from pyarrow import parquet
 
     folder_of(tmp_path / "in", 3)
@@ -201,12 +211,6 @@ def test_urls_and_relative_paths_keep_the_names_they_were_given(address, tmp_pat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     options = ["--weights", "untrained", "--engine", "ray", "--address", address, "--output"]
-    done = run_cli("classify", f"file://{tmp_path}/in", "in", *options, "out.parquet", home=untrained_home)
-    assert done.returncode == 0, done.stderr
-    names = [f"0000{number}.jpg" for number in range(3)]
-    rows = sorted(parquet.read_table("out.parquet").to_pylist(), key=lambda row: row["position"])
-    expected = [f"file://{tmp_path}/in/{name}" for name in names] + [f"in/{name}" for name in names]
-    assert [row["file"] for row in rows] == expected
     with open("list") as stdin:  # noqa: PTH123 - named as a user names it
         done = run_cli("classify", "-", *options, "out.parquet", home=untrained_home, stdin=stdin)
     assert done.returncode == 1, done.stderr

@@ -157,8 +157,13 @@ def cases(tmp_path_factory):
     return folder
 
 
+DEAR_HERE = "flat_49mpx.webp"
+"""49 megapixels in 130 kB are decoded within the deadline, or, where others have the cores, not; never without an answer."""
+
+
 def check_cases(codes, answers):
     """Each case is refused with its code or answered, and damage beside the pixels changes no answer."""
+    assert codes.pop(DEAR_HERE) in ("ok", "image_too_costly")
     assert codes == {name: REFUSED.get(name, "ok") for name in codes}
     for name in LIKE_PLAIN:
         assert answers[name] == answers["plain.png"], name

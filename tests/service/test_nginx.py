@@ -87,15 +87,20 @@ def under_a_prefix(request):
         yield found
 
 
-def send_as_the_page_does(client, data):
-    """The statuses of a picture's answers: after 429 it waits as long as it is told, and sends it again."""
-    statuses = []
+def answers_as_the_page_gets_them(client, path="/api/v1/classify", **sent):
+    """A request's answers: after 429 it waits as long as it is told, and asks again."""
+    answers = []
     while True:
-        answer = client.post("/api/v1/classify", files={"file": ("picture.png", data)})
-        statuses.append(answer.status_code)
-        if answer.status_code != 429:
-            return statuses
-        time.sleep(int(answer.headers["retry-after"]))
+        answers.append(client.post(path, **sent))
+        if answers[-1].status_code != 429:
+            return answers
+        time.sleep(int(answers[-1].headers["retry-after"]))
+
+
+def statuses_of(client, data):
+    """The statuses of a picture's answers."""
+    answers = answers_as_the_page_gets_them(client, files={"file": ("picture.png", data)})
+    return [answer.status_code for answer in answers]
 
 
 def different_pictures(count):
@@ -124,7 +129,7 @@ def test_a_browser_loads_the_page_and_loads_it_again_without_a_refusal(browser, 
 
 def test_sixty_pictures_one_after_the_other_are_all_answered(client):
     time.sleep(5)  # whatever was sent before is forgotten
-    found = [send_as_the_page_does(client, data) for data in different_pictures(PICTURES)]
+    found = [statuses_of(client, data) for data in different_pictures(PICTURES)]
     assert {statuses[-1] for statuses in found} == {200}
     assert any(429 in statuses for statuses in found)
 
@@ -146,9 +151,10 @@ def test_sixty_pictures_chosen_on_the_page_are_all_answered(browser, proxied):
 
 def test_a_picture_is_answered_and_the_browser_s_own_headers_let_it_through(client):
     headers = {"origin": f"https://{NAME}", "sec-fetch-site": "same-origin"}
-    answer = client.post("/api/v1/classify", content=pictures.jpeg(), headers=headers)
+    answer = answers_as_the_page_gets_them(client, content=pictures.jpeg(), headers=headers)[-1]
     assert answer.status_code == 200, answer.text
-    foreign = client.post("/api/v1/classify", content=pictures.jpeg(), headers={"origin": "https://evil.example"})
+    elsewhere = {"origin": "https://evil.example"}
+    foreign = answers_as_the_page_gets_them(client, content=pictures.jpeg(), headers=elsewhere)[-1]
     assert foreign.status_code == 403
 
 
@@ -203,7 +209,7 @@ def test_under_a_prefix_the_documentation_asks_the_right_addresses(under_a_prefi
 
 
 def test_under_a_prefix_a_picture_is_answered(under_a_prefix):
-    answer = under_a_prefix.post("/pictures/api/v1/classify", content=pictures.jpeg())
+    answer = answers_as_the_page_gets_them(under_a_prefix, "/pictures/api/v1/classify", content=pictures.jpeg())[-1]
     assert answer.status_code == 200, answer.text
 
 

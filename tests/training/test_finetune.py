@@ -15,10 +15,12 @@ from support.page_actions import choose
 from support.page_driver import open_page, running_service
 from support.project import run_cli, samples_dir, trained_or_skip
 
+from resnet18_lab.bulk.journal import locked
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import preprocess
 from resnet18_lab.service import client
+from resnet18_lab.training.material import runs_folder
 
 expect = pytest.importorskip("playwright.sync_api", reason="needs the test extra: playwright").expect
 pytestmark = pytest.mark.slow
@@ -220,6 +222,13 @@ def test_the_same_pictures_give_the_same_model(home, photos):
     done = run_cli("finetune", photos, "--name", "shapes", "--weights", trained_or_skip().name, "--force", home=home)
     assert done.returncode == 0, done.stderr
     assert (home / "models" / "shapes" / "weights.safetensors").read_bytes() == first
+
+
+def test_two_runs_of_one_name_do_not_meet(home, photos):
+    with locked(runs_folder("shapes")):
+        done = run_cli("finetune", photos, "--name", "shapes", "--force", home=home)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: Another run is writing")
 
 
 @pytest.mark.parametrize("name", ["auto", "compact", "resnet18", "Ünd", "../x", "resnet34-untrained", "-a", ""])

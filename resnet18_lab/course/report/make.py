@@ -9,8 +9,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from resnet18_lab.base.errors import ReportError
-from resnet18_lab.base.networks import RESNET18
+from resnet18_lab.base.errors import ParameterError, ReportError
 from resnet18_lab.course.lesson import lessons_of, network_for
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.book import Book
@@ -79,13 +78,17 @@ def make_report(
 ) -> Report:
     """The report in ``output``: a page, an executed notebook and results for each, and index.html.
 
-    Without ``names``, weights of another network than ResNet-18 have the notebooks that take any network.
+    Without ``names``, another network than ResNet-18, or one with other classes, has the notebooks that take such.
     ``overrides`` are values of parameters, ``given`` such as text from a command line, ``file`` a YAML file of them,
     ``sweeps`` texts such as ``threads=1,2,4``. A notebook that fails is shown with the cell and the class of its
     failure; the others still run, unless ``fail_fast``. ``junit`` is a file that CI servers read.
     """
-    if not names and split_name(weights)[0] is not RESNET18:
-        names = lessons_of(split_name(weights)[0])
+    network = split_name(weights)[0]
+    names = names or lessons_of(network)
+    if names == []:
+        raise ParameterError(
+            f"No lesson is about a network such as {weights}: {network.title} with classes of its own."
+        )
     steps = plan(names or [], profile, overrides or {}, given, file=file, sweeps=sweeps)
     if junit is not None:
         check_target(junit)
