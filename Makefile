@@ -55,7 +55,7 @@ pythons:    ## set-up with the real packages on each other Python that is here, 
 		echo "python$$version: exit status $$status"; done
 chaos:      ## bulk runs killed 20 times at random moments, and the memory of 2,000 pictures beside 20,000
 	@$(LAB) setup-tests
-	RESNET18_LAB_KILLS=20 .venv/bin/python -m pytest -q --timeout 3600 tests/bulk/test_run.py -k killed_at_random
+	RESNET18_LAB_KILLS=20 .venv/bin/python -m pytest -q --timeout 3600 tests/bulk/test_run.py -k "killed_at_random or memory_is_flat"
 	.venv/bin/python tools/records/bulk_memory.py && .venv/bin/python tools/pages/scaling.py
 clean:      ## remove what can be made again (weights stay)
 	rm -rf artifacts reports .state .pytest_cache .mypy_cache .ruff_cache

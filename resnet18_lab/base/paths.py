@@ -48,13 +48,23 @@ def reports_dir() -> Path:
 
 
 def notebooks_dir() -> Path:
-    """Folder of the course's notebooks (part of a clone)."""
-    return _SOURCE_ROOT / "notebooks"
+    """Folder of the course's notebooks."""
+    return _SOURCE_ROOT / "notebooks" if is_checkout() else _installed_data() / "notebooks"
 
 
 def samples_dir() -> Path:
     """Folder of the photographs that come with the project."""
     return _SOURCE_ROOT / "data" / "samples" if is_checkout() else _installed_data() / "samples"
+
+
+def labelled_dir() -> Path:
+    """Folder of the labelled photographs that come with the project, to count right answers on."""
+    return _SOURCE_ROOT / "data" / "labelled" if is_checkout() else _installed_data() / "labelled"
+
+
+def documents_dir() -> Path:
+    """Folder of the documents that the lessons point to."""
+    return _SOURCE_ROOT / "docs" if is_checkout() else _installed_data() / "docs"
 
 
 def bundled_weights_dir() -> Path:
@@ -71,8 +81,8 @@ def _installed_data() -> Path:
 
 
 def records_dir() -> Path:
-    """Folder of the measurements from which the project's documents are generated (part of a clone)."""
-    return _SOURCE_ROOT / "docs" / "records"
+    """Folder of the measurements from which the project's documents are generated."""
+    return documents_dir() / "records"
 
 
 def package_data(name: str) -> Path:

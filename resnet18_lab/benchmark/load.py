@@ -11,6 +11,7 @@ from statistics import quantiles
 from typing import Any
 from urllib.parse import urlsplit
 
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.service.client import CLASSIFY, PATIENCE, running
 
 _CONNECTIONS = 24
@@ -116,14 +117,21 @@ def send_all(
 
 
 def curve(
-    modes: Mapping[str, Sequence[str]], pictures: Sequence[bytes], rates: Sequence[float], *, seconds: float = 3.0
+    modes: Mapping[str, Sequence[str]],
+    pictures: Sequence[bytes],
+    rates: Sequence[float],
+    *,
+    seconds: float = 3.0,
+    notify: Notify = lambda _: None,
 ) -> list[Load]:
     """Each mode's service, started with its arguments, under each rate in turn."""
     loads = []
     for mode, arguments in modes.items():
         with running(*arguments) as service:
             _warm_up(service.url, pictures)
-            loads += [offered_load(service.url, pictures, rate, seconds=seconds, mode=mode) for rate in rates]
+            for rate in rates:
+                notify(f"{mode}, {rate:.0f} pictures a second")
+                loads.append(offered_load(service.url, pictures, rate, seconds=seconds, mode=mode))
     return loads
 
 

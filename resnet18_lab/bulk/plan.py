@@ -43,8 +43,6 @@ _VERSIONS = ("resnet18_lab", "runtime")
 
 Progress = Callable[[int, int, int], None]
 """Called with rows finished, rows in all, and errors so far; the first call comes before any row."""
-Notify = Callable[[str], None]
-"""Called with a message for the user."""
 
 
 @dataclass(frozen=True)

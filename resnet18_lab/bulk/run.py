@@ -14,6 +14,7 @@ from pathlib import Path
 from resnet18_lab.base import hashing
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.base.files import replacing, written_file
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.bulk import journal
 from resnet18_lab.bulk.batch import Answer
 from resnet18_lab.bulk.inputs import Input, Listing, fingerprint, walk, write_listing
@@ -22,7 +23,6 @@ from resnet18_lab.bulk.pipeline import stream
 from resnet18_lab.bulk.plan import (
     ONLY_WHERE_SET,
     WORKING_DIRECTORY,
-    Notify,
     Plan,
     Progress,
     Summary,

@@ -48,7 +48,8 @@ def _options(
 
 
 COMMANDS = (
-    "classify", "bulk", "build", "bench", "evaluate", "networks", "doctor", "inspect", "labels", "report", "results",
+    "classify", "bulk", "build", "bench", "evaluate", "networks", "doctor", "inspect", "labels", "report", "course",
+    "results",
     "serve", "finetune", "models", "distill", "weights",
 )  # fmt: skip
 """Modules of this room with commands, in the order of the help: each has a table COMMANDS (function, examples, and

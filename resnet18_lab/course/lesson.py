@@ -102,6 +102,11 @@ class Lesson:
         self.conclusions += conclusions
         return lines(conclusions)
 
+    @staticmethod
+    def answers(*answers: str | Conclusion) -> str:
+        """The answers to the questions that the lesson began with, a line each, numbered as they were."""
+        return "\n".join(f"{number}. {answer}" for number, answer in enumerate(answers, start=1))
+
     def write(self, content: dict[str, Any]) -> str:
         """Write the results and the conclusions as a record; their names, sorted, for the notebook to show."""
         path = self.folder / f"{self.name}.json"

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from resnet18_lab.base.errors import BuildError, LabError
 from resnet18_lab.base.files import replacing
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.export import onnx_graph, torch_export, torchscript
 from resnet18_lab.export.int8 import build_int8
 from resnet18_lab.export.last_layer import add_features
@@ -116,7 +117,7 @@ def build(
     force: bool = False,
     calibrate: Path | None = None,
     pictures: Calibration | None = None,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = lambda _: None,
 ) -> list[Built]:
     """Rows for every format, each made from the weights unless a good one is there already.
 
@@ -157,7 +158,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _possible(file: WeightsFile, notify: Callable[[str], None]) -> list[str]:
+def _possible(file: WeightsFile, notify: Notify) -> list[str]:
     """Names of the formats this machine can make; ``notify`` is told which are left out."""
     names = artifacts.formats_of(file.network)
     if artifacts.INT8 not in names:
@@ -174,7 +175,7 @@ def _ensure(
     folder: Path,
     force: bool,
     pictures: Calibration | None,
-    notify: Callable[[str], None],
+    notify: Notify,
 ) -> Built:
     path = folder / kind.filename(loaded.weights.network)
     try:

@@ -1,6 +1,7 @@
 """Labelled pictures: folders named by class, or a table of files and classes."""
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -8,6 +9,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 
+from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.files import is_system_file
 from resnet18_lab.inference import labels
@@ -44,6 +46,15 @@ class Labelled:
             f"{len(self.unknown)} folders are no class, and their {sum(self.unknown.values())} files are left out: "
             f"{', '.join(named)}{more}"
         )
+
+
+def folder_to_count_on(chosen: str = "") -> tuple[str, Path]:
+    """What to call the folder of labelled pictures, and the folder.
+
+    It is the ``chosen`` one, else that of $RESNET18_LAB_IMAGES, else the project's own photographs.
+    """
+    place = chosen or os.environ.get("RESNET18_LAB_IMAGES", "")
+    return (Path(place).name, Path(place)) if place else ("data/labelled", paths.labelled_dir())
 
 
 def labelled(folder: Path, labels_are: LabelsAre | None = None, classes: Classes | None = None) -> Labelled:

@@ -7,12 +7,12 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import wait
 from types import FrameType
 
 from resnet18_lab.base.errors import ServeError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.service import worker
 from resnet18_lab.service.listening import address_of, listening
 from resnet18_lab.service.metrics_files import reserve
@@ -38,7 +38,7 @@ class Supervisor:
     terminal, which sends it when it is closed, it ends the service). SIGINT: the end, without a grace.
     """
 
-    def __init__(self, settings: Settings, notify: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, notify: Notify) -> None:
         self._settings = settings
         self._tell = notify
         self._workers: list[Worker] = []
@@ -220,7 +220,7 @@ def _is_at_a_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def serve(settings: Settings, notify: Callable[[str], None]) -> None:
+def serve(settings: Settings, notify: Notify) -> None:
     """Run the service in this process's children until SIGTERM or Ctrl-C."""
     if not settings.is_local:
         notify(

@@ -14,6 +14,7 @@ from torch import nn
 from resnet18_lab.base.errors import ParameterError
 from resnet18_lab.base.machine import usable_cores
 from resnet18_lab.base.networks import Network
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.engine import EngineInfo
 from resnet18_lab.model.batch_norms import are_folded, restore_statistics
@@ -22,7 +23,7 @@ from resnet18_lab.model.network import load_model
 from resnet18_lab.training import head
 from resnet18_lab.training.checkpoint import read_checkpoint
 from resnet18_lab.training.inputs import Inputs, Squares, StoredStage
-from resnet18_lab.training.material import ALL, LAYER4, Material, Notify, Progress, Recipe, runs_folder
+from resnet18_lab.training.material import ALL, LAYER4, Material, Progress, Recipe, runs_folder
 from resnet18_lab.training.tuning import Schedule, Tuning
 from resnet18_lab.weights.find import WeightsFile
 

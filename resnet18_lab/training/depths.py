@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import EngineError, ParameterError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.inference import unknown
 from resnet18_lab.inference.metrics import Z_95
 from resnet18_lab.training import head
-from resnet18_lab.training.material import AUTO, HEAD, LAYER4, Material, Notify, Progress, Recipe
+from resnet18_lab.training.material import AUTO, HEAD, LAYER4, Material, Progress, Recipe
 from resnet18_lab.training.split import Split, drawn
 from resnet18_lab.weights.find import WeightsFile
 

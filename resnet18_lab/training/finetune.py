@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ArtifactError, ParameterError
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.bulk.journal import locked
 from resnet18_lab.inference import artifacts, unknown
 from resnet18_lab.inference.classify import outputs_of
 from resnet18_lab.inference.registry import open_embedding
 from resnet18_lab.training import card, own_files, shelves
 from resnet18_lab.training.depths import Learned, check_depth, learn
-from resnet18_lab.training.material import CHECKPOINT, HEAD, Material, Notify, Progress, Recipe, runs_folder
+from resnet18_lab.training.material import CHECKPOINT, HEAD, Material, Progress, Recipe, runs_folder
 from resnet18_lab.training.photos import Photos, read_photos, refuse_few
 from resnet18_lab.training.split import Example, Split, groups_of, split
 from resnet18_lab.weights.find import WeightsFile, find_weights

@@ -1,6 +1,5 @@
 """A linear layer on a network's features: logistic regression, its regularization chosen on what is learned from."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import EngineError
+from resnet18_lab.base.notify import Notify
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1)
 """Inverse regularization strengths C that are tried (scikit-learn's), on standardised features."""
@@ -39,7 +39,7 @@ def fit(
     *,
     balance: bool = False,
     seed: int = 0,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = lambda _: None,
 ) -> Head:
     """The head for features float32 N×D with their classes; groups that are alike are never on both sides of a fold.
 

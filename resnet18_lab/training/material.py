@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from resnet18_lab.base import paths
 from resnet18_lab.training.split import Example
 
-Notify = Callable[[str], None]
-"""Called with a message for the user."""
 Progress = Callable[[int, int], None]
 """Called with how many are done, and of how many."""
 HEAD, LAYER4, ALL, AUTO = "head", "layer4", "all", "auto"

@@ -3,12 +3,13 @@
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resnet18_lab.base.errors import FetchError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.weights.catalogue import CatalogueEntry
 from resnet18_lab.weights.find import VARIABLE
 
@@ -30,7 +31,7 @@ class Download:
     progress: bool
     connect_timeout: float
     read_timeout: float
-    notify: Callable[[str], None]
+    notify: Notify
 
     @property
     def part(self) -> Path:

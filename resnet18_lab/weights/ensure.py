@@ -2,9 +2,9 @@
 
 import os
 import time
-from collections.abc import Callable
 
 from resnet18_lab.base.errors import FetchError, WeightsNotFoundError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.weights.catalogue import entries_of, entry_named
 from resnet18_lab.weights.fetch import fetch_weights, is_offline
 from resnet18_lab.weights.find import BUNDLED, VARIABLE, WeightsFile, find_weights
@@ -15,7 +15,7 @@ PATIENCE = 20.0
 """Seconds that all the hosts asked may together take to answer, where there are weights to settle for."""
 
 
-def ensure_weights(name: str = AUTO, *, notify: Callable[[str], None]) -> WeightsFile:
+def ensure_weights(name: str = AUTO, *, notify: Notify) -> WeightsFile:
     """The weights of that name; ``auto`` asks for official, then compact, before it settles for what comes along.
 
     ``notify`` is told what is fetched, and what is settled for. Raises WeightsNotFoundError or FetchError when they
@@ -52,9 +52,7 @@ def describe(file: WeightsFile) -> str:
     return f"the {file.name} weights answer, {measured}" if measured else f"the {file.name} weights answer"
 
 
-def _fetched(
-    wanted: tuple[str, ...], notify: Callable[[str], None], patience: float | None
-) -> tuple[WeightsFile | None, list[str]]:
+def _fetched(wanted: tuple[str, ...], notify: Notify, patience: float | None) -> tuple[WeightsFile | None, list[str]]:
     """The first of the weights that can be fetched, else why none can; ``patience`` in seconds bounds silent hosts."""
     failures: list[str] = []
     end = None if patience is None else time.monotonic() + patience

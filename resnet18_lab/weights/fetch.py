@@ -5,12 +5,13 @@ import errno
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from resnet18_lab.base import hashing, paths
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.weights.catalogue import CatalogueEntry, entry_named
 from resnet18_lab.weights.download import Download, transfer
 from resnet18_lab.weights.find import VARIABLE
@@ -30,7 +31,7 @@ def fetch_weights(
     progress: bool = True,
     connect_timeout: float = 10.0,
     read_timeout: float = 30.0,
-    notify: Callable[[str], None] | None = None,
+    notify: Notify | None = None,
 ) -> Path:
     """Path of the catalogue's file in the ``destination`` folder, downloaded unless it is there already.
 

@@ -79,17 +79,17 @@ def test_children_start_with_a_clean_environment_and_memory_of_their_own(monkeyp
 @pytest.mark.parametrize(
     ("source", "reason", "deadline"),
     [("import os\nos.abort()", "killed by signal 6", 60.0), ("raise ImportError('half an installation')", "half an installation", 60.0),
-     ("import time\ntime.sleep(600)", "timeout", 25.0)],
+     ("import time\ntime.sleep(600)", "timeout", 12.0)],
 )  # fmt: skip
 def test_a_broken_engine_is_a_row_with_its_reason_and_the_rest_goes_on(source, reason, deadline, tmp_path, monkeypatch):
     (tmp_path / "onnxruntime.py").write_text(source, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(spawn, "DEADLINE", deadline)
-    kept = run("memory", backends=["onnxruntime-fp32", "eager"])
-    broken, eager = kept.of("memory")
+    kept = run("memory", backends=["onnxruntime-fp32", "openvino-fp32"])  # which start in a second even beside others
+    broken, other = kept.of("memory")
     assert reason in broken.failures[0]
     assert broken.results == []
-    assert eager.results
+    assert other.results
     assert reason in TABLES["memory"](kept)["note"][0]
 
 

@@ -344,10 +344,10 @@ def tree_memory(process):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
-    folder = folder_of(tmp_path / "in", 1000)
+    folder = folder_of(tmp_path / "in", 600)
     answers = stream(sorted(folder.iterdir()), job=JOB, workers=2)
     peaks = []
-    for count in (100, 900):
+    for count in (100, 500):
         peak = 0
         for _ in itertools.islice(answers, count):
             peak = max(peak, tree_memory(psutil.Process()))

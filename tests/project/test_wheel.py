@@ -1,5 +1,6 @@
 """A wheel, installed in an environment of its own and used outside the clone."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ from support.built_homes import built_home
 from support.project import ROOT, samples_dir, ten_lines
 from support.running_service import wait_until
 
+IN_THE_WHEEL = ("resnet18_lab", "pyproject.toml", "README.md", "LICENSE", "notebooks", "data", "docs")
+
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
@@ -19,7 +22,7 @@ def python(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "resnet18_lab", "pyproject.toml", "README.md", "LICENSE"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *IN_THE_WHEEL],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if listed.returncode != 0:
@@ -86,3 +89,25 @@ def test_a_wheel_serves_the_page(python, environment, tmp_path):
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.mark.slow
+def test_a_wheel_gives_a_student_a_course_that_runs(python, environment, tmp_path):
+    done = subprocess.run(
+        [python, "-m", "resnet18_lab", "course", "mine"], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "mine" / "data" / "labelled" / "labels.csv").is_file()
+    notebook = json.loads((tmp_path / "mine" / "notebooks" / "02_classification.ipynb").read_text(encoding="utf-8"))
+    lesson = tmp_path / "mine" / "notebooks" / "lesson.py"
+    lesson.write_text(
+        "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"),
+        encoding="utf-8",
+    )
+    ran = subprocess.run(
+        [python, lesson], cwd=lesson.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "pictures of data/labelled" in ran.stdout
+    assert str(ROOT) not in ran.stdout

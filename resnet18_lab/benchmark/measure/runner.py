@@ -12,6 +12,7 @@ from pathlib import Path
 
 from resnet18_lab.base.errors import LabError, ParameterError, unknown_name
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.base.proc import machine_time, taken_by_others
 from resnet18_lab.benchmark import record as records
 from resnet18_lab.benchmark.configuration import BATCHES, EFFORTS, Configuration, Effort
@@ -30,7 +31,6 @@ from resnet18_lab.benchmark.suites import (
 from resnet18_lab.weights.find import find_weights
 
 _SEED = 0
-Notify = Callable[[str], None]
 Keep = Callable[[Record], None]
 _WARM = Effort(1, 1, 0.0, 0.0, 1, 1, 0.1, pictures=8)
 

@@ -70,7 +70,7 @@ def roofline(record: Record) -> Figure | None:
     legend = "circle float32, triangle BF16, square INT8" + (
         "\nhollow 1 thread, full all cores" if len(peaks) > 1 else ""
     )
-    figure.legend(frameon=False, loc="outside right upper", fontsize=8, title=legend)
+    figure.legend(frameon=False, loc="outside right upper", fontsize=9, title=legend)
     return figure
 
 

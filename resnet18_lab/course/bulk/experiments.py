@@ -17,6 +17,7 @@ from PIL import ImageOps
 from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.errors import LabError
 from resnet18_lab.base.machine import usable_cores
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.benchmark import folder as measured
 from resnet18_lab.benchmark.statistics import OWN_SPREAD_FROM, interval
 from resnet18_lab.bulk.batch import Job
@@ -32,14 +33,23 @@ _COPY_QUALITY = 60
 _SHAVED = 0.06
 
 
-def rates(files: Sequence[Path], job: Job, counts: Sequence[int], runs: int = OWN_SPREAD_FROM) -> pd.DataFrame:
+def rates(
+    files: Sequence[Path],
+    job: Job,
+    counts: Sequence[int],
+    runs: int = OWN_SPREAD_FROM,
+    notify: Notify = lambda _: None,
+) -> pd.DataFrame:
     """Pictures a second by number of workers, over several runs in turn, beside what so many workers could do at most.
 
     ``from`` and ``to`` are the 95 % interval between runs. Only as many workers as there are cores can work at once, so
     the bound grows no further.
     """
     stages = measured.stage_means(files, job)
-    found = [{count: measured.throughput(files, job, workers=count) for count in counts} for _ in range(runs)]
+    found: list[dict[int, measured.Throughput]] = []
+    for number in range(1, runs + 1):
+        notify(f"run {number} of {runs} with {', '.join(map(str, counts))} workers")
+        found.append({count: measured.throughput(files, job, workers=count) for count in counts})
     rows = {}
     for count in counts:
         span = interval([[run[count].rate] for run in found])

@@ -37,8 +37,8 @@ def matrix(likeness: Likeness) -> Figure:
     figure = new_figure(8, 7, likeness.weights, CHART)
     axes = figure.subplots()
     image = axes.imshow(likeness.cosines, cmap="viridis", vmin=0, vmax=1)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=9)
+    axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set_title(f"How alike: cosine of the {RESNET18.features} features before the last layer")
     figure.colorbar(image, ax=axes, shrink=0.7)
     return figure

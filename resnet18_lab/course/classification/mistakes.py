@@ -15,6 +15,7 @@ from PIL import Image
 
 from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.networks import Preprocessing
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine
 from resnet18_lab.inference.labelled import Picture
@@ -102,7 +103,9 @@ def answers(path: Path, backend: Engine) -> list[tuple[str, Crop, Prediction]]:
     return rows
 
 
-def counted(engine: Engine, pictures: Sequence[Picture], most: int = 100) -> pd.DataFrame:
+def counted(
+    engine: Engine, pictures: Sequence[Picture], most: int = 100, notify: Notify = lambda _: None
+) -> pd.DataFrame:
     """Right answers by preparation on at most ``most`` labelled pictures, each compared with the right way's.
 
     ``lost`` and ``won`` are pictures that a mistake turns from right to wrong, and the other way; ``p`` is McNemar's.
@@ -110,9 +113,10 @@ def counted(engine: Engine, pictures: Sequence[Picture], most: int = 100) -> pd.
     chosen = list(pictures[:: max(1, -(-len(pictures) // most))])
     right = evaluate.right_classes(chosen, list(range(len(chosen))))
     ways = preparations(engine.network.preprocessing)
-    logits = {
-        each.name: np.concatenate([engine.run(each.scale(each.view(path))) for path, _ in chosen]) for each in ways
-    }
+    logits = {}
+    for each in ways:
+        notify(each.name)
+        logits[each.name] = np.concatenate([engine.run(each.scale(each.view(path))) for path, _ in chosen])
     rows = {}
     for name, own in logits.items():
         hits = evaluate.evaluation_of(engine.engine, own, right).top1.hits

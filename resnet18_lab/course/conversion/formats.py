@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.benchmark.configuration import EFFORTS, WITH_ANSWERS, Configuration
 from resnet18_lab.benchmark.measure.runner import run_configurations
 from resnet18_lab.benchmark.record import Record, Row
@@ -43,7 +44,7 @@ def about() -> pd.DataFrame:
     ).T.rename_axis("format")
 
 
-def measure(weights: str, profile: str) -> Record:
+def measure(weights: str, profile: str, notify: Notify = lambda _: None) -> Record:
     """Every engine that can run here, each in processes of its own, one thread, one picture.
 
     Raises ParameterError for an unknown profile.
@@ -51,7 +52,7 @@ def measure(weights: str, profile: str) -> Record:
     if profile not in EFFORTS:
         raise ParameterError(unknown_name("profile", profile, EFFORTS))
     rows = [Configuration("memory", name, variant=WITH_ANSWERS) for name in usable_backends(weights)]
-    return compared(run_configurations(rows, profile, EFFORTS[profile], weights=weights))
+    return compared(run_configurations(rows, profile, EFFORTS[profile], weights=weights, notify=notify))
 
 
 def compared(record: Record) -> Record:

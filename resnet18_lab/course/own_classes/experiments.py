@@ -12,6 +12,7 @@ from PIL import ImageOps
 
 from resnet18_lab.base.conclusion import Conclusion
 from resnet18_lab.base.hashing import sha256
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.benchmark.statistics import mean_half_width
 from resnet18_lab.inference import metrics
 from resnet18_lab.inference.classify import outputs, outputs_of
@@ -40,7 +41,7 @@ class Data:
     judged: list[int]
 
 
-def gathered(folder: Path, engine: Engine, most_each: int, seed: int = 0) -> Data:
+def gathered(folder: Path, engine: Engine, most_each: int, seed: int = 0, notify: Notify = lambda _: None) -> Data:
     """The labelled pictures of a folder, at most so many of a class, with features by the embedding engine."""
     photos = read_photos(folder)
     random, chosen = np.random.default_rng(seed), []
@@ -48,7 +49,9 @@ def gathered(folder: Path, engine: Engine, most_each: int, seed: int = 0) -> Dat
         of_class = [photo for photo in photos.photos if photo.label == label]
         chosen += [of_class[at] for at in sorted(random.permutation(len(of_class))[:most_each])]
     rows, kept = [], []
-    for photo, one in zip(chosen, outputs_of([photo.path for photo in chosen], engine, batch_size=_BATCH), strict=True):
+    found = outputs_of([photo.path for photo in chosen], engine, batch_size=_BATCH)
+    for number, (photo, one) in enumerate(zip(chosen, found, strict=True), start=1):
+        notify(f"{number} of {len(chosen)} pictures")
         if one.row is not None:
             rows.append(one.row)
             kept.append(photo)

@@ -1,6 +1,5 @@
 """What ways to prepare a picture take, and what they cost in answers."""
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,20 +9,20 @@ import numpy as np
 import pandas as pd
 from PIL import ExifTags, Image
 
-from resnet18_lab.base import paths
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.benchmark.measure import stages
 from resnet18_lab.course.preprocessing.ways import Way, Ways
 from resnet18_lab.inference import evaluate, metrics
 from resnet18_lab.inference.engine import Engine, Logits
-from resnet18_lab.inference.labelled import Picture
+from resnet18_lab.inference.labelled import Picture, folder_to_count_on
 from resnet18_lab.preprocessing.decode import decode
 
 _ENLARGED = 3
 _JPEG_QUALITY = 90
 
 
-def times(files: Sequence[Path], rounds: int, ways: Ways) -> pd.DataFrame:
+def times(files: Sequence[Path], rounds: int, ways: Ways, notify: Notify = lambda _: None) -> pd.DataFrame:
     """Milliseconds a picture by way, median and quartiles over ``rounds`` rounds.
 
     Every round takes all pictures through all ways in turn, so that drift hits them alike; the first is
@@ -36,13 +35,17 @@ def times(files: Sequence[Path], rounds: int, ways: Ways) -> pd.DataFrame:
         for path in files:
             way.prepare(path)
 
-    return alternate({name: partial(through, way) for name, way in ways.items()}, rounds) / len(files)
+    actions = {name: partial(through, way) for name, way in ways.items()}
+    return alternate(actions, rounds, notify) / len(files)
 
 
-def alternate(actions: Mapping[str, Callable[[], object]], rounds: int) -> pd.DataFrame:
+def alternate(
+    actions: Mapping[str, Callable[[], object]], rounds: int, notify: Notify = lambda _: None
+) -> pd.DataFrame:
     """Milliseconds of each action, median and quartiles; in turn ``rounds`` times, after one that is not counted."""
     samples: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(rounds + 1):
+        notify(f"round {number} of {rounds}")
         for name, action in actions.items():
             started = time.perf_counter()
             action()
@@ -52,10 +55,13 @@ def alternate(actions: Mapping[str, Callable[[], object]], rounds: int) -> pd.Da
     return table.set_axis(["ms", "from", "to"], axis=1)
 
 
-def times_by_size(folder: Path, sizes: Sequence[str], rounds: int, ways: Ways) -> pd.DataFrame:
+def times_by_size(
+    folder: Path, sizes: Sequence[str], rounds: int, ways: Ways, notify: Notify = lambda _: None
+) -> pd.DataFrame:
     """Milliseconds by picture size (megapixels in the index) and way, for JPEGs made of one photograph."""
     rows = {}
     for size in sizes:
+        notify(f"{size} pixels")
         path = stages.make_picture(size, folder)
         width, height = map(int, size.split("×"))
         rows[width * height / 1e6] = times([path], rounds, ways)["ms"]
@@ -65,14 +71,14 @@ def times_by_size(folder: Path, sizes: Sequence[str], rounds: int, ways: Ways) -
 def labelled(folder: str, most: int) -> tuple[str, list[Picture]]:
     """At most so many labelled pictures, spread evenly, and their folder's name.
 
-    They come from the folder, or from $RESNET18_LAB_IMAGES, or else from the project's samples. Those stored
-    rotated are left out: only some ways turn them upright, which would look like a difference of resampling.
+    Those stored rotated are left out: only some ways turn them upright, which would look like a difference of
+    resampling.
     """
-    place = folder or os.environ.get("RESNET18_LAB_IMAGES", "")
-    pictures = evaluate.labelled_pictures(Path(place) if place else paths.samples_dir())
+    name, place = folder_to_count_on(folder)
+    pictures = evaluate.labelled_pictures(place)
     upright = [picture for picture in pictures if _is_stored_upright(picture[0])]
     step = max(1, -(-len(upright) // most))
-    return Path(place).name if place else "data/samples", upright[::step]
+    return name, upright[::step]
 
 
 def _is_stored_upright(path: Path) -> bool:
@@ -98,10 +104,13 @@ def answers(engine: Engine, pictures: Sequence[Picture], way: Way) -> Logits:
     return np.concatenate(rows)
 
 
-def accuracy(engine: Engine, pictures: Sequence[Picture], ways: Ways) -> pd.DataFrame:
+def accuracy(engine: Engine, pictures: Sequence[Picture], ways: Ways, notify: Notify = lambda _: None) -> pd.DataFrame:
     """Right answers by way, and how far its answers are from those of the first, the reference."""
     right = evaluate.right_classes(list(pictures), list(range(len(pictures))))
-    logits_of = {name: answers(engine, pictures, way) for name, way in ways.items()}
+    logits_of = {}
+    for name, way in ways.items():
+        notify(name)
+        logits_of[name] = answers(engine, pictures, way)
     reference = next(iter(logits_of.values()))
     rows = {}
     for name, logits in logits_of.items():

@@ -1,6 +1,5 @@
 """Which way of making INT8 loses least: methods compared on labelled pictures, and where the loss arises."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.course.quantization.equalization import equalized
 from resnet18_lab.export import onnx_graph
 from resnet18_lab.inference import metrics
@@ -132,12 +132,15 @@ def layer_noise(proto: onnx.ModelProto, integers: Integers, batch: Batch) -> dic
     }
 
 
-def sensitivity(proto: onnx.ModelProto, integers: Integers, batch: Batch, expected: Logits) -> dict[str, float]:
+def sensitivity(
+    proto: onnx.ModelProto, integers: Integers, batch: Batch, expected: Logits, notify: Notify = lambda _: None
+) -> dict[str, float]:
     """Divergence in nats when one layer alone has INT8 weights and all else stays float, by layer."""
     divergences = {}
     for node in proto.graph.node:
         if node.op_type in ("Conv", "Gemm"):
             name = node.input[1]
+            notify(name.removesuffix(".weight"))
             alone = Integers({}, {name: integers.constants[name]})
             (logits,) = _whole(with_integers(proto, alone), [proto.graph.output[0].name], batch)
             divergences[name.removesuffix(".weight")] = divergence(expected, logits)
@@ -149,9 +152,7 @@ def _whole(proto: onnx.ModelProto, names: list[str], batch: Batch) -> list[NDArr
     return [np.concatenate(parts) for parts in zip(*onnx_graph.outputs(proto, names, batch), strict=True)]
 
 
-def study(
-    proto: onnx.ModelProto, pictures: Labelled, *, notify: Callable[[str], None] = lambda _: None
-) -> dict[str, Any]:
+def study(proto: onnx.ModelProto, pictures: Labelled, *, notify: Notify = lambda _: None) -> dict[str, Any]:
     """All methods: their selection score, and what each would give when evaluated."""
     rows = []
     for name, (method, strength) in METHODS.items():

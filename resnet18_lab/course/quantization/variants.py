@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from resnet18_lab.base.errors import EngineError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.benchmark.configuration import Effort
 from resnet18_lab.benchmark.measure.loops import sample
 from resnet18_lab.benchmark.measure.runner import run
@@ -45,11 +46,13 @@ def variants(
     fit: Crop,
     *,
     compiled: bool = False,
-    notify: Callable[[str], None] = lambda _: None,
+    notify: Notify = lambda _: None,
+    progress: Notify = lambda _: None,
 ) -> dict[str, Rival]:
     """Every way of quantizing, made into ``folder`` on the ``fit`` crops; one whose package is missing is left out.
 
     Float is the artifact, which must have been built. ``compiled`` adds what torch's compiler makes, a minute of work.
+    ``notify`` is told what is left out, ``progress`` what is being made.
     """
     source = artifacts.load("onnx-fp32", weights).path
     makers: dict[str, Callable[[], Rival]] = {
@@ -74,6 +77,7 @@ def variants(
         }
     by_name = {}
     for name, make in makers.items():
+        progress(name)
         try:
             by_name[name] = make()
         except EngineError as error:
@@ -126,11 +130,13 @@ def _agreement(expected: Logits, logits: Logits) -> dict[str, str]:
     }
 
 
-def timed(by_name: Mapping[str, Rival], weights: str, profile: str) -> tuple[dict[str, Interval], str]:
+def timed(
+    by_name: Mapping[str, Rival], weights: str, profile: str, notify: Notify = lambda _: None
+) -> tuple[dict[str, Interval], str]:
     """Milliseconds for one picture with one thread, each ONNX file in processes of its own; and the run's noise."""
     files = {rival.file.name: name for name, rival in by_name.items() if rival.file is not None}
     paths_of = [rival.file for rival in by_name.values() if rival.file is not None]
-    record = run(["latency"], profile=profile, backends=[], threads=[1], files=paths_of, weights=weights)
+    record = run(["latency"], profile=profile, backends=[], threads=[1], files=paths_of, weights=weights, notify=notify)
     seconds = intervals(record, "latency")
     times = {
         files[row.configuration.engine]: seconds[row.configuration.key()].times(1e3)

@@ -1,7 +1,7 @@
 """The report as a whole: weights, artifacts, every notebook, pages and index."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from resnet18_lab.base.errors import ParameterError, ReportError
+from resnet18_lab.base.notify import Notify
 from resnet18_lab.course.lesson import lessons_of, network_for
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.book import Book
@@ -22,7 +23,6 @@ from resnet18_lab.weights.names import split_name
 
 CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
-Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True)

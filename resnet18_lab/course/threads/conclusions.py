@@ -79,11 +79,21 @@ def amdahl(record: Record) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def _share(speedup: float, threads: int) -> float:
+def speedup(record: Record, backend: str) -> Conclusion:
+    """How many times as fast the most threads that have a core each are as one."""
+    table = amdahl(record)
+    if backend not in table.index:
+        return Conclusion("speedup", f"{backend} was not timed with several threads that have a core each.")
+    row = table.loc[backend]
+    said = f"{backend}: {row['threads']} threads are {row['times faster']} times as fast as one ({row['95 %']})."
+    return Conclusion("speedup", said).unless(noise_of(record))
+
+
+def _share(faster: float, threads: int) -> float:
     """The parallel share of Amdahl's law for a speedup with so many threads."""
-    if speedup <= 0:
+    if faster <= 0:
         return 0.0
-    return min(1.0, max(0.0, (1 - 1 / speedup) * threads / (threads - 1)))
+    return min(1.0, max(0.0, (1 - 1 / faster) * threads / (threads - 1)))
 
 
 def _limit(share: float) -> str:
