@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -13,13 +13,15 @@ from resnet18_lab.base.errors import ParameterError, ReportError
 from resnet18_lab.base.notify import Notify
 from resnet18_lab.course.lesson import lessons_of, network_for
 from resnet18_lab.course.report import parameters
-from resnet18_lab.course.report.book import Book
-from resnet18_lab.course.report.execution import Run, execute
 from resnet18_lab.course.report.junit import check_target
 from resnet18_lab.course.report.plan import Step, plan
 from resnet18_lab.weights.ensure import ensure_weights
 from resnet18_lab.weights.find import WeightsFile
 from resnet18_lab.weights.names import split_name
+
+if TYPE_CHECKING:  # what runs and renders notebooks is slow to import; a mistake in the call is told before
+    from resnet18_lab.course.report.book import Book
+    from resnet18_lab.course.report.execution import Run
 
 CELL_TIMEOUT = {"fast": 300, "full": 3600}
 """Seconds one cell may take."""
@@ -30,11 +32,11 @@ class Report:
     """Where the index lies, how each notebook went, and the names of those that were not run."""
 
     index: Path
-    runs: list[Run]
+    runs: "list[Run]"
     not_run: list[str] = field(default_factory=list)
 
     @property
-    def failed(self) -> list[Run]:
+    def failed(self) -> "list[Run]":
         """Runs that stopped before their end."""
         return [run for run in self.runs if run.failure is not None]
 
@@ -96,6 +98,8 @@ def make_report(
         network_for(step.notebook.stem, str(step.parameters.get("weights", weights)))
     asked = [weights, *(str(step.parameters["weights"]) for step in steps if "weights" in step.parameters)]
     files = {name: ensure_weights(name, notify=notify) for name in dict.fromkeys(asked)}
+    from resnet18_lab.course.report.book import Book
+
     output = output.resolve()
     with _sole_writer(output):
         _build_for(steps, files, weights, notify)
@@ -107,7 +111,7 @@ def make_report(
 
 
 def _run_all(
-    book: Book, files: dict[str, WeightsFile], timeout: int, *, fail_fast: bool, progress: bool, notify: Notify
+    book: "Book", files: dict[str, WeightsFile], timeout: int, *, fail_fast: bool, progress: bool, notify: Notify
 ) -> None:
     """Run one step after the other; whatever ends them, Ctrl-C too, the index says what is done."""
     try:
@@ -124,7 +128,9 @@ def _run_all(
         book.close()
 
 
-def _run(book: Book, step: Step, file: WeightsFile, timeout: int, *, progress: bool) -> Run:
+def _run(book: "Book", step: Step, file: WeightsFile, timeout: int, *, progress: bool) -> "Run":
+    from resnet18_lab.course.report.execution import execute
+
     results = book.folder / "results" / (step.name if step.swept else "")
     common = {"weights": file.text, "results_dir": str(results)}
     return execute(
