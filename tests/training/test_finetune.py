@@ -16,6 +16,7 @@ from support.page_driver import open_page, running_service
 from support.project import run_cli, samples_dir, trained_or_skip
 
 from resnet18_lab.bulk.journal import locked
+from resnet18_lab.course.lesson import OF_ANY_CLASSES, network_for
 from resnet18_lab.inference.registry import open_engine
 from resnet18_lab.preprocessing.decode import decode
 from resnet18_lab.preprocessing.transform import preprocess
@@ -175,6 +176,11 @@ def test_where_imagenet_is_meant_a_model_of_ones_own_is_refused(home, photos, tm
     done = run_cli(*parts, *more, home=home)
     assert done.returncode == 2
     assert "classes of its own" in done.stderr
+
+
+@pytest.mark.parametrize("lesson", OF_ANY_CLASSES)
+def test_lessons_that_rest_on_no_class_of_imagenet_take_it(lesson):
+    assert network_for(lesson, "shapes").classes == len(CLASSES)
 
 
 def test_more_answers_than_classes_are_refused(home, unseen):
