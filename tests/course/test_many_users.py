@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from support.notebook_lanes import NOTEBOOKS
-from support.project import ROOT
+from support.project import ROOT, samples_dir
 
 from resnet18_lab.benchmark.kept_records import read_record
 from resnet18_lab.course.report import parameters
@@ -78,6 +78,7 @@ def test_another_user_runs_a_copied_notebook_on_a_read_only_installation(classro
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(own), "TMPDIR": str(own / "tmp"), "RESNET18_LAB_HOME": str(home),
         "RESNET18_LAB_OFFLINE": "1", "OMP_WAIT_POLICY": "passive",
+        **({} if HARD else {"RESNET18_LAB_IMAGES": str(samples_dir())}),
     }  # fmt: skip
     for notebook in CHOSEN:
         command = [*AS_STUDENT, sys.executable, "-m", "papermill", notebook.name, f"{notebook.stem}-ran.ipynb"]

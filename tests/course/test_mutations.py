@@ -8,7 +8,7 @@ import os
 import re
 
 import pytest
-from support.mutations import CHECKS, CLASSIFICATION, MUTATIONS, PACKAGE, copy_of_the_project, refusal
+from support.mutations import CHECKS, MUTATIONS, PACKAGE, copy_of_the_project, refusal
 from support.project import ROOT, trained_or_skip
 
 ALL = os.environ.get("RESNET18_LAB_HARD") == "1"
@@ -45,8 +45,9 @@ def test_a_mutation_that_no_longer_applies_is_an_error(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("notebook", tried(CHECKS, str, lambda name: name == CLASSIFICATION))
+@pytest.mark.parametrize("notebook", tried(CHECKS, str, lambda _: False))
 def test_the_package_as_it_is_passes_the_notebooks_checks(notebook, weights, tmp_path):
+    """In `make test` test_notebooks.py shows that."""
     assert refusal(copy_of_the_project(tmp_path), notebook, weights) == ""
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from resnet18_lab.benchmark.kept_records import read_record
 from support.notebook_checks import check_architecture, check_classification
-from support.project import ROOT
+from support.project import ROOT, samples_dir
 
 PACKAGE = "resnet18_lab"
 ARCHITECTURE, CLASSIFICATION = "01_architecture", "02_classification"
@@ -131,6 +131,7 @@ def refusal(project: Path, notebook: str, weights: str) -> str:
         **{name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE_"))},
         "PYTHONPATH": str(project),
         "RESNET18_LAB_HOME": str(project / "home"),
+        "RESNET18_LAB_IMAGES": str(samples_dir()),  # few: a mistake shows, or not, in a minute less
         "OMP_WAIT_POLICY": "passive",  # torch in two runs side by side would spin on the other's cores
     }
     done = subprocess.run(
