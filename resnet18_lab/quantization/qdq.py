@@ -18,9 +18,14 @@ _LARGEST_REDUCED_WEIGHT = 63
 """The same with 7 bits, for CPUs on which sums of two 8-bit products could overflow."""
 
 
+def largest_weight(*, reduce_range: bool) -> int:
+    """The largest code that a weight may have."""
+    return _LARGEST_REDUCED_WEIGHT if reduce_range else LARGEST_WEIGHT
+
+
 def quantized(proto: onnx.ModelProto, batch: Batch, method: Method, *, reduce_range: bool = False) -> onnx.ModelProto:
     """The INT8 form of a float graph, calibrated on preprocessed crops; ``proto`` stays as it is."""
-    largest = _LARGEST_REDUCED_WEIGHT if reduce_range else LARGEST_WEIGHT
+    largest = largest_weight(reduce_range=reduce_range)
     return with_integers(proto, reconstruction.quantize(proto, batch, method, largest))
 
 

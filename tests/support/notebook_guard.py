@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-MAX_BYTES = 300_000
+MAX_BYTES = 330_000
 KNOWN_TAGS = {"parameters", "nbval-check-output", "nbval-ignore-output", "nbval-skip", "raises-exception"}
 LOCAL_PATH = re.compile(r"(?<![\w.:/])(/(home|root|Users|work|tmp|mnt|opt|var)/\w|[A-Z]:\\\\)|file://|site-packages")
 

@@ -28,7 +28,7 @@ _UNITS = {
 }
 _ABOUT = {
     "onnx-fp32": ("the network as a graph of standard operators", "any ONNX runtime"),
-    "onnx-int8-static": ("the same graph in 8 bits", "any ONNX runtime; VNNI or AMX to be fast"),
+    "onnx-int8-static": ("the same graph in 8 bits", "any ONNX runtime; quickest with VNNI or AMX"),
     "torchscript-traced": ("torch's older program format, as recorded (deprecated)", "torch"),
     "torchscript": ("the same, frozen: weights inlined, batch norms folded (deprecated)", "torch"),
     "torch-export": ("torch.export compiled ahead of time to machine code", "torch, this CPU type; C++ to build"),

@@ -24,14 +24,14 @@ def methods(record: Mapping[str, Any]) -> Conclusion:
 
 
 def answer_of_layers(nearest: NDArray[np.float64], kept: NDArray[np.float64]) -> Conclusion:
-    """Whether the better rounding gives the better answer, by divergence from float, photograph by photograph.
+    """Whether the kept method gives the better answer, by divergence from float, photograph by photograph.
 
     Both are mean divergences by photograph, of crops that neither was fitted to; the 95 % interval is over photographs.
     """
     ratio = paired_ratio(kept, nearest)
     said = (
-        f"On {len(kept)} photographs that neither was fitted to, GPTQ's answers are {ratio.value:.2f} times as far "
-        f"from float's as those of the nearest code ({ratio.low:.2f} to {ratio.high:.2f})"
+        f"On {len(kept)} photographs that neither was fitted to, the kept method's answers are {ratio.value:.2f} times "
+        f"as far from float's as those of the nearest code ({ratio.low:.2f} to {ratio.high:.2f})"
     )
     return Conclusion("rounding", f"{said}: no difference shown." if ratio.holds(1) else f"{said}.")
 

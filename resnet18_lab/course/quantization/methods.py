@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from resnet18_lab.base.machine import needs_reduced_range
 from resnet18_lab.base.notify import Notify
 from resnet18_lab.course.quantization.equalization import equalized
 from resnet18_lab.export import onnx_graph
@@ -16,7 +17,7 @@ from resnet18_lab.inference.predictions import softmax
 from resnet18_lab.preprocessing import transform
 from resnet18_lab.preprocessing.transform import Batch, Crop
 from resnet18_lab.quantization import qdq, reconstruction, rounding
-from resnet18_lab.quantization.qdq import LARGEST_WEIGHT, with_integers
+from resnet18_lab.quantization.qdq import largest_weight, with_integers
 from resnet18_lab.quantization.reconstruction import Integers, Method
 
 _KEPT = "GPTQ, weights refitted to INT8 inputs (kept)"
@@ -58,7 +59,7 @@ def _int8_logits(proto: onnx.ModelProto, fit: Crop, unseen: Crop, method: Method
     """Logits for the ``unseen`` crops by ONNX Runtime, of the float graph made INT8 on the ``fit`` crops."""
     batch = transform.normalise(fit)
     source = equalized(proto, batch, strength) if strength else proto
-    return run_graph(qdq.quantized(source, batch, method), unseen)
+    return run_graph(qdq.quantized(source, batch, method, reduce_range=needs_reduced_range()), unseen)
 
 
 def run_graph(proto: onnx.ModelProto, crops: Crop) -> Logits:
@@ -163,6 +164,6 @@ def study(proto: onnx.ModelProto, pictures: Labelled, *, notify: Notify = lambda
 
 
 def integers_of(proto: onnx.ModelProto, crops: Crop, method: Method | None = None) -> Integers:
-    """Ranges and codes of a method on crops, weights to 127."""
-    batch = transform.normalise(crops)
-    return reconstruction.quantize(proto, batch, method or Method(), LARGEST_WEIGHT)
+    """Ranges and codes of a method on crops; weights to 127, or to 63 where sums would overflow on this CPU."""
+    largest = largest_weight(reduce_range=needs_reduced_range())
+    return reconstruction.quantize(proto, transform.normalise(crops), method or Method(), largest)
