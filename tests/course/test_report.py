@@ -11,7 +11,8 @@ from resnet18_lab.course.report.execution import class_of
 from resnet18_lab.course.report.make import make_report
 from resnet18_lab.course.report.plan import plan
 
-RESOURCE = re.compile(r"""(?:src|href|url|import)\s*[=(]\s*["']?\s*(https?:)?//""", re.IGNORECASE)
+RESOURCE = re.compile(r"""(?:(?:src|url|import)\s*[=(]|<link\b[^>]*\bhref\s*=)\s*["']?\s*(https?:)?//""", re.IGNORECASE)
+"""What a browser fetches by itself; a reader's link to a paper is none."""
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def _draw(axes: Axes, nodes: Sequence[onnx.NodeProto], tallest: int) -> None:
     axes.set_ylim(-tallest - 0.4, 0.6)
     axes.set_axis_off()
     row_of = {name: row for row, node in enumerate(nodes) for name in node.output}
-    axes.text(0, 0.3, "from the stem", ha="center", va="center", fontsize=9, style="italic")
+    axes.text(0, 0.3, "from the stem", ha="center", va="center", fontsize=10, style="italic")
     for row, node in enumerate(nodes):
         y = -row - 0.6
         axes.add_patch(
@@ -65,7 +65,7 @@ def _draw(axes: Axes, nodes: Sequence[onnx.NodeProto], tallest: int) -> None:
                 (-0.95, y - 0.26), 1.9, 0.52, boxstyle="round,pad=0.02", facecolor=_colour(node), edgecolor="#33505e"
             )
         )
-        axes.text(0, y, _label(node), ha="center", va="center", fontsize=9)
+        axes.text(0, y, _label(node), ha="center", va="center", fontsize=10)
         for source in {row_of[name] for name in node.input if name in row_of}:
             _arrow(axes, source, row)
         if not any(name in row_of for name in node.input) or _joins(node, row_of):
