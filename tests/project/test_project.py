@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 from support.project import ROOT, samples_dir, tool
 
+from resnet18_lab.base import paths
 from resnet18_lab.base.samples import load_samples
+from resnet18_lab.inference.evaluate import labelled_pictures
 from resnet18_lab.preprocessing.decode import decode
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -65,7 +67,7 @@ def test_no_tracked_file_is_a_model_or_a_picture_of_others():
     for name in listed.stdout.splitlines():
         assert not name.endswith((".pth", ".pt", ".pt2", ".onnx", ".JPEG")), name
         if name.endswith((".jpg", ".png")):
-            assert name.startswith(("data/samples/", "docs/")), name
+            assert name.startswith(("data/samples/", "data/labelled/", "docs/")), name
 
 
 def test_samples_are_small_decodable_and_labelled():
@@ -77,11 +79,25 @@ def test_samples_are_small_decodable_and_labelled():
         assert all(0 <= index < 1000 for index in sample.acceptable)
 
 
-def test_every_picture_of_the_folder_is_in_labels_and_attribution():
-    files = {file.name for file in samples_dir().iterdir() if file.suffix in (".jpg", ".png")}
-    with (samples_dir() / "labels.csv").open(encoding="utf-8", newline="") as table:
+def test_labelled_photographs_are_many_small_and_none_of_the_samples():
+    pictures, digests = labelled_pictures(paths.labelled_dir()), set()
+    files = sorted(paths.labelled_dir().glob("*.jpg"))
+    assert len(pictures) > 50
+    for file in files:
+        assert file.stat().st_size <= 46_000
+        assert min(decode(file).size) >= 200
+        digests.add(hashlib.sha256(file.read_bytes()).hexdigest())
+    assert len(digests) == len(files)
+    assert digests.isdisjoint(hashlib.sha256(sample.path.read_bytes()).hexdigest() for sample in load_samples())
+    assert sum(file.stat().st_size for file in files) < 3_000_000
+
+
+@pytest.mark.parametrize("folder", [samples_dir(), paths.labelled_dir()], ids=lambda folder: folder.name)
+def test_every_picture_of_the_folder_is_in_labels_and_attribution(folder):
+    files = {file.name for file in folder.iterdir() if file.suffix in (".jpg", ".png")}
+    with (folder / "labels.csv").open(encoding="utf-8", newline="") as table:
         assert {row["file"] for row in csv.DictReader(table)} == files
-    attribution = (samples_dir() / "ATTRIBUTION.md").read_text(encoding="utf-8")
+    attribution = (folder / "ATTRIBUTION.md").read_text(encoding="utf-8")
     for file in files:
         row = next(line for line in attribution.splitlines() if line.startswith(f"| {file} |"))
         assert re.search(r"`[0-9a-f]{64}`", row)

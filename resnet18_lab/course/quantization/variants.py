@@ -69,12 +69,7 @@ def variants(
         "dynamic, torch (fc only)": lambda: rivals.torch_dynamic(loaded),
     }
     if compiled:
-        makers |= {
-            "PT2E, torchao, compiled": lambda: rivals.torchao_pt2e(loaded, fit),
-            "optimize_for_inference, float32": lambda: rivals.torch_optimized(loaded),
-            "torch.compile, float32": lambda: rivals.torch_compiled(loaded, torch.float32),
-            "torch.compile, BF16": lambda: rivals.torch_compiled(loaded, torch.bfloat16),
-        }
+        makers |= _compiled(loaded, fit)
     by_name = {}
     for name, make in makers.items():
         progress(name)
@@ -83,6 +78,16 @@ def variants(
         except EngineError as error:
             notify(f"{name} is left out. {error}")
     return by_name
+
+
+def _compiled(loaded: LoadedModel, fit: Crop) -> dict[str, Callable[[], Rival]]:
+    """What makes the variants of torch's compiler."""
+    return {
+        "PT2E, torchao, compiled": lambda: rivals.torchao_pt2e(loaded, fit),
+        "optimize_for_inference, float32": lambda: rivals.torch_optimized(loaded),
+        "torch.compile, float32": lambda: rivals.torch_compiled(loaded, torch.float32),
+        "torch.compile, BF16": lambda: rivals.torch_compiled(loaded, torch.bfloat16),
+    }
 
 
 def made(by_name: Mapping[str, Rival]) -> pd.DataFrame:

@@ -85,13 +85,7 @@ def make_report(
     ``sweeps`` texts such as ``threads=1,2,4``. A notebook that fails is shown with the cell and the class of its
     failure; the others still run, unless ``fail_fast``. ``junit`` is a file that CI servers read.
     """
-    network = split_name(weights)[0]
-    names = names or lessons_of(network)
-    if names == []:
-        raise ParameterError(
-            f"No lesson is about a network such as {weights}: {network.title} with classes of its own."
-        )
-    steps = plan(names or [], profile, overrides or {}, given, file=file, sweeps=sweeps)
+    steps = plan(names or _lessons_for(weights), profile, overrides or {}, given, file=file, sweeps=sweeps)
     if junit is not None:
         check_target(junit)
     for step in steps:
@@ -108,6 +102,17 @@ def make_report(
         timeout = cell_timeout or CELL_TIMEOUT[profile]
         _run_all(book, files, timeout, fail_fast=fail_fast, progress=progress, notify=notify)
     return Report(book.index, book.runs, book.not_run)
+
+
+def _lessons_for(weights: str) -> list[str]:
+    """The lessons that such a network can have, where not all; ParameterError where it can have none."""
+    network = split_name(weights)[0]
+    names = lessons_of(network)
+    if names == []:
+        raise ParameterError(
+            f"No lesson is about a network such as {weights}: {network.title} with classes of its own."
+        )
+    return names or []
 
 
 def _run_all(
