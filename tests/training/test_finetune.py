@@ -234,7 +234,7 @@ def test_two_runs_of_one_name_do_not_meet(home, photos):
     with locked(runs_folder("shapes")):
         done = run_cli("finetune", photos, "--name", "shapes", "--force", home=home)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: Another run is writing")
+    assert done.stderr.splitlines()[-1].startswith("resnet18-lab: Another run is writing")
 
 
 @pytest.mark.parametrize("name", ["auto", "compact", "resnet18", "Ünd", "../x", "resnet34-untrained", "-a", ""])
