@@ -233,7 +233,7 @@ def test_the_same_pictures_give_the_same_model(home, photos):
 def test_two_runs_of_one_name_do_not_meet(home, photos):
     with locked(runs_folder("shapes")):
         done = run_cli("finetune", photos, "--name", "shapes", "--force", home=home)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("resnet18-lab: Another run is writing")
 
 
