@@ -13,6 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from resnet18_lab.base.machine import cpu_model, usable_cores
+from resnet18_lab.course.notebooks import all_notebooks
 from resnet18_lab.course.report.kernels import kernel_environment, kernels_with
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +66,6 @@ def run_in_place(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for name in sys.argv[1:] or all_notebooks():
         print(name)
         run_in_place(Path(name).resolve())

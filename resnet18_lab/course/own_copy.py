@@ -13,6 +13,7 @@ from typing import Any
 from resnet18_lab.base import paths
 from resnet18_lab.base.errors import LabError, ParameterError
 from resnet18_lab.base.files import replacing
+from resnet18_lab.course.notebooks import all_notebooks
 
 STATE = ".course.json"
 """What the last copy or update wrote: a digest by path, so that what was edited since is known."""
@@ -69,11 +70,8 @@ def _put(folder: Path, name: str, content: bytes, known: dict[str, str], copied:
 
 def _files() -> Iterator[tuple[str, bytes]]:
     """What the copy consists of: its path below the folder, and its bytes."""
-    notebooks = sorted(paths.notebooks_dir().glob("[0-9][0-9]_*.ipynb"))
-    if not notebooks:
-        raise LabError(f"The project is installed without its notebooks: there are none in {paths.notebooks_dir()}.")
     documents: set[str] = set()
-    for notebook in notebooks:
+    for notebook in all_notebooks():
         text = notebook.read_text(encoding="utf-8")
         documents.update(_LINK.findall(text))
         yield f"notebooks/{notebook.name}", _without_outputs(text)

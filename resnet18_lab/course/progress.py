@@ -35,10 +35,6 @@ class Steps:
             self(f"{number}{of}")
             yield item
 
-    def share(self, done: int, of: int) -> None:
-        """Show how many are done, and of how many."""
-        self(f"{done} of {of}")
-
     def end(self) -> None:
         """Leave a line that is the same in every run, so that stored outputs do not change with it."""
         if self._line is not None:

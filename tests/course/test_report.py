@@ -6,6 +6,7 @@ from support.small_course import course_folder, write_notebook
 
 from resnet18_lab.base.errors import ParameterError, ReportError
 from resnet18_lab.benchmark.kept_records import read_record
+from resnet18_lab.course.notebooks import all_notebooks
 from resnet18_lab.course.report import parameters
 from resnet18_lab.course.report.execution import class_of
 from resnet18_lab.course.report.make import make_report
@@ -156,7 +157,7 @@ def test_unknown_exceptions_are_other():
 
 
 def test_every_parameter_of_the_full_profile_exists():
-    for notebook in parameters.all_notebooks():
+    for notebook in all_notebooks():
         parameters.check(parameters.profile_values("full", notebook.stem), parameters.declared(notebook), notebook.stem)
 
 

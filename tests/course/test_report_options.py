@@ -17,6 +17,7 @@ from support.small_course import course_folder
 
 from resnet18_lab import _bootstrap
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.course.notebooks import all_notebooks
 from resnet18_lab.course.report import parameters, sweep
 from resnet18_lab.course.report.make import make_report
 from resnet18_lab.course.report.parameter_file import read_parameters
@@ -288,8 +289,8 @@ def test_weights_of_a_sweep_are_named_on_each_page(course, tmp_path):
 SLEEPING = """
 import sys
 from pathlib import Path
-from resnet18_lab.course.report import parameters
-parameters.notebooks_dir = lambda: Path({course!r})
+from resnet18_lab.base import paths
+paths.notebooks_dir = lambda: Path({course!r})
 from resnet18_lab.cli.main import main
 sys.argv[1:] = ["report", "--weights", "untrained", "--output", {out!r}, "--junit", {junit!r}]
 sys.exit(main())
@@ -336,7 +337,7 @@ def test_the_task_lab_starts_kernels_that_wait_asleep(monkeypatch):
 
 
 def test_what_a_notebook_calls_its_profile_is_full_in_the_full_profile():
-    for notebook in parameters.all_notebooks():
+    for notebook in all_notebooks():
         if "profile" in parameters.declared(notebook):
             assert parameters.profile_values("full", notebook.stem)["profile"] == "full", notebook.stem
 

@@ -2,7 +2,7 @@
 
 import nbformat
 
-from resnet18_lab.course.report import parameters
+from resnet18_lab.base import paths
 
 DECLARED = 'weights: str = "auto"  # w\nresults_dir: str = ""  # r\ncount: int = 3  # c'
 
@@ -24,6 +24,6 @@ def course_folder(tmp_path, monkeypatch, home, full):
     folder = tmp_path / "course"
     (folder / "profiles").mkdir(parents=True)
     (folder / "profiles" / "full.yml").write_text(full, encoding="utf-8")
-    monkeypatch.setattr(parameters, "notebooks_dir", lambda: folder)
+    monkeypatch.setattr(paths, "notebooks_dir", lambda: folder)
     monkeypatch.setenv("RESNET18_LAB_HOME", str(home))
     return folder

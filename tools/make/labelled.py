@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from PIL import Image
+from samples import best_jpeg, write_labels
 
 OUT = Path(__file__).resolve().parents[2] / "data" / "labelled"
 TABLE = Path(__file__).with_suffix(".csv")
@@ -70,12 +71,7 @@ def encode(data: bytes) -> bytes:
     """The bytes to commit: the best JPEG that fits, upright and without metadata."""
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
-    for quality in range(92, 40, -2):
-        out = io.BytesIO()
-        picture.save(out, "JPEG", quality=quality, optimize=True)
-        if out.tell() <= MAX_BYTES:
-            break
-    return out.getvalue()
+    return best_jpeg(picture, MAX_BYTES)
 
 
 def main() -> None:
@@ -100,10 +96,7 @@ def main() -> None:
     licences = ["CC0: https://creativecommons.org/publicdomain/zero/1.0/"]
     licences += [f"CC BY {v}: https://creativecommons.org/licenses/by/{v}/" for v in ("2.0", "3.0", "4.0")]
     (OUT / "ATTRIBUTION.md").write_text("\n".join([*lines, "", " · ".join(licences), ""]), encoding="utf-8")
-    with (OUT / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "acceptable", "note"])
-        writer.writerows([row["file"], row["acceptable"], row["note"]] for row in rows)
+    write_labels(OUT, ([row["file"], row["acceptable"], row["note"]] for row in rows))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,11 @@ Needs: pip install scikit-image==0.26.0 scikit-learn==1.9.1 (not part of the pro
 import csv
 import hashlib
 import io
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -118,12 +120,25 @@ def encode(item: Original) -> bytes:
         picture = picture.crop((150, 0, 450, 400)).transpose(Image.Transpose.ROTATE_90)
         exif[ORIENTATION] = 6
     picture.thumbnail((640, 640), Image.Resampling.LANCZOS)
+    return best_jpeg(picture, MAX_BYTES, exif=exif)
+
+
+def best_jpeg(picture: Image.Image, most_bytes: int, **settings: Any) -> bytes:  # noqa: ANN401 - whatever Pillow takes
+    """The picture as the best JPEG of so many bytes at most."""
     for quality in range(92, 40, -2):
         out = io.BytesIO()
-        picture.save(out, "JPEG", quality=quality, optimize=True, exif=exif)
-        if out.tell() <= MAX_BYTES:
+        picture.save(out, "JPEG", quality=quality, optimize=True, **settings)
+        if out.tell() <= most_bytes:
             break
     return out.getvalue()
+
+
+def write_labels(folder: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write labels.csv: a row a picture, its acceptable classes and what it shows."""
+    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "acceptable", "note"])
+        writer.writerows(rows)
 
 
 def main() -> None:
@@ -149,10 +164,7 @@ def main() -> None:
         "address; the page's owner is given here). Both were re-encoded.\n"
     )
     (OUT / "ATTRIBUTION.md").write_text("\n".join(lines), encoding="utf-8")
-    with (OUT / "labels.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "acceptable", "note"])
-        writer.writerows(rows)
+    write_labels(OUT, rows)
 
 
 if __name__ == "__main__":

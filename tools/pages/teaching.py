@@ -10,6 +10,7 @@ from typing import Any
 from resnet18_lab.base import paths
 from resnet18_lab.base.files import write_text
 from resnet18_lab.benchmark.kept_records import read_record
+from resnet18_lab.course.notebooks import all_notebooks
 
 RECORD = paths.records_dir() / "class_memory.json"
 PAGE = paths.documents_dir() / "teaching.md"
@@ -22,7 +23,7 @@ _STUDENTS = 30
 def lessons_table() -> list[str]:
     """A row a lesson: what it asks, and how long it takes."""
     rows, places = [], set()
-    for notebook in sorted(paths.notebooks_dir().glob("[0-9][0-9]_*.ipynb")):
+    for notebook in all_notebooks():
         text = "".join(json.loads(notebook.read_text(encoding="utf-8"))["cells"][0]["source"])
         minutes, seconds, place = _TIME.findall(text)[0]
         places.add(place)

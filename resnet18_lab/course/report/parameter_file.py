@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from resnet18_lab.base.errors import ParameterError
+from resnet18_lab.course.notebooks import all_notebooks
 from resnet18_lab.course.report import parameters
 
 _MOST_BYTES = 64 * 1024
@@ -94,7 +95,7 @@ def _bounded(content: object, path: Path) -> None:
 def _checked(content: dict[Any, Any]) -> FileParameters:
     everywhere: dict[str, Any] = {}
     by_notebook: dict[str, dict[str, Any]] = {}
-    declarations = {notebook.stem: parameters.declared(notebook) for notebook in parameters.all_notebooks()}
+    declarations = {notebook.stem: parameters.declared(notebook) for notebook in all_notebooks()}
     known = {name: kind for types in declarations.values() for name, kind in types.items()}
     for name, value in content.items():
         if not isinstance(name, str):

@@ -12,10 +12,11 @@ from typing import Any
 import papermill
 import yaml
 
-from resnet18_lab.base.errors import ParameterError, ReportError, unknown_name
+from resnet18_lab.base import paths
+from resnet18_lab.base.errors import ParameterError, unknown_name
 from resnet18_lab.base.networks import RESNET18
-from resnet18_lab.base.paths import notebooks_dir
 from resnet18_lab.base.samples import load_samples
+from resnet18_lab.course.notebooks import all_notebooks
 
 _PROFILES = ("fast", "full")
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -27,14 +28,6 @@ _RANGES = {
     "pictures": (1, 1_000_000), "rounds": (1, 10_000), "most_workers": (1, 1_024), "seconds": (0.1, 3_600),
 }  # fmt: skip
 """What a parameter of that name may be, in every notebook; lists in each of their numbers."""
-
-
-def all_notebooks() -> list[Path]:
-    """The course's notebooks in reading order."""
-    notebooks = sorted(notebooks_dir().glob("[0-9][0-9]_*.ipynb"))
-    if not notebooks:
-        raise ReportError(f"No notebooks in {notebooks_dir()}: run from a clone of the project.")
-    return notebooks
 
 
 def notebook_named(name: str) -> Path:
@@ -52,7 +45,7 @@ def profile_values(profile: str, notebook: str) -> dict[str, Any]:
         raise ParameterError(unknown_name("profile", profile, _PROFILES))
     if profile == "fast":
         return {}
-    path = notebooks_dir() / "profiles" / f"{profile}.yml"
+    path = paths.notebooks_dir() / "profiles" / f"{profile}.yml"
     values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return dict(values.get(notebook, {}))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from resnet18_lab.base.errors import ParameterError, unknown_name
+from resnet18_lab.course.notebooks import all_notebooks
 from resnet18_lab.course.report import parameters, sweep
 from resnet18_lab.course.report.parameter_file import FileParameters, read_parameters
 
@@ -42,7 +43,7 @@ def plan(
     the notebooks only, but each must belong to one at least. A sweep wins over an override, that over the ``file``,
     and that over the profile.
     """
-    notebooks = [parameters.notebook_named(name) for name in names] if names else parameters.all_notebooks()
+    notebooks = [parameters.notebook_named(name) for name in names] if names else all_notebooks()
     declarations = {notebook: parameters.declared(notebook) for notebook in notebooks}
     overrides = _overrides(overrides, given or {}, declarations)
     from_file = read_parameters(file) if file else FileParameters()
